@@ -1,0 +1,284 @@
+"""Options as frozen, validated values, and the checks that callers of the codec share.
+
+Nothing here imports NumPy or anything heavy: the command line refuses bad options before it loads
+the codec. Every refusal is an `OptionError`, raised before any work starts.
+"""
+
+import math
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from gsic.errors import OptionError
+
+PROFILES = ("gsic",)
+LOSSES = ("l2", "l1", "ssim", "l1+ssim", "l2+ssim")
+COVARIANCES = ("log", "cholesky", "rs")
+BLENDS = ("sum",)
+OPTIMIZERS = ("adam",)
+DEVICES = ("auto", "cpu", "cuda")
+
+# The rate options of `encode`: at most one may be given.
+RATES = ("quality", "bpp", "max_bytes", "psnr", "gaussians")
+
+MAX_GAUSSIANS = 2**24
+MAX_ITERATIONS = 10**7
+MAX_SEED = 2**63 - 1
+MAX_THREADS = 1024
+
+Region = tuple[int, int, int, int]
+Settings = Mapping[str, str | float | int]
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What `encode` is asked for. At most one of the five rates is set; all None: the default.
+
+    Args:
+        quality: int 1..100, the table of the global step size.
+        bpp: float > 0, bits of the file per pixel.
+        max_bytes: int >= 1, size of the file that is never exceeded.
+        psnr: float > 0, dB of the decoded image.
+        gaussians: int >= 1, number of Gaussians before rate-distortion trimming.
+        profile: one of `PROFILES`.
+        effort: int 1..9, steps and searches against seconds.
+        seed: int 0..2**63 - 1; the same seed gives the same bytes on the same machine.
+        settings: recipe constants of the profile by name, as `--set` gives them.
+
+    Raises:
+        OptionError: a value outside its domain, or two rates together.
+    """
+
+    quality: int | None = None
+    bpp: float | None = None
+    max_bytes: int | None = None
+    psnr: float | None = None
+    gaussians: int | None = None
+    profile: str = "gsic"
+    effort: int = 5
+    seed: int = 0
+    settings: Settings = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = [name for name in RATES if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise OptionError(
+                f"{given[0]} and {given[1]} exclude each other: "
+                f"give at most one of {', '.join(RATES)}"
+            )
+        if self.quality is not None:
+            _set(self, "quality", whole("quality", self.quality, 1, 100))
+        if self.bpp is not None:
+            _set(self, "bpp", positive("bpp", self.bpp))
+        if self.max_bytes is not None:
+            _set(self, "max_bytes", whole("max_bytes", self.max_bytes, 1, 2**62))
+        if self.psnr is not None:
+            _set(self, "psnr", positive("psnr", self.psnr))
+        if self.gaussians is not None:
+            _set(self, "gaussians", whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
+        one_of("profile", self.profile, PROFILES)
+        _set(self, "effort", whole("effort", self.effort, 1, 9))
+        _set(self, "seed", whole("seed", self.seed, 0, MAX_SEED))
+        _set(self, "settings", _checked_settings(self.settings))
+
+    @property
+    def rate(self) -> tuple[str, float] | None:
+        """The rate option that was given, as (name, value), or None."""
+        for name in RATES:
+            value = getattr(self, name)
+            if value is not None:
+                return name, value
+        return None
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What `fit` is asked for.
+
+    Args:
+        gaussians: int >= 1, number of Gaussians at the end of the fit.
+        iterations: int >= 1, optimiser steps.
+        loss: one of `LOSSES`.
+        covariance: one of `COVARIANCES`, the parameterisation that is optimised.
+        blend: one of `BLENDS`.
+        optimizer: one of `OPTIMIZERS`.
+        seed: int 0..2**63 - 1.
+        settings: recipe constants by name, as `--set` gives them.
+
+    Raises:
+        OptionError: a value outside its domain.
+    """
+
+    gaussians: int = 5000
+    iterations: int = 1500
+    loss: str = "l2"
+    covariance: str = "log"
+    blend: str = "sum"
+    optimizer: str = "adam"
+    seed: int = 0
+    settings: Settings = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _set(self, "gaussians", whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
+        _set(self, "iterations", whole("iterations", self.iterations, 1, MAX_ITERATIONS))
+        one_of("loss", self.loss, LOSSES)
+        one_of("covariance", self.covariance, COVARIANCES)
+        one_of("blend", self.blend, BLENDS)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _set(self, "seed", whole("seed", self.seed, 0, MAX_SEED))
+        _set(self, "settings", _checked_settings(self.settings))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a decoder accepts from a file, checked before it allocates anything.
+
+    Args:
+        pixels: int >= 1, largest width times height.
+        area_per_pixel: float > 0, largest summed area of the Gaussians, clipped to the image, in
+            splat-pixels per pixel.
+
+    Raises:
+        OptionError: a value outside its domain.
+    """
+
+    pixels: int = 2**27
+    area_per_pixel: float = 4096.0
+
+    def __post_init__(self) -> None:
+        _set(self, "pixels", whole("pixels", self.pixels, 1, 2**62))
+        _set(self, "area_per_pixel", positive("area_per_pixel", self.area_per_pixel))
+
+
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int inside low..high, or OptionError. Booleans and floats are refused."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        raise OptionError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """`value` as a finite float above 0, or OptionError."""
+    try:
+        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise OptionError(f"{name} must be a finite number above 0, got {value!r}")
+    return number
+
+
+def one_of(name: str, value: str, known: Iterable[str]) -> str:
+    """`value` when it is one of `known`, or OptionError with the list."""
+    names = tuple(known)
+    if value not in names:
+        raise OptionError(f"{name} must be one of {', '.join(names)}, got {value!r}")
+    return value
+
+
+def thread_count(threads: int | None) -> int:
+    """Number of threads to use: `threads`, or every core that this process may use when None."""
+    if threads is not None:
+        return whole("threads", threads, 1, MAX_THREADS)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Size in pixels of an image of `width` x `height` decoded at `scale`."""
+    factor = positive("scale", scale)
+    # Half up, as everywhere in the format: round() would send 2.5 to 2 and 3.5 to 4.
+    return max(1, math.floor(factor * width + 0.5)), max(1, math.floor(factor * height + 0.5))
+
+
+def region_shape(region: Any) -> Region:
+    """`region` as four ints x, y, width, height with a corner >= 0 and a size >= 1."""
+    try:
+        x, y, width, height = region
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"region must be four whole numbers x, y, width, height, got {region!r}"
+        ) from None
+    return (
+        whole("region x", x, 0, 2**31),
+        whole("region y", y, 0, 2**31),
+        whole("region width", width, 1, 2**31),
+        whole("region height", height, 1, 2**31),
+    )
+
+
+def region_inside(region: Any, width: int, height: int) -> Region:
+    """`region` when it lies inside a decoded image of `width` x `height` pixels."""
+    x, y, region_width, region_height = checked = region_shape(region)
+    if x + region_width > width or y + region_height > height:
+        raise OptionError(
+            f"region {x},{y},{region_width},{region_height} reaches outside the decoded image "
+            f"of {width}x{height} pixels"
+        )
+    return checked
+
+
+def replace_known(recipe: Any, settings: Settings) -> Any:
+    """A copy of the frozen dataclass `recipe` with `settings` in place of its constants.
+
+    Args:
+        recipe: a frozen dataclass of constants: bool, int, float, str, None or tuples of them.
+        settings: values by field name; strings, as the command line gives them, are converted to
+            the type of the constant that they replace.
+
+    Raises:
+        OptionError: an unknown name, with the list of the known ones; a value of another type.
+    """
+    known = {item.name: getattr(recipe, item.name) for item in fields(recipe)}
+    changed = dict(known)
+    for name, value in settings.items():
+        if name not in known:
+            raise OptionError(f"unknown setting {name!r}; known: {', '.join(sorted(known))}")
+        changed[name] = _like(name, value, known[name])
+    return type(recipe)(**changed)
+
+
+def _like(name: str, value: Any, default: Any) -> Any:
+    """`value` converted to the type of `default`."""
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
+        if isinstance(default, int):
+            return int(value) if isinstance(value, str) else operator.index(value)
+        if isinstance(default, float):
+            number = float(value)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
+        if isinstance(default, tuple):
+            items = value.split(",") if isinstance(value, str) else list(value)
+            return tuple(_like(name, item, default[0] if default else "") for item in items)
+        if isinstance(default, str):
+            return str(value)
+    except (KeyError, TypeError, ValueError):
+        kind = type(default).__name__
+        raise OptionError(f"setting {name} must be of type {kind}, got {value!r}") from None
+    return value
+
+
+def _checked_settings(settings: Any) -> Settings:
+    if not isinstance(settings, Mapping) or not all(isinstance(key, str) for key in settings):
+        raise OptionError(f"settings must map names to values, got {settings!r}")
+    for key, value in settings.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise OptionError(f"setting {key} must be finite, got {value!r}")
+    return MappingProxyType(dict(settings))
+
+
+def _set(options: object, name: str, value: object) -> None:
+    """Store a normalised value in a frozen dataclass while it is being made."""
+    object.__setattr__(options, name, value)
