@@ -9,7 +9,6 @@ import operator
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import Any
 
 from gsic.errors import OptionError
@@ -276,7 +275,7 @@ def _checked_settings(settings: Any) -> Settings:
     for key, value in settings.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise OptionError(f"setting {key} must be finite, got {value!r}")
-    return MappingProxyType(dict(settings))
+    return dict(settings)
 
 
 def _set(options: object, name: str, value: object) -> None:
