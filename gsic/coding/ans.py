@@ -1,0 +1,229 @@
+"""One ANS payload: arrays of symbols in, bytes out, and back.
+
+An ANS coder is a stack, so whoever encodes must push the last symbol first. `SymbolWriter` hides
+that: it collects streams in the order in which they will be decoded and pushes them backwards when
+it finishes. The numbers (word and state sizes, precision, how the final state is stored) are those
+of FORMAT.md section 3; the coder that does the arithmetic is constriction's.
+"""
+
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any
+
+import constriction
+import numpy as np
+import numpy.typing as npt
+
+from gsic.errors import CorruptFile
+
+PRECISION = 24
+"""Frequencies of a model sum to 2^PRECISION."""
+
+TOTAL = 1 << PRECISION
+
+TAIL_BITS = 24
+"""Size of the number that rides in the coder's first state (see `SymbolWriter.finish`)."""
+
+RAW_CHUNK = 24
+"""Raw fields wider than this are split, lowest bits first."""
+
+# A symbol of frequency f costs at least (2^24 - f) / 2^24 bits, so the bytes present bound how many
+# symbols they can carry. The slack covers rounding in the coder.
+_SLACK_BITS = 64
+
+Categorical = constriction.stream.model.Categorical
+Uniform = constriction.stream.model.Uniform
+AnsCoder = constriction.stream.stack.AnsCoder
+
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+UInt64Array = npt.NDArray[np.uint64]
+
+
+class Model:
+    """A frequency table over the consecutive integers from `lowest` on.
+
+    Args:
+        frequencies: int64 (n,), n >= 2, each at least 1, summing to exactly 2^24.
+        lowest: the value of the first symbol.
+
+    Raises:
+        ValueError: the table breaks one of those rules.
+    """
+
+    def __init__(self, frequencies: Int64Array, lowest: int = 0) -> None:
+        if len(frequencies) < 2 or frequencies.min() < 1 or frequencies.sum() != TOTAL:
+            raise ValueError(
+                f"a model needs two or more frequencies of at least 1 with sum {TOTAL}, got "
+                f"{len(frequencies)} of at least {frequencies.min(initial=TOTAL)} with sum "
+                f"{frequencies.sum()}"
+            )
+        self.frequencies = frequencies
+        self.lowest = lowest
+        self.highest = lowest + len(frequencies) - 1
+        # What any symbol costs at least, in bits of 2^-24.
+        self.least_cost = TOTAL - int(frequencies.max())
+
+    @cached_property
+    def coder_model(self) -> Any:
+        """The table as constriction takes it."""
+        # constriction spreads 2^24 - n over n given weights and adds 1 to each, so f - 1 comes
+        # back as exactly f; `perfect` is always given because its default has changed before.
+        weights = (self.frequencies - 1).astype(np.float64)
+        return Categorical(weights, perfect=False)
+
+    @cached_property
+    def bits(self) -> npt.NDArray[np.float64]:
+        """Ideal cost of each symbol in bits, float64 (n,)."""
+        return PRECISION - np.log2(self.frequencies.astype(np.float64))
+
+    def cost_bits(self, symbols: npt.NDArray[Any]) -> float:
+        """Return the ideal cost of an integer array in bits.
+
+        Args:
+            symbols: integers within the alphabet.
+        """
+        return float(self.bits[np.asarray(symbols, np.int64) - self.lowest].sum())
+
+
+@lru_cache(maxsize=RAW_CHUNK)
+def _uniform(width: int) -> Any:
+    return Uniform(1 << width)
+
+
+def _chunks(width: int) -> list[tuple[int, int]]:
+    """(shift, bits) of each chunk of a raw field, in decode order."""
+    return [(s, min(RAW_CHUNK, width - s)) for s in range(0, width, RAW_CHUNK)]
+
+
+class SymbolWriter:
+    """Collects streams in decode order; `finish` turns them into the payload."""
+
+    def __init__(self) -> None:
+        self._streams: list[tuple[Int32Array, Any]] = []
+
+    def symbols(self, values: npt.NDArray[Any], model: Model) -> None:
+        """Append an array of symbols that share one model.
+
+        Args:
+            values: integers (n,), each within the model's alphabet.
+            model: the frequency table.
+
+        Raises:
+            ValueError: a value outside the alphabet.
+        """
+        values = np.asarray(values)
+        if values.size == 0:
+            return
+        if values.min() < model.lowest or values.max() > model.highest:
+            raise ValueError(
+                f"symbols {values.min()}..{values.max()} outside the model's "
+                f"{model.lowest}..{model.highest}"
+            )
+        shifted = (values.astype(np.int64) - model.lowest).astype(np.int32)
+        self._streams.append((shifted, model.coder_model))
+
+    def raw(self, values: npt.NDArray[Any], width: int) -> None:
+        """Append an array of raw bit fields.
+
+        Args:
+            values: integers (n,), each in 0..2^width - 1.
+            width: bits of each, 0..64.
+
+        Raises:
+            ValueError: a value or a width out of range.
+        """
+        if not 0 <= width <= 64:
+            raise ValueError(f"raw fields are 0 to 64 bits wide, got {width}")
+        values = np.asarray(values)
+        if values.size == 0:
+            return
+        if values.min() < 0 or int(values.max()).bit_length() > width:
+            raise ValueError(
+                f"raw fields of {width} bits cannot hold {values.min()}..{values.max()}"
+            )
+        fields = values.astype(np.uint64)
+        for shift, bits in _chunks(width):
+            chunk = (fields >> np.uint64(shift)) & np.uint64((1 << bits) - 1)
+            self._streams.append((chunk.astype(np.int32), _uniform(bits)))
+
+    def finish(self, tail: int = 0) -> bytes:
+        """Return the payload.
+
+        Args:
+            tail: 24 bits that ride in the coder's first state, where they cost nothing: the
+                reader gets them back when it has read everything else.
+        """
+        if not 0 <= tail < 1 << TAIL_BITS:
+            raise ValueError(f"the tail holds {TAIL_BITS} bits, got {tail}")
+        # A first state of at least 2^24 makes every symbol enlarge the state, so a reader that
+        # asks for more than was written always ends below it. From state 0 a run of first
+        # symbols would cost nothing and reading past the end would go unnoticed.
+        coder = AnsCoder(np.array([(1 << TAIL_BITS) + tail], np.uint32))
+        for values, coder_model in reversed(self._streams):
+            coder.encode_reverse(values, coder_model)
+        return bytes(coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
+
+
+class SymbolReader:
+    """Reads back what a `SymbolWriter` wrote, stream by stream.
+
+    Args:
+        payload: the writer's bytes.
+
+    Raises:
+        CorruptFile: no writer can have made these bytes. So do all methods when the payload
+            cannot hold what they are asked for; garbage that decodes is found by `finish`.
+    """
+
+    def __init__(self, payload: bytes) -> None:
+        if not payload or payload[-1] == 0:
+            raise CorruptFile("payload: it must end in a non-zero byte")
+        words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
+        self._coder = AnsCoder(words)
+        self._budget = (8 * len(payload) + _SLACK_BITS) << PRECISION
+
+    def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
+        if count == 0:
+            return np.empty(0, np.int32)
+        self._budget -= count * least_cost
+        if count < 0 or self._budget < 0:
+            raise CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
+        decoded: Int32Array = _guarded(self._coder.decode, coder_model, count)
+        return decoded
+
+    def symbols(self, model: Model, count: int) -> Int32Array:
+        """Return the next `count` symbols of one model, int32 (count,)."""
+        values = self._decode(model.coder_model, count, model.least_cost)
+        if model.lowest:
+            values += np.int32(model.lowest)
+        return values
+
+    def raw(self, width: int, count: int) -> UInt64Array:
+        """Return the next `count` raw fields of `width` bits, uint64 (count,)."""
+        fields = self._chunk(min(width, RAW_CHUNK), count)
+        for shift, bits in _chunks(width)[1:]:
+            fields |= self._chunk(bits, count) << np.uint64(shift)
+        return fields
+
+    def _chunk(self, width: int, count: int) -> UInt64Array:
+        if width == 0:
+            return np.zeros(count, np.uint64)
+        least_cost = TOTAL - (TOTAL >> width)
+        return self._decode(_uniform(width), count, least_cost).astype(np.uint64)
+
+    def finish(self) -> int:
+        """Check that exactly everything was read and return the tail, 0..2^24 - 1."""
+        words = self._coder.get_compressed()
+        state = int(words[0]) if len(words) == 1 else 0
+        if not 1 << TAIL_BITS <= state < 2 << TAIL_BITS:
+            raise CorruptFile("payload: its symbols do not end where its bytes do")
+        return state - (1 << TAIL_BITS)
+
+
+def _guarded(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Run the coder: whatever it raises on bad data leaves as `CorruptFile`."""
+    try:
+        return call(*arguments)
+    except (ValueError, AssertionError, OverflowError) as error:
+        raise CorruptFile(f"payload: {error}") from error
