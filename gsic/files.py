@@ -1,0 +1,117 @@
+"""Bytes in and out of files: inputs read whole, outputs written beside their target and renamed.
+
+The only place that opens what a user named on the command line. `-` is stdin or stdout.
+"""
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from gsic.errors import InputError
+
+STREAM = "-"
+
+
+def read_bytes(source: str | Path) -> bytes:
+    """The whole content of a file, or of stdin for `-`.
+
+    Raises:
+        InputError: missing, unreadable, a directory or a device; the message names file and cause.
+    """
+    if str(source) == STREAM:
+        return sys.stdin.buffer.read()
+    try:
+        # /dev/zero and disks never end; a terminal or a pipe behind /dev/stdin does.
+        mode = os.stat(source).st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{source}: is a directory, not a file")
+        if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not os.fspath(source).endswith("stdin")):
+            raise InputError(f"{source}: is a device, not a file")
+        with open(source, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise InputError(f"{source}: {_cause(error)}") from error
+    except ValueError as error:  # a null byte in the path
+        raise InputError(f"{str(source)!r}: {error}") from error
+
+
+def check_target(target: str | Path, source: str | Path | None = None) -> None:
+    """Refuse, before any work, a target that could not be written afterwards.
+
+    Args:
+        target: path of the output, or `-`.
+        source: path of the input, which the output must not replace.
+
+    Raises:
+        InputError: the folder is missing or not writable, or the target is a folder, a file
+            that may not be written, or the input itself.
+    """
+    if str(target) == STREAM:
+        return
+    if os.path.isdir(target):
+        raise InputError(f"{target}: is a directory, not a file")
+    folder = os.path.dirname(os.path.realpath(target))
+    if not os.path.isdir(folder):
+        raise InputError(f"{target}: the output folder {folder} does not exist")
+    if os.path.lexists(target) and not os.access(target, os.W_OK):
+        raise InputError(f"{target}: cannot be written: permission denied")
+    if _is_regular(target) and not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{target}: the output folder {folder} is not writable")
+    same = source is not None and os.path.exists(source) and os.path.exists(target)
+    if same and _is_regular(target) and os.path.samefile(str(source), target):
+        raise InputError(f"{target}: would overwrite the input")
+
+
+def write_bytes_atomically(target: str | Path, data: bytes) -> None:
+    """Write `data` to a file, or to stdout for `-`; a regular target appears whole or not at all.
+
+    A regular target is written beside itself and renamed, and what was written is removed when
+    anything interrupts that. Pipes and devices, which cannot be renamed, are written directly.
+
+    Raises:
+        OSError: no space, no permission; BrokenPipeError: nobody reads stdout any more.
+    """
+    if str(target) == STREAM:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    if not _is_regular(target):
+        with open(target, "wb") as file:
+            file.write(data)
+        return
+    path = os.path.realpath(target)  # a link keeps pointing to its file
+    handle, beside = tempfile.mkstemp(prefix=".gsic-", suffix=".part", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(beside, _mode_for(path))
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _is_regular(target: str | Path) -> bool:
+    """Whether `target` is, or would become, a regular file that a rename may replace."""
+    path = os.path.abspath(target)
+    # /dev/stdout may lead to a regular file, but one that somebody else holds open.
+    if path.startswith(("/dev/", "/proc/")):
+        return False
+    return not os.path.exists(path) or os.path.isfile(path)
+
+
+def _mode_for(path: str) -> int:
+    """Permissions of the file being replaced, or those that open() would give a new one."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _cause(error: OSError) -> str:
+    """The reason alone, in lower case: the path stands before it already."""
+    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,0 +1,165 @@
+"""PSNR and MS-SSIM of images, in NumPy."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Wang, Simoncelli and Bovik 2003: weights of the five scales; window, K1 and K2 of the SSIM paper.
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_TAPS, _SIGMA = 11, 1.5
+_C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
+# Rows filtered at once: what five maps of them need stays in the cache.
+_BAND = 64
+
+Float32 = NDArray[np.float32]
+
+
+def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
+    """Peak signal-to-noise ratio in dB, from one mean squared error over all pixels and channels.
+
+    Args:
+        a: uint8, or float in 0..1; any shape.
+        b: the same shape; uint8, or float in 0..1.
+
+    Returns:
+        dB; infinity when both are equal.
+
+    Raises:
+        ValueError: the shapes differ or there are no values.
+    """
+    _check_shapes(a, b)
+    if a.dtype == np.uint8 and b.dtype == np.uint8:
+        levels = np.subtract(a, b, dtype=np.int32)
+        error = int(np.sum(levels * levels, dtype=np.int64)) / (a.size * 255.0**2)
+    else:
+        difference = _unit(a) - _unit(b)
+        error = float(np.mean(difference * difference))
+    return math.inf if error == 0 else -10.0 * math.log10(error)
+
+
+def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
+    """Multi-scale structural similarity, the mean of the channels' values.
+
+    An 11-tap Gaussian window without padding, 2x2 means between the five scales (odd sides padded
+    with zeros), negative contrast terms taken as 0.
+
+    Args:
+        a: uint8 (H, W) or (H, W, C), or float in 0..1.
+        b: the same shape; uint8, or float in 0..1.
+
+    Returns:
+        A number up to 1, or None when a side has 160 pixels or fewer: the fifth scale is then
+        smaller than the window.
+
+    Raises:
+        ValueError: the shapes differ or there are no values.
+    """
+    _check_shapes(a, b)
+    if min(a.shape[:2]) <= (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1):
+        return None
+    count = 1 if a.ndim == 2 else a.shape[2]
+    values = [_ms_ssim_plane(_plane(a, index), _plane(b, index)) for index in range(count)]
+    return sum(values) / count
+
+
+def premultiply(image: NDArray[np.uint8]) -> Float32:
+    """An image as float32 in 0..1, its colour multiplied by its alpha, alpha kept last.
+
+    Args:
+        image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); without alpha it is
+            only scaled.
+
+    Returns:
+        float32 of the same shape.
+    """
+    unit = image.astype(np.float32) / np.float32(255.0)
+    if image.ndim == 3 and image.shape[2] in (2, 4):
+        unit[..., :-1] *= unit[..., -1:]
+    return unit
+
+
+def _check_shapes(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
+    if a.shape != b.shape:
+        raise ValueError(f"the images differ in shape: {a.shape} and {b.shape}")
+    if a.size == 0:
+        raise ValueError(f"the images hold no values: shape {a.shape}")
+
+
+def _unit(image: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Values in 0..1 as float64."""
+    unit: NDArray[np.float64] = image.astype(np.float64)
+    return unit / 255.0 if image.dtype == np.uint8 else unit
+
+
+def _plane(image: NDArray[np.generic], index: int) -> Float32:
+    """One channel in 0..255 as contiguous float32."""
+    plane = image if image.ndim == 2 else image[..., index]
+    levels = np.ascontiguousarray(plane, dtype=np.float32)
+    return levels if image.dtype == np.uint8 else levels * np.float32(255.0)
+
+
+def _ms_ssim_plane(a: Float32, b: Float32) -> float:
+    product = 1.0
+    for scale, weight in enumerate(_WEIGHTS):
+        structure, contrast = _ssim(a, b)
+        last = scale == len(_WEIGHTS) - 1
+        product *= max(0.0, structure if last else contrast) ** weight
+        if not last:
+            a, b = _halved(a), _halved(b)
+    return product
+
+
+def _ssim(a: Float32, b: Float32) -> tuple[float, float]:
+    """Mean SSIM and mean contrast-structure term of two planes."""
+    rows, columns = a.shape[0] - _TAPS + 1, a.shape[1] - _TAPS + 1
+    structure = contrast = 0.0
+    for top in range(0, rows, _BAND):
+        band = slice(top, min(top + _BAND, rows) + _TAPS - 1)
+        x, y = a[band], b[band]
+        mean_x, mean_y = _filtered(x), _filtered(y)
+        square_x, square_y, product = mean_x * mean_x, mean_y * mean_y, mean_x * mean_y
+        covariance = _filtered(x * y) - product
+        variances = _filtered(x * x + y * y) - square_x - square_y
+        contrasts = (2.0 * covariance + _C2) / (variances + _C2)
+        luminances = (2.0 * product + _C1) / (square_x + square_y + _C1)
+        contrast += float(np.sum(contrasts, dtype=np.float64))
+        structure += float(np.sum(luminances * contrasts, dtype=np.float64))
+    return structure / (rows * columns), contrast / (rows * columns)
+
+
+def _filtered(plane: Float32) -> Float32:
+    """The Gaussian window's mean wherever the window fits, along rows and then columns."""
+    return _filtered_down(_filtered_down(plane).T).T
+
+
+def _filtered_down(plane: Float32) -> Float32:
+    rows = plane.shape[0] - _TAPS + 1
+    total: Float32 = plane[_TAPS // 2 : _TAPS // 2 + rows] * _WINDOW[_TAPS // 2]
+    for tap in range(_TAPS // 2):  # the window is symmetric
+        mirrored = _TAPS - 1 - tap
+        pair = plane[tap : tap + rows] + plane[mirrored : mirrored + rows]
+        pair *= _WINDOW[tap]
+        total += pair
+    return total
+
+
+def _halved(plane: Float32) -> Float32:
+    """Means of 2x2 pixels; an odd side gets a row or column of zeros at both ends."""
+    height, width = plane.shape
+    padded = np.pad(plane, ((height % 2,) * 2, (width % 2,) * 2))
+    rows, columns = padded.shape[0] // 2 * 2, padded.shape[1] // 2 * 2
+    padded = padded[:rows, :columns]
+    pairs = padded[0::2] + padded[1::2]
+    means: Float32 = (pairs[:, 0::2] + pairs[:, 1::2]) * np.float32(0.25)
+    return means
+
+
+def _window() -> Float32:
+    distance = np.arange(_TAPS, dtype=np.float64) - _TAPS // 2
+    weights = np.exp(-(distance**2) / (2.0 * _SIGMA**2))
+    window: Float32 = (weights / weights.sum()).astype(np.float32)
+    return window
+
+
+_WINDOW = _window()
