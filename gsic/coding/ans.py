@@ -96,6 +96,50 @@ def _chunks(width: int) -> list[tuple[int, int]]:
     return [(s, min(RAW_CHUNK, width - s)) for s in range(0, width, RAW_CHUNK)]
 
 
+def new_coder(tail: int = 0) -> Any:
+    """Return a coder in its first state, 2^24 + tail.
+
+    Raises:
+        ValueError: a tail out of range.
+    """
+    if not 0 <= tail < 1 << TAIL_BITS:
+        raise ValueError(f"the tail holds {TAIL_BITS} bits, got {tail}")
+    # From a state of at least 2^24 every symbol enlarges the state, so whoever reads more than
+    # was written ends below it. From state 0 a run of first symbols would cost nothing and
+    # reading past the end would go unnoticed.
+    return AnsCoder(np.array([(1 << TAIL_BITS) + tail], np.uint32))
+
+
+def stored(coder: Any) -> bytes:
+    """Return a coder's words and state as the bytes of a payload."""
+    return bytes(coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
+
+
+def restored(payload: bytes) -> Any:
+    """Return the coder that `stored` made these bytes of.
+
+    Raises:
+        CorruptFile: the last byte is zero or missing.
+    """
+    if not payload or payload[-1] == 0:
+        raise CorruptFile("payload: it must end in a non-zero byte")
+    words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
+    return AnsCoder(words)
+
+
+def tail_of(coder: Any) -> int:
+    """Return the tail of a coder that must be back in its first state.
+
+    Raises:
+        CorruptFile: it is not.
+    """
+    words = coder.get_compressed()
+    state = int(words[0]) if len(words) == 1 else 0
+    if not 1 << TAIL_BITS <= state < 2 << TAIL_BITS:
+        raise CorruptFile("payload: its symbols do not end where its bytes do")
+    return state - (1 << TAIL_BITS)
+
+
 class SymbolWriter:
     """Collects streams in decode order; `finish` turns them into the payload."""
 
@@ -153,16 +197,14 @@ class SymbolWriter:
         Args:
             tail: 24 bits that ride in the coder's first state, where they cost nothing: the
                 reader gets them back when it has read everything else.
+
+        Raises:
+            ValueError: a tail out of range.
         """
-        if not 0 <= tail < 1 << TAIL_BITS:
-            raise ValueError(f"the tail holds {TAIL_BITS} bits, got {tail}")
-        # A first state of at least 2^24 makes every symbol enlarge the state, so a reader that
-        # asks for more than was written always ends below it. From state 0 a run of first
-        # symbols would cost nothing and reading past the end would go unnoticed.
-        coder = AnsCoder(np.array([(1 << TAIL_BITS) + tail], np.uint32))
+        coder = new_coder(tail)
         for values, coder_model in reversed(self._streams):
             coder.encode_reverse(values, coder_model)
-        return bytes(coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
+        return stored(coder)
 
 
 class SymbolReader:
@@ -177,10 +219,7 @@ class SymbolReader:
     """
 
     def __init__(self, payload: bytes) -> None:
-        if not payload or payload[-1] == 0:
-            raise CorruptFile("payload: it must end in a non-zero byte")
-        words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
-        self._coder = AnsCoder(words)
+        self._coder = restored(payload)
         self._budget = (8 * len(payload) + _SLACK_BITS) << PRECISION
 
     def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
@@ -214,11 +253,7 @@ class SymbolReader:
 
     def finish(self) -> int:
         """Check that exactly everything was read and return the tail, 0..2^24 - 1."""
-        words = self._coder.get_compressed()
-        state = int(words[0]) if len(words) == 1 else 0
-        if not 1 << TAIL_BITS <= state < 2 << TAIL_BITS:
-            raise CorruptFile("payload: its symbols do not end where its bytes do")
-        return state - (1 << TAIL_BITS)
+        return tail_of(self._coder)
 
 
 def _guarded(call: Callable[..., Any], *arguments: Any) -> Any:
