@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gsic.errors import InputError, OptionError
-from gsic.files import STREAM, read_bytes
-from gsic.files import write_bytes_atomically as write_bytes_atomically
+from gsic.files import STREAM, read_bytes, write_bytes_atomically
 from gsic.options import Limits
 
 # Left out on purpose: formats that Pillow hands to an external program (EPS) or to the system.
 READABLE = (
-    *("PNG", "JPEG", "MPO", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "TGA"),
+    *("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "TGA"),
     *("QOI", "PSD", "PCX", "SGI", "DDS", "ICO", "ICNS"),
 )
 
@@ -95,7 +94,7 @@ def load(source: str | Path | bytes, limits: Limits | None = None) -> Loaded:
         with warnings.catch_warnings():
             # Pillow warns of what it repairs; above twice its own limit of pixels it raises.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=READABLE) as opened:
+            with Image.open(io.BytesIO(data), formats=_formats()) as opened:
                 _check_size(name, opened.size, most)
                 return _converted(name, opened)
     except InputError:
@@ -163,6 +162,12 @@ def encoded(
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{name}: {writer.name} cannot hold this image: {error}") from error
     return data
+
+
+def _formats() -> list[str]:
+    """Those of `READABLE` that this build of Pillow knows."""
+    Image.init()
+    return [name for name in READABLE if name in Image.OPEN]
 
 
 def _check_size(name: str, size: tuple[int, int], most: int) -> None:

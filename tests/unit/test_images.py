@@ -1,0 +1,284 @@
+"""Files to arrays and back: every row of the table of modes, and everything refused."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from gsic import images
+from gsic.errors import InputError, OptionError
+from gsic.options import Limits
+
+Scene = Callable[..., NDArray[np.uint8]]
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def file_of(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    crc = struct.pack(">I", zlib.crc32(name + data))
+    return struct.pack(">I", len(data)) + name + data + crc
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    """A PNG file from its parts, for what Pillow does not write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_eight_bit_channels_are_taken_as_they_are(channels: int, scene: Scene) -> None:
+    image = scene(5, 7, channels)
+    loaded = images.load(file_of(Image.fromarray(image)))
+    np.testing.assert_array_equal(loaded.image, image)
+    assert loaded.image.dtype == np.uint8
+    assert loaded.image.flags.writeable
+    assert loaded.icc is None
+    assert loaded.notes == []
+
+
+def test_palette_becomes_rgb(scene: Scene) -> None:
+    picture = Image.fromarray(scene(9, 8)).quantize(7)
+    loaded = images.load(file_of(picture))
+    np.testing.assert_array_equal(loaded.image, np.asarray(picture.convert("RGB")))
+    assert loaded.image.shape == (9, 8, 3)
+
+
+def test_palette_with_a_transparent_entry_becomes_rgba(scene: Scene) -> None:
+    picture = Image.fromarray(scene(9, 8)).quantize(7)
+    loaded = images.load(file_of(picture, transparency=0))
+    assert loaded.image.shape == (9, 8, 4)
+    np.testing.assert_array_equal(loaded.image[..., 3] == 0, np.asarray(picture) == 0)
+
+
+@pytest.mark.parametrize(("mode", "key", "channels"), [("L", 0, 2), ("RGB", (0, 0, 0), 4)])
+def test_a_transparent_colour_becomes_alpha(mode: str, key: Any, channels: int) -> None:
+    picture = Image.new(mode, (4, 3), 255 if mode == "L" else (255, 9, 9))
+    picture.putpixel((1, 2), key)
+    loaded = images.load(file_of(picture, transparency=key))
+    assert loaded.image.shape == (3, 4, channels)
+    expected = np.full((3, 4), 255)
+    expected[2, 1] = 0
+    np.testing.assert_array_equal(loaded.image[..., -1], expected)
+
+
+def test_one_bit_becomes_grey() -> None:
+    picture = Image.new("1", (3, 2), 0)
+    picture.putpixel((2, 1), 1)
+    loaded = images.load(file_of(picture))
+    np.testing.assert_array_equal(loaded.image, [[0, 0, 0], [0, 0, 255]])
+
+
+def test_cmyk_becomes_rgb() -> None:
+    loaded = images.load(file_of(Image.new("CMYK", (3, 2), (0, 255, 255, 0)), "TIFF"))
+    np.testing.assert_array_equal(loaded.image, np.full((2, 3, 3), (255, 0, 0)))
+
+
+def test_lab_becomes_srgb() -> None:
+    loaded = images.load(file_of(Image.new("LAB", (3, 2), (255, 128, 128)), "TIFF"))
+    assert loaded.image.shape == (2, 3, 3)
+    assert loaded.image.min() >= 250
+
+
+def test_sixteen_bit_grey_is_rounded_and_said() -> None:
+    values = np.array([[0, 128, 129, 65535], [32768, 257, 385, 386]], np.uint16)
+    loaded = images.load(file_of(Image.fromarray(values)))
+    np.testing.assert_array_equal(loaded.image, [[0, 0, 1, 255], [128, 1, 1, 2]])
+    assert loaded.notes == ["image data: 16-bit channels are reduced to 8 bits"]
+
+
+def test_sixteen_bit_rgb_is_said_too() -> None:
+    loaded = images.load(png(1, 1, 16, 2, b"\x00" + bytes([200, 7, 100, 7, 50, 7])))
+    np.testing.assert_array_equal(loaded.image, [[[200, 100, 50]]])
+    assert loaded.notes == ["image data: 16-bit channels are reduced to 8 bits"]
+
+
+def test_sixteen_bit_pgm_is_read() -> None:
+    loaded = images.load(b"P5 2 1 65535\n" + bytes([0xFF, 0xFF, 0x01, 0x01]))
+    np.testing.assert_array_equal(loaded.image, [[255, 1]])
+
+
+def test_integers_beyond_sixteen_bits_are_refused() -> None:
+    data = file_of(Image.fromarray(np.array([[0, 70000]], np.int32)), "TIFF")
+    with pytest.raises(InputError, match="integer samples from 0 to 70000"):
+        images.load(data)
+
+
+def test_floats_are_clipped_and_said() -> None:
+    values = np.array([[-1.0, 0.0, 0.5, 1.0, 2.0]], np.float32)
+    loaded = images.load(file_of(Image.fromarray(values), "TIFF"))
+    np.testing.assert_array_equal(loaded.image, [[0, 0, 128, 255, 255]])
+    assert "float samples from -1 to 2 are clipped to 0..1" in loaded.notes[0]
+
+
+def test_floats_that_are_not_finite_are_refused() -> None:
+    values = np.array([[0.0, np.nan]], np.float32)
+    with pytest.raises(InputError, match="not finite"):
+        images.load(file_of(Image.fromarray(values), "TIFF"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_exif_orientation_is_applied_once(orientation: int, format: str, scene: Scene) -> None:
+    upright = scene(5, 7)
+    # What a camera stores so that the viewer's turn gives `upright`.
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: upright.swapaxes(0, 1)[::-1],
+        7: upright.swapaxes(0, 1)[::-1, ::-1],
+        8: upright.swapaxes(0, 1)[:, ::-1],
+    }[orientation]
+    picture = Image.fromarray(np.ascontiguousarray(stored))
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    loaded = images.load(file_of(picture, format, exif=exif))
+    np.testing.assert_array_equal(loaded.image, upright)
+
+
+def test_icc_profile_is_kept(scene: Scene) -> None:
+    loaded = images.load(file_of(Image.fromarray(scene(4, 5)), icc_profile=SRGB))
+    assert loaded.icc == SRGB
+    assert loaded.notes == []
+
+
+def test_icc_profile_of_other_channels_is_left_out_and_said(scene: Scene) -> None:
+    loaded = images.load(file_of(Image.fromarray(scene(4, 5, 1)), icc_profile=SRGB))
+    assert loaded.icc is None
+    assert "ICC profile describes other channels" in loaded.notes[0]
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_the_first_frame_of_an_animation_is_used_and_said(format: str) -> None:
+    frames = [Image.new("RGB", (6, 4), (shade, 0, 0)) for shade in (255, 128, 0)]
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = file_of(frames[0], format, save_all=True, append_images=frames[1:], **options)
+    loaded = images.load(data)
+    np.testing.assert_array_equal(loaded.image[..., :3], np.full((4, 6, 3), (255, 0, 0)))
+    assert loaded.notes == ["image data: holds several frames; the first one is used"]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "JPEG2000"])
+def test_a_truncated_file_is_refused_or_read_whole(format: str, scene: Scene) -> None:
+    data = file_of(Image.fromarray(scene(40, 50)), format)
+    for length in (len(data) // 2, len(data) // 8, 20, 5):
+        with pytest.raises(InputError, match=r"^image data: ") as caught:
+            images.load(data[:length])
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"hello, I am a text\n" * 40, bytes(5000)])
+def test_what_is_not_an_image_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match=r"^image data: not an image that gsic can read$"):
+        images.load(data)
+
+
+def test_formats_that_start_other_programs_are_refused() -> None:
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 5 5\n%%EndComments\nshowpage\n"
+    with pytest.raises(InputError, match="not an image"):
+        images.load(postscript)
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 5), (5, 0), (60000, 60000), (2**31 - 1, 3)])
+def test_absurd_sizes_are_refused_before_any_pixel_is_made(width: int, height: int) -> None:
+    with pytest.raises(InputError, match=r"^image data: "):
+        images.load(png(width, height, 8, 0, b"\x00" * 100))
+
+
+def test_the_limit_of_pixels_is_exact(scene: Scene) -> None:
+    data = file_of(Image.fromarray(scene(6, 7)))
+    assert images.load(data, Limits(pixels=42)).image.shape == (6, 7, 3)
+    with pytest.raises(InputError, match="7x6 pixels are more than the limit of 41"):
+        images.load(data, Limits(pixels=41))
+
+
+def test_a_decompression_bomb_in_metadata_is_refused() -> None:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    plain = png(2, 2, 8, 0, b"\x00\x01\x02\x00\x03\x04")
+    bomb = chunk(b"zTXt", b"Comment\x00\x00" + zlib.compress(bytes(80_000_000), 9))
+    with pytest.raises(InputError, match="damaged or truncated"):
+        images.load(plain[:33] + bomb + plain[33:])
+
+
+def test_messages_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.png"
+    with pytest.raises(InputError, match=r"nothing\.png: no such file or directory$"):
+        images.load(path)
+    path.write_text("text")
+    with pytest.raises(InputError, match=r"nothing\.png: not an image that gsic can read$"):
+        images.load(path)
+    with pytest.raises(InputError, match="is a directory"):
+        images.load(tmp_path)
+    with pytest.raises(InputError, match="is a device"):
+        images.load("/dev/zero")
+    with pytest.raises(InputError, match="null byte"):
+        images.load("photo\x00.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".jp2"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_lossless_formats_give_the_same_pixels_back(
+    suffix: str, channels: int, scene: Scene, tmp_path: Path
+) -> None:
+    image = scene(40, 33, channels)
+    target = tmp_path / f"out{suffix}"
+    assert images.writer_for(target).lossless
+    if channels in (2, 4) and not images.writer_for(target).alpha:
+        with pytest.raises(InputError, match="cannot hold an alpha channel"):
+            images.save(target, image)
+        assert list(tmp_path.iterdir()) == []
+        return
+    images.save(target, image)
+    back = images.load(target).image
+    if suffix == ".webp" and channels < 3:  # WebP has no grey
+        assert (back[..., 0] == back[..., 1]).all()
+        back = back[..., 0] if channels == 1 else back[..., [0, 3]]
+    np.testing.assert_array_equal(back, image)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG", ".avif"])
+def test_lossy_formats_are_marked_and_close(suffix: str, scene: Scene, tmp_path: Path) -> None:
+    target = tmp_path / f"out{suffix}"
+    assert not images.writer_for(target).lossless
+    image = scene(40, 33)
+    images.save(target, image)
+    difference = images.load(target).image.astype(int) - image
+    assert np.abs(difference).mean() < 4
+
+
+def test_the_profile_is_written(scene: Scene, tmp_path: Path) -> None:
+    images.save(tmp_path / "out.png", scene(4, 5), SRGB)
+    assert images.load(tmp_path / "out.png").icc == SRGB
+
+
+def test_unknown_suffixes_are_refused_with_the_known_ones() -> None:
+    for name in ("out.xyz", "out", "out.gsi"):
+        with pytest.raises(OptionError, match=r"known: \.png, \.jpg"):
+            images.writer_for(name)
+    assert images.writer_for("-").name == "PNG"
+    assert images.writer_for("/dev/stdout").name == "PNG"
