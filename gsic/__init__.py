@@ -8,7 +8,9 @@
 The names below are resolved on first use, so that `import gsic` loads neither NumPy nor Numba.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +49,17 @@ __all__ = [
     "fit",
     "info",
 ]
+
+
+class _Package(ModuleType):
+    """This package: importing the subpackage `gsic.fit` leaves the function `gsic.fit` in place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name == "fit" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 _CODEC = frozenset({"decode", "encode", "fit", "info"})
 

@@ -73,6 +73,14 @@ def write_bytes_atomically(target: str | Path, data: bytes) -> None:
     Raises:
         OSError: no space, no permission; BrokenPipeError: nobody reads stdout any more.
     """
+    try:
+        _write(target, data)
+    except OSError as error:  # a full disk says so when the file is closed, without its name
+        name = "stdout" if str(target) == STREAM else str(target)
+        raise OSError(error.errno, error.strerror, name) from error
+
+
+def _write(target: str | Path, data: bytes) -> None:
     if str(target) == STREAM:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -1,0 +1,88 @@
+"""Options that several commands share, and the parsing of their values."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from gsic.options import DEVICES, PROFILES, Region, region_shape
+
+Command = Callable[..., None]
+
+
+def _pairs(_context: Any, _parameter: Any, texts: tuple[str, ...]) -> dict[str, str]:
+    """`--set KEY=VALUE` as a dictionary."""
+    settings = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE")
+        settings[key] = value
+    return settings
+
+
+def region_of(_context: Any, _parameter: Any, text: str | None) -> Region | None:
+    """`X,Y,W,H` as four numbers."""
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not of the form X,Y,W,H") from None
+    return region_shape(numbers)
+
+
+def listed(kind: Callable[[str], Any]) -> Callable[[Any, Any, str | None], tuple[Any, ...] | None]:
+    """A comma-separated list of numbers or names."""
+
+    def parse(_context: Any, _parameter: Any, text: str | None) -> tuple[Any, ...] | None:
+        if text is None:
+            return None
+        try:
+            return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not a list of numbers") from None
+
+    return parse
+
+
+def common_options(command: Command) -> Command:
+    """The options that every command takes."""
+    for option in (
+        click.version_option(package_name="gsic", prog_name="gsic"),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+        click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+        click.option("--threads", type=int, metavar="N", help="CPU threads. [default: all cores]"),
+        click.option(
+            "--device",
+            type=click.Choice(DEVICES),
+            default="auto",
+            show_default=True,
+            help="Where to compute.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Same seed, same bytes."
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=_pairs,
+    metavar="KEY=VALUE",
+    help="Change a constant of the recipe; may be repeated.",
+)
+profile_option = click.option(
+    "--profile",
+    default="gsic",
+    show_default=True,
+    metavar="|".join(PROFILES),
+    help="Coding profile.",
+)
+effort_option = click.option(
+    "--effort", type=int, default=5, show_default=True, metavar="1..9", help="Time for quality."
+)

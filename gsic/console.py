@@ -1,0 +1,144 @@
+"""What the command line says: results to stdout, talk and progress to stderr, exit codes.
+
+Imports nothing heavy; `gsic --help` goes through here.
+"""
+
+import contextlib
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gsic.errors import BackendError, FormatError, GsicError, InputError, LimitError, OptionError
+from gsic.files import STREAM
+
+BAD_INPUT, USAGE, NO_BACKEND, INTERRUPTED = 1, 2, 3, 130
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 bad input or file, 2 bad usage, 3 device or library missing, "
+    "130 interrupted."
+)
+
+Progress = Callable[[int, int, str], None]
+
+_STARTED = time.perf_counter()
+
+
+def seconds_since_start() -> float:
+    """Wall seconds since this process began to load gsic."""
+    return time.perf_counter() - _STARTED
+
+
+class Console:
+    """One command's way of talking.
+
+    Args:
+        output: the command's output path; with `-`, which is stdout, results go to stderr.
+        as_json: print results as JSON instead of text.
+        quiet: print nothing but errors and JSON.
+    """
+
+    def __init__(self, output: str | None = None, as_json: bool = False, quiet: bool = False):
+        self._results = sys.stderr if output == STREAM else sys.stdout
+        self._as_json = as_json
+        self._quiet = quiet
+
+    def result(self, report: dict[str, Any], text: str) -> None:
+        """Print a finished command's report: `text`, or the report as one JSON object."""
+        if self._as_json:
+            print(json.dumps(_plain(report), indent=2, allow_nan=False), file=self._results)
+        elif not self._quiet:
+            print(text, file=self._results)
+        self._results.flush()
+
+    def note(self, text: str) -> None:
+        """Tell something on stderr that is neither a result nor an error."""
+        if not self._quiet:
+            print(f"gsic: {text}", file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Tell on stderr what went wrong without ending the command, `quiet` or not."""
+        _say(text)
+
+    @contextlib.contextmanager
+    def progress(self, unit: str = "step") -> Iterator[Progress | None]:
+        """A progress bar with the time left, on a terminal only; None where nobody sees it."""
+        if self._quiet or not sys.stderr.isatty():
+            yield None
+            return
+        from tqdm import tqdm  # 35 ms
+
+        bar = tqdm(total=0, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+
+        def show(done: int, total: int, text: str) -> None:
+            bar.total = total
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(done - bar.n)
+
+        try:
+            yield show
+        finally:
+            bar.close()
+
+
+@contextlib.contextmanager
+def about(source: str) -> Iterator[None]:
+    """Let errors raised inside name the file that they are about."""
+    name = "stdin" if source == STREAM else source
+    try:
+        yield
+    except (FormatError, LimitError, InputError) as error:
+        message = str(error)
+        if not isinstance(error, OptionError) and not message.startswith(name):
+            error.args = (f"{name}: {message}",)
+        raise
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command that returns its exit code; turn what it raises into one line and a code."""
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
+    except GsicError as error:
+        _say(str(error))
+        if isinstance(error, BackendError):
+            return NO_BACKEND
+        return USAGE if isinstance(error, OptionError) else BAD_INPUT
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except MemoryError as error:
+        _say(f"not enough memory: {error}" if str(error) else "not enough memory")
+        return BAD_INPUT
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            _say(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        _give_up_stdout()
+        return BAD_INPUT
+
+
+def _give_up_stdout() -> None:
+    """Keep the interpreter from complaining, at exit, of a stdout that takes nothing any more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(message: str) -> None:
+    print(f"gsic: error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _plain(value: Any) -> Any:
+    """`value` without what JSON does not know: not a number and infinite become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
