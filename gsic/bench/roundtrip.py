@@ -1,0 +1,127 @@
+"""One image to a `.gsi` file on disk and back, the way back in a process of its own."""
+
+import math
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic import codec, images, metrics
+from gsic.bench.baselines import comparable
+from gsic.bench.progress import Progress
+from gsic.errors import GsicError
+from gsic.files import write_bytes_atomically
+from gsic.options import EncodeOptions
+
+# What the encoder says it reached and what a decoder gets may differ by float summation alone.
+CLAIM_TOLERANCE_DB = 1e-5
+DECODE_SECONDS = 600
+STAGES = ("entropy_ms", "dequantise_ms", "render_ms", "total_ms")
+
+
+class DecodeFailed(GsicError):
+    """A file that was just written cannot be decoded in a fresh process."""
+
+
+class Encoded(NamedTuple):
+    """What the encoder says, and how long it took with compilation not counted."""
+
+    report: dict[str, Any]
+    seconds: float
+
+
+def encode_to(
+    path: Path,
+    image: NDArray[np.uint8],
+    options: EncodeOptions,
+    device: str,
+    threads: int | None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Encode an image into a file, without an ICC profile: no other codec gets one either.
+
+    Args:
+        path: the file to write.
+        image: uint8 (H, W) or (H, W, 2..4).
+        options, device, threads, progress: as for `codec.encode_report`.
+
+    Raises:
+        GsicError: what the codec raises.
+    """
+    start = time.perf_counter()
+    encoded = codec.encode_report(image, options, device=device, threads=threads, progress=progress)
+    seconds = time.perf_counter() - start
+    write_bytes_atomically(path, encoded.data)
+    return Encoded(encoded.report, seconds - float(encoded.report.get("compile_seconds") or 0))
+
+
+def decode_fresh(path: Path, device: str, threads: int | None) -> NDArray[np.uint8]:
+    """Decode a file in a new interpreter that is given a copy of it in an empty folder.
+
+    Nothing of the encoder's state can reach the result: the pixels are read back from a PNG.
+
+    Raises:
+        DecodeFailed: the process fails, hangs or writes no image.
+    """
+    with tempfile.TemporaryDirectory(prefix="gsic-bench-") as folder:
+        shutil.copyfile(path, Path(folder, "image.gsi"))
+        command = [sys.executable, "-m", "gsic", "decode", "image.gsi", "image.png", "--json"]
+        command += ["--device", device]
+        command += ["--threads", str(threads)] if threads else []
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=DECODE_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise DecodeFailed(f"no image after {DECODE_SECONDS} s in a fresh process") from None
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            raise DecodeFailed(
+                f"decoding in a fresh process exits {done.returncode}: "
+                f"{said[-1] if said else 'nothing on stderr'}"
+            )
+        return images.load(Path(folder, "image.png")).image
+
+
+def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
+    """Median milliseconds of each stage of decoding in this process, with one thread.
+
+    Args:
+        data: a `.gsi` file.
+        device: as for `codec.decode_report`.
+        runs: decodes that count; one before them does not, it may compile or load kernels.
+
+    Returns:
+        Medians of the stages by the name in `decode --json`.
+    """
+    codec.decode_report(data, device=device, threads=1)
+    reports = [codec.decode_report(data, device=device, threads=1).report for _ in range(runs)]
+    return {stage: statistics.median(report[stage] for report in reports) for stage in STAGES}
+
+
+def quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> tuple[float, float | None]:
+    """PSNR in dB (infinite when equal) and MS-SSIM (None for a side of 160 or less).
+
+    Raises:
+        DecodeFailed: the decoded image has another shape.
+    """
+    if original.shape != decoded.shape:
+        raise DecodeFailed(f"decoded shape {decoded.shape}, original {original.shape}")
+    pair = comparable(original), comparable(decoded)
+    return metrics.psnr(*pair), metrics.ms_ssim(*pair)
+
+
+def broken_claim(claimed: float | None, decoded: float) -> str | None:
+    """What to say when the decoded file does not have the PSNR that the encoder reported."""
+    if claimed is None:  # JSON has no infinity: null is an exact image
+        return None if math.isinf(decoded) else f"encoder claims exact, decoded {decoded:.5f} dB"
+    if abs(claimed - decoded) <= CLAIM_TOLERANCE_DB:
+        return None
+    return f"encoder claims {claimed:.5f} dB, the decoded file has {decoded:.5f} dB"

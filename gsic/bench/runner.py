@@ -1,0 +1,342 @@
+"""`gsic bench`: code every image of a folder at every setting, compare, and report.
+
+Every coded file is real: written to the output folder, its size taken from the file system, decoded
+in a process of its own. Every row is on the disk before the next is measured.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic import images, metrics
+from gsic.bench import folders, machine, plot, report, resume, roundtrip, summary
+from gsic.bench.baselines import BASELINES, Baseline, Sample, Sweep, Unsupported, comparable
+from gsic.bench.options import DEFAULT_OUTPUT, BenchOptions
+from gsic.bench.progress import Meter, Progress
+from gsic.bench.rows import Row, Table, read, to_json
+from gsic.bench.summary import GSIC
+from gsic.errors import BackendError, InputError, OptionError
+from gsic.files import write_bytes_atomically
+from gsic.options import thread_count
+
+__all__ = ["BenchOptions", "BenchResult", "run"]
+
+# Shares of the progress bar: encoding one file of ours, and one other codec on one image.
+ENCODE_UNITS, COMPARE_UNITS = 100, 20
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """Rows of what was asked for, their summary, and 1 where any row has an error, else 0."""
+
+    rows: list[Row]
+    report: dict[str, Any]
+    exit_code: int
+
+
+def run(options: BenchOptions, progress: Progress | None = None) -> BenchResult:
+    """Measure, and write results.csv, results.json, report.md and rd.png.
+
+    Args:
+        options: what to measure.
+        progress: called with (done, total, text) in units of work that is not kept from an earlier
+            run.
+
+    Raises:
+        InputError: no image in the folder, or the output cannot be written.
+        OptionError: a setting that the profile does not know.
+        BackendError: the device is not available.
+    """
+    paths = folders.images(Path(options.folder))
+    output = _made(Path(options.output or DEFAULT_OUTPUT))
+    try:
+        return _Run(options, paths, output, progress).result()
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
+
+
+class _Run:
+    """State of one run: the table that grows, and the measure of what is done."""
+
+    def __init__(
+        self,
+        options: BenchOptions,
+        paths: list[Path],
+        output: Path,
+        progress: Progress | None,
+    ) -> None:
+        self.options = options
+        self.paths = paths[: options.limit]
+        self.output = output
+        self.files = output / "files"
+        self.encodings = options.encodings()
+        self.notes = [
+            f"{name} is left out: this Pillow cannot write it"
+            for name in options.compare
+            if not BASELINES[name].available()
+        ]
+        self.codecs = [BASELINES[name] for name in options.compare if BASELINES[name].available()]
+        self.version = machine.gsic_version()
+        self.digest = options.digest()
+        self.threads = thread_count(options.threads)
+        self.digests = {path.name: resume.file_digest(path) for path in paths}
+        conditions = resume.Conditions(self.version, self.digest, self.digests, self.files)
+        kept = conditions.kept(read(output / "results.csv"))
+        self.done = {row.key: row for row in kept}
+        self.table = Table(output / "results.csv", kept)
+        self.meter = Meter(progress, sum(self._units(path.name) for path in self.paths))
+
+    def result(self) -> BenchResult:
+        try:
+            for path in self.paths:
+                self._image(path)
+            rows = _sorted(self.table.rows())
+            self.table.close(rows)
+        finally:
+            self.table.close()
+        asked = [row for row in rows if self._asked(row)]
+        return self._reported(asked)
+
+    def _units(self, name: str) -> int:
+        """Work that an image still needs."""
+        encodings = sum((name, GSIC, setting, None) not in self.done for setting in self.encodings)
+        codecs = sum(not self._compared(name, baseline) for baseline in self.codecs)
+        return ENCODE_UNITS * encodings + COMPARE_UNITS * codecs
+
+    def _compared(self, name: str, baseline: Baseline) -> bool:
+        return all((name, baseline.name, "", setting) in self.done for setting in self.encodings)
+
+    def _image(self, path: Path) -> None:
+        units = self._units(path.name)
+        if units == 0:
+            return
+        end = self.meter.done + units
+        row = Row(image=path.name, digest=self.digests[path.name])
+        try:
+            loaded = images.load(path)
+        except InputError as error:
+            self._add(replace(row, error=str(error)))
+            self.meter.to(end, path.name)
+            return
+        height, width = loaded.image.shape[:2]
+        row = replace(row, width=width, height=height, note="; ".join(loaded.notes) or None)
+        for setting in self.encodings:
+            if (path.name, GSIC, setting, None) not in self.done:
+                self._add(self._encoded(replace(row, setting=setting), loaded.image))
+        row = replace(row, note=None)
+        for baseline in self.codecs:
+            if not self._compared(path.name, baseline):
+                self.meter.step(0, f"{path.name} {baseline.name}")
+                self._compare(baseline, row, loaded.image)
+                self.meter.step(COMPARE_UNITS, f"{path.name} {baseline.name}")
+        self.meter.to(end, path.name)
+
+    def _add(self, row: Row) -> None:
+        """Store a row, its texts without the folders of this machine."""
+        for name in ("error", "note"):
+            text = getattr(row, name)
+            if text:
+                for folder in (str(self.options.folder), str(self.output)):
+                    text = text.replace(folder.rstrip("/") + "/", "")
+                row = replace(row, **{name: text})
+        self.table.add(row)
+        self.done[row.key] = row
+
+    def _encoded(self, row: Row, image: Image) -> Row:
+        """One file of ours: written, decoded elsewhere, compared and timed."""
+        text = f"{row.image} {row.setting}"
+        device, threads = self.options.device, self.options.threads
+        path = resume.coded_file(self.files, row.image, GSIC, row.setting)
+        encoding = self.encodings[row.setting]
+        row = replace(
+            row,
+            profile=encoding.profile,
+            effort=encoding.effort,
+            seed=encoding.seed,
+            threads=self.threads,
+            version=self.version,
+            options=self.digest,
+        )
+        start = self.meter.done
+        try:
+            said, seconds = roundtrip.encode_to(
+                path, image, encoding, device, threads, self.meter.part(ENCODE_UNITS, text)
+            )
+            size = path.stat().st_size
+            row = replace(
+                row,
+                bytes=size,
+                bpp=8 * size / (image.shape[0] * image.shape[1]),
+                psnr_float=said["psnr_float"],
+                encode_s=seconds,
+                gaussians=said["gaussians"],
+                iterations=said["iterations"],
+                device=said["device"],
+            )
+            decoded = roundtrip.decode_fresh(path, device, threads)
+            psnr, similarity = roundtrip.quality(image, decoded)
+            row = replace(
+                row,
+                psnr=_finite(psnr),
+                ms_ssim=similarity,
+                error=roundtrip.broken_claim(said["psnr"], psnr),
+            )
+            times = roundtrip.decode_times(path.read_bytes(), device)
+            row = replace(
+                row,
+                decode_ms=times["total_ms"],
+                entropy_ms=times["entropy_ms"],
+                dequantise_ms=times["dequantise_ms"],
+                render_ms=times["render_ms"],
+            )
+        except (OptionError, BackendError, OSError):
+            raise  # of this run, not of this image
+        except Exception as error:
+            # Whatever one image provokes, the others go on, and the run ends with exit code 1.
+            row = replace(row, error=_cause(error))
+        self.meter.to(start + ENCODE_UNITS, text)
+        return row
+
+    def _compare(self, baseline: Baseline, row: Row, image: Image) -> None:
+        """One other codec on one image: its curve, and its file nearest to each of ours."""
+        row = replace(row, codec=baseline.name, version=baseline.version, options=baseline.digest)
+        sweep = Sweep(baseline, image, self._known(baseline, row.image))
+        pixels = image.shape[0] * image.shape[1]
+        try:
+            for sample in sweep.ladder():
+                rung = replace(row, setting=baseline.label(sample.setting))
+                if rung.key not in self.done:
+                    self._add(_measured(rung, sample, pixels))
+        except Unsupported as error:
+            for setting in self.encodings:
+                self._add(replace(row, matched=setting, note=str(error)))
+            return
+        for setting in self.encodings:
+            ours = self.done[row.image, GSIC, setting, None]
+            if ours.bytes is not None and not ours.error:
+                matched = replace(row, matched=setting)
+                self._add(self._matched(matched, sweep, ours.bytes, pixels))
+
+    def _matched(self, row: Row, sweep: Sweep, size: int, pixels: int) -> Row:
+        """The file of another codec nearest in size to one of ours."""
+        assert row.matched is not None
+        baseline = sweep.baseline
+        sample = sweep.match(size)
+        if sample is None:
+            return replace(row, note=f"no file of {size} bytes, larger or smaller")
+        data = baseline.encode(sweep.image, sample.setting)
+        path = resume.coded_file(self.files, row.image, baseline.name, row.matched)
+        write_bytes_atomically(path, data)
+        channels = 1 if sweep.image.ndim == 2 else sweep.image.shape[2]
+        decoded = baseline.decode(path.read_bytes(), channels)
+        row = replace(row, setting=baseline.label(sample.setting))
+        return replace(
+            _measured(row, sample, pixels),
+            bytes=path.stat().st_size,
+            psnr_at_rate=sweep.psnr_at(size),
+            ms_ssim=metrics.ms_ssim(comparable(sweep.image), comparable(decoded)),
+            decode_ms=baseline.decode_ms(data, channels),
+        )
+
+    def _known(self, baseline: Baseline, image: str) -> Iterable[Sample]:
+        """Rungs of the ladder that are rows already."""
+        for setting in baseline.ladder:
+            row = self.done.get((image, baseline.name, baseline.label(setting), None))
+            if row is not None and row.bytes is not None:
+                psnr = math.inf if row.psnr is None else row.psnr
+                yield Sample(setting, row.bytes, psnr, row.encode_s or 0.0)
+
+    def _asked(self, row: Row) -> bool:
+        """Whether a row belongs to this run's request; the table may hold more."""
+        if row.image not in {path.name for path in self.paths}:
+            return False
+        if row.codec == GSIC:
+            return row.setting in self.encodings or row.setting == "-"
+        compared = row.codec in {baseline.name for baseline in self.codecs}
+        return compared and (row.matched is None or row.matched in self.encodings)
+
+    def _reported(self, rows: list[Row]) -> BenchResult:
+        names = [baseline.name for baseline in self.codecs]
+        complete = summary.complete_images(rows)
+        curves = {name: summary.mean_curve(rows, name, complete) for name in (GSIC, *names)}
+        title = f"{len(complete)} images of {Path(self.options.folder).resolve().name}"
+        problem = plot.draw(self.output / "rd.png", curves, title)
+        written = {
+            "version": self.version,
+            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "folder": Path(self.options.folder).resolve().name,
+            "machine": machine.describe(),
+            "options": {
+                "settings": ", ".join(self.encodings),
+                "profile": self.options.profile,
+                "effort": self.options.effort,
+                "seed": self.options.seed,
+                "device": self.options.device,
+                "threads": self.threads,
+                "set": ", ".join(f"{k}={v}" for k, v in self.options.settings.items()) or None,
+                "digest": self.digest,
+            },
+            **summary.summarise(rows, names),
+            "notes": [*self.notes, *([problem] if problem else [])],
+        }
+        text = json.dumps({**written, "rows": [to_json(row) for row in rows]}, indent=1)
+        write_bytes_atomically(self.output / "results.json", text.encode())
+        page = report.markdown(written, rows, plot=problem is None)
+        write_bytes_atomically(self.output / "report.md", page.encode())
+        return BenchResult(rows, written, 1 if written["errors"] else 0)
+
+
+def _made(output: Path) -> Path:
+    """The output folder with its folder of files."""
+    if not output.absolute().parent.is_dir():
+        raise InputError(f"{output}: the folder to make it in does not exist")
+    try:
+        (output / "files").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output}: cannot make this folder: {error.strerror}") from error
+    return output
+
+
+def _measured(row: Row, sample: Sample, pixels: int) -> Row:
+    return replace(
+        row,
+        bytes=sample.bytes,
+        bpp=8 * sample.bytes / pixels,
+        psnr=_finite(sample.psnr),
+        encode_s=sample.encode_s,
+    )
+
+
+def _finite(psnr: float) -> float | None:
+    return psnr if math.isfinite(psnr) else None
+
+
+def _cause(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
+def _sorted(rows: Iterable[Row]) -> list[Row]:
+    """By image, ours first, then each codec's ladder and matched files, by rate."""
+    order = [GSIC, *BASELINES]
+
+    def place(row: Row) -> tuple[Any, ...]:
+        value = (row.matched or row.setting).partition("=")[2]
+        number = float(value) if value else 0.0
+        return (
+            folders.natural_key(row.image),
+            order.index(row.codec),
+            row.matched is not None,
+            number,
+        )
+
+    return sorted(rows, key=place)
