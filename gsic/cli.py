@@ -301,13 +301,18 @@ def _write_fit(output: str, fitted: "Fit") -> None:
 
 def main() -> None:
     """The console script `gsic`."""
-    sys.exit(console.guarded(_run))
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run() -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command line, without the program's name, and return its exit code."""
+    return console.guarded(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     """Parse and run; Click's own errors are told in Click's way."""
     try:
-        code = gsic.main(prog_name="gsic", standalone_mode=False)
+        code = gsic.main(arguments, prog_name="gsic", standalone_mode=False)
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:

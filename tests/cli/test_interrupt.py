@@ -1,0 +1,44 @@
+"""Ctrl-C and kill in the middle of an encoding leave nothing behind."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+)
+@pytest.mark.parametrize("command", ["encode", "fit"])
+def test_no_output_and_no_temporary_file(
+    tmp_path: Path, command: str, number: signal.Signals, code: int
+) -> None:
+    source, target = tmp_path / "deep.png", tmp_path / "out.gsi"
+    # 16 bits, so that the process says on stderr that it has begun.
+    y, x = np.mgrid[0:400, 0:400]
+    Image.fromarray(((x * 7919 ^ y * 104729) % 65536).astype(np.uint16)).save(source)
+    arguments = {
+        "encode": ["--effort", "9", "--gaussians", "20000"],
+        "fit": ["--gaussians", "20000", "--iterations", "100000"],
+    }[command]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gsic", command, str(source), str(target), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        assert b"16-bit" in process.stderr.readline()
+        time.sleep(1.5)
+        assert process.poll() is None
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert b"Traceback" not in err
+    if number == signal.SIGINT:
+        assert err.splitlines()[-1] == b"gsic: error: interrupted"
+    assert [path.name for path in tmp_path.iterdir()] == ["deep.png"]
