@@ -1,0 +1,4 @@
+"""Rasterisers of 2D Gaussians: sums of weighted colours, forward and backward.
+
+Start at `gsic_kernels.registry.get`. This package knows nothing of files, profiles or fits.
+"""

@@ -1,0 +1,113 @@
+"""What kernels are called with, and the one place where it is checked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic_kernels.constants import CHANNELS_MAX
+
+F32 = NDArray[np.float32]
+
+# Pixel centres must be exact in float32, with room for a window that starts outside the image.
+_COORDINATE_MAX = 1 << 22
+
+
+class Splats(NamedTuple):
+    """N Gaussians as arrays; `weight = exp(-q) - floor` where `q <= reach`, else 0.
+
+    q = (u^2 + v^2) / 2 with u = p dx + r dy, v = t dy and (dx, dy) = pixel centre - mean.
+    """
+
+    mean: F32  # (N, 2) px, x then y; the centre of pixel (row i, column j) is (j + 0.5, i + 0.5)
+    factor: F32  # (N, 3) px^-1: p, r, t of the upper-triangular whitening factor
+    color: F32  # (N, C) 1.0 = full scale, not limited to 0..1
+    reach: F32  # (N,) the q beyond which the weight is exactly zero
+    floor: F32  # (N,) subtracted from exp(-q) within reach
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels; it may start anywhere, outside the image too."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Gradients(NamedTuple):
+    """Derivatives of a scalar by the arrays of `Splats` that can be learned."""
+
+    mean: F32  # (N, 2)
+    factor: F32  # (N, 3)
+    color: F32  # (N, C)
+
+
+def splats(value: Splats) -> Splats:
+    """Check the arrays of `value` and make them contiguous.
+
+    Args:
+        value: arrays as `Splats` describes them.
+
+    Returns:
+        The same splats; arrays are copied only where they were not contiguous.
+
+    Raises:
+        TypeError: an array is not a float32 NumPy array.
+        ValueError: a shape does not fit, or there are not 1 to 4 channels.
+    """
+    mean, factor, color, reach, floor = value
+    count = len(mean)
+    channels = color.shape[-1] if color.ndim == 2 else 0
+    if not 1 <= channels <= CHANNELS_MAX:
+        raise ValueError(f"color must be (N, 1..{CHANNELS_MAX}), got {color.shape}")
+    return Splats(
+        _array("mean", mean, (count, 2)),
+        _array("factor", factor, (count, 3)),
+        _array("color", color, (count, channels)),
+        _array("reach", reach, (count,)),
+        _array("floor", floor, (count,)),
+    )
+
+
+def window(value: Window) -> Window:
+    """Check that `value` holds at least one pixel and stays where float32 counts pixels exactly.
+
+    Raises:
+        ValueError: a side is below 1 or a corner is further than 2^22 px from the origin.
+    """
+    x, y, width, height = value
+    if width < 1 or height < 1:
+        raise ValueError(f"window must be at least 1 x 1 px, got {width} x {height}")
+    corners = (x, y, x + width, y + height)
+    if min(corners) < -_COORDINATE_MAX or max(corners) > _COORDINATE_MAX:
+        raise ValueError(f"window must lie within +-{_COORDINATE_MAX} px, got {tuple(value)}")
+    return Window(int(x), int(y), int(width), int(height))
+
+
+def background(value: F32, channels: int) -> F32:
+    """Check a background colour, float32 (C,), 1.0 = full scale."""
+    return _array("background", value, (channels,))
+
+
+def image(name: str, value: F32, shape: tuple[int, int, int]) -> F32:
+    """Check a float32 image (H, W, C) of the given shape."""
+    return _array(name, value, shape)
+
+
+def threads(value: int) -> int:
+    """Check a number of threads, 1 or more."""
+    if value < 1:
+        raise ValueError(f"threads must be 1 or more, got {value}")
+    return int(value)
+
+
+def _array(name: str, value: F32, shape: tuple[int, ...]) -> F32:
+    if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+        kind = getattr(value, "dtype", type(value).__name__)
+        raise TypeError(f"{name} must be a float32 NumPy array, got {kind}")
+    if value.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
+    return value if value.flags.c_contiguous else np.ascontiguousarray(value)

@@ -1,0 +1,19 @@
+"""Rules that every backend follows to the letter: they decide what a file looks like."""
+
+# A Gaussian whose smallest singular value (standard deviation along its thinnest axis) is below
+# this many pixels contributes nothing: it falls between pixel centres, and its factor overflows.
+SIGMA_MIN_PX = 1e-3
+
+# A Gaussian whose largest singular value is above this contributes nothing either: its factor is
+# singular for every practical purpose, and spans could not be solved in float32.
+SIGMA_MAX_PX = 1e9
+
+# A Gaussian with any value that is not finite (mean, factor, colour, reach or floor) contributes
+# nothing. Containers refuse such values; a diverging fit meets them.
+
+# A larger `reach` is read as this: exp(-16) = 1.1e-7 is below a float32 step of a weight of one,
+# and kernels approximate exp(-q) on 0 <= q <= REACH_MAX only.
+REACH_MAX = 16.0
+
+# Planes that a kernel can render: grey, grey + alpha, RGB, RGB + alpha.
+CHANNELS_MAX = 4

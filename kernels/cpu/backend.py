@@ -1,0 +1,11 @@
+"""The CPU backend as the registry hands it out."""
+
+from __future__ import annotations
+
+from gsic_kernels.cpu.loss import SumLoss
+from gsic_kernels.cpu.render import render_sum, render_sum_backward, render_sum_bytes
+from gsic_kernels.registry import Backend
+
+
+def backend(name: str) -> Backend:
+    return Backend(name, render_sum, render_sum_bytes, render_sum_backward, SumLoss)

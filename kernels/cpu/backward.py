@@ -1,0 +1,132 @@
+"""The gradient of a sum of Gaussians: each Gaussian gathers what it needs from the image gradient.
+
+With h = sum over channels of color * gradient and e = exp(-q) within reach, the loss L changes by
+
+    dL/dp = -sum h e u dx            dL/dx = p sum h e u
+    dL/dr = -sum h e u dy            dL/dy = r sum h e u + t^2 sum h e dy
+    dL/dt = -t sum h e dy^2          dL/dcolor_c = sum (e - floor) gradient_c
+
+with x, y the mean. Nothing is scattered, so there is nothing to race for: a Gaussian's sums are
+taken in the same order whoever takes them. u enters as itself, not as moments of dx and dy, which
+cancel for thin Gaussians. dx is fixed in a lane of a column, dy in a row: each multiplies once
+per column or per row.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gsic_kernels.cpu import cache
+from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO, column_rows, columns
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.simd import (
+    LANES,
+    broadcast,
+    dot_planes,
+    exp_minus_8,
+    fma,
+    fma_planes,
+    load_colors,
+    load_planes,
+    ramp,
+    take,
+    total,
+    total_planes,
+    where_le,
+    zero_planes,
+)
+
+# Gaussians taken at once: enough to hide the cost of taking, few enough to balance threads when
+# some cover the whole image.
+BLOCK = 16
+SCALE = np.float32(4.0)
+
+
+def _gather(
+    channels: tuple[int, ...],
+    counter: I64,
+    records: F32,
+    order: I32,
+    origin: tuple[int, int],
+    width: int,
+    height: int,
+    grad: F32,
+    pitch: int,
+    scale: np.float32,
+    d_mean: F32,
+    d_factor: F32,
+    d_color: F32,
+) -> None:
+    """Gradients of the Gaussians that `order` names up to its first -1, times `scale`.
+
+    `grad` is planar, rows of C planes of `pitch` floats, with zeros in the slack of every row.
+    """
+    x0, y0 = origin
+    zero = broadcast(ZERO)
+    row_pitch = len(channels) * pitch
+    while True:
+        begin = take(counter) * BLOCK
+        if begin >= len(order) or order[begin] < 0:
+            return
+        for k in range(begin, min(begin + BLOCK, len(order))):
+            n = order[k]
+            if n < 0:
+                return
+            record = records[n]
+            mean_x, mean_y = record[MEAN_X], record[MEAN_Y]
+            p, r, t = record[P], record[R], record[T]
+            limit, floor = record[LIMIT], record[FLOOR]
+            colors = load_colors(record, COLOR, channels)
+            # Sums of h e times u, u dx, u dy, dy, dy^2, and of weight times gradient.
+            by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
+            by_color = zero_planes(channels)
+            x_first, x_last = columns(record, x0, x0 + width - 1)
+            for x in range(x_first, x_last + 1, LANES):
+                first, last = column_rows(
+                    record, x, min(x + LANES - 1, x_last), y0, y0 + height - 1
+                )
+                dx = ramp() + (np.float32(x) + HALF) - mean_x
+                u_column = dx * p
+                at = (first - y0) * row_pitch + x - x0
+                column_u = zero
+                for y in range(first, last + 1):
+                    dy = np.float32(y) + HALF - mean_y
+                    u, v = u_column + r * dy, t * dy
+                    z = fma(u, u, v * v)
+                    bell = exp_minus_8(z)
+                    grads = load_planes(grad, at, pitch, channels)
+                    weight = where_le(z, limit, bell - floor)
+                    by_color = fma_planes(weight, grads, by_color)
+                    he = where_le(z, limit, bell) * dot_planes(colors, grads)
+                    he_dy = he * dy
+                    column_u = fma(he, u, column_u)
+                    by_u_dy = fma(he_dy, u, by_u_dy)
+                    by_dy = by_dy + he_dy
+                    by_dy2 = fma(he_dy, dy, by_dy2)
+                    at += row_pitch
+                by_u = by_u + column_u
+                by_u_dx = fma(column_u, dx, by_u_dx)
+            # Records hold p, r, t times 1/4, and so u: exact powers of two undo it.
+            p, r, t = p * SCALE, r * SCALE, t * SCALE
+            u_sum, dy_sum = total(by_u) * SCALE, total(by_dy)
+            d_factor[n, 0] = -scale * SCALE * total(by_u_dx)
+            d_factor[n, 1] = -scale * SCALE * total(by_u_dy)
+            d_factor[n, 2] = -scale * t * total(by_dy2)
+            d_mean[n, 0] = scale * p * u_sum
+            d_mean[n, 1] = scale * (r * u_sum + t * t * dy_sum)
+            sums = total_planes(by_color)
+            for c in range(len(channels)):
+                d_color[n, c] = scale * sums[c]
+
+
+@lru_cache(maxsize=None)
+def gather_kernel(channels: int) -> Any:
+    line, plane = "float32[::1]", "float32[:, ::1]"
+    return cache.kernel(
+        f"void(UniTuple(int64, {channels}), int64[::1], {plane}, int32[::1], UniTuple(int64, 2),"
+        f" int64, int64, {line}, int64, float32, {plane}, {plane}, {plane})",
+        _gather,
+    )

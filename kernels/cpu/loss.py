@@ -1,0 +1,118 @@
+"""The inner loop of a fit: loss against one target and its gradient, in one pass over strips."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from gsic_kernels import checks
+from gsic_kernels.checks import F32, Gradients, Splats, Window
+from gsic_kernels.cpu import pool
+from gsic_kernels.cpu.plan import LANES, Plan, row_pitch
+
+
+class SumLoss:
+    """Loss of clamp(render, 0, 1) against a target, with all scratch memory kept between calls.
+
+    The gradient passes straight through the clamp: it is that of the clamped error, so a pixel is
+    never dead, and overshoot that the clamp removes for free is not fought. One object serves one
+    thread of the caller at a time.
+    """
+
+    def __init__(
+        self, target: F32, loss: Literal["l2", "l1"] = "l2", threads: int = 1
+    ) -> None:
+        """Keep a planar copy of the target.
+
+        Args:
+            target: float32 (H, W, C), 0..1, C = 1..4.
+            loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
+            threads: how many threads to use; no result depends on it.
+
+        Raises:
+            TypeError: the target is not float32.
+            ValueError: its shape does not fit, or there is no such loss.
+        """
+        if loss not in ("l2", "l1"):
+            raise ValueError(f"loss must be l2 or l1, got {loss!r}")
+        if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= checks.CHANNELS_MAX:
+            raise ValueError(f"target must be (H, W, 1..4), got {np.shape(target)}")
+        rows, width, channels = self._shape = target.shape
+        target = checks.image("target", target, self._shape)
+        self._window = checks.window(Window(0, 0, width, rows))
+        self._threads = checks.threads(threads)
+        self._l1 = loss == "l1"
+        pitch = row_pitch(width)
+        planar = np.zeros((rows, channels, pitch), np.float32)
+        planar[:, :, :width] = target.transpose(0, 2, 1)
+        self._target = planar.reshape(-1)
+        self._inside = (np.arange(pitch) < width).astype(np.float32)
+        self._residual = np.zeros(rows * channels * pitch, np.float32)
+        self._signs = np.zeros(self._residual.size if self._l1 else 0, np.float32)
+        self._plan = Plan(width, rows, channels, self._threads)
+        self._scratch = self._plan.scratch()
+        self._sums = np.zeros((self._plan.strips, 2))
+        self._gradients: Gradients | None = None
+
+    def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:
+        """Loss, summed over all values, and its gradient.
+
+        Args:
+            splats: N >= 0 Gaussians of C channels; not modified.
+            background: float32 (C,), 1.0 = full scale.
+
+        Returns:
+            The sum, and gradients that the next call overwrites.
+        """
+        from gsic_kernels.cpu.backward import gather_kernel
+
+        splats = self._forward(splats, background)
+        count, channels = splats.color.shape
+        if self._gradients is None or len(self._gradients.mean) != count:
+            self._gradients = Gradients(
+                np.zeros((count, 2), np.float32),
+                np.zeros((count, 3), np.float32),
+                np.zeros((count, channels), np.float32),
+            )
+        else:
+            for gradient in self._gradients:
+                gradient.fill(0.0)
+        plan, kernel, (rows, width, _) = self._plan, gather_kernel(channels), self._shape
+        image, scale = (self._signs, 1.0) if self._l1 else (self._residual, 2.0)
+        arguments = (
+            plan.channels, plan.rewind(), plan.records, plan.order, (0, 0), width, rows,
+            image, plan.pitch, np.float32(scale), *self._gradients,
+        )
+        pool.run(self._threads, lambda worker: kernel(*arguments))
+        return float(self._sums[:, 0 if self._l1 else 1].sum()), self._gradients
+
+    def sse(self, splats: Splats, background: F32) -> float:
+        """Sum of squared errors of the clamped rendering over all values, forward only."""
+        self._forward(splats, background)
+        return float(self._sums[:, 1].sum())
+
+    def residual(self) -> F32:
+        """clamp(render) - target of the last call: float32 (H, W, C), a view, not contiguous."""
+        rows, width, channels = self._shape
+        planar = self._residual.reshape(rows, channels, self._plan.pitch)
+        return planar[:, :, :width].transpose(0, 2, 1)
+
+    def _forward(self, splats: Splats, background: F32) -> Splats:
+        from gsic_kernels.cpu.forward import render_loss_kernel
+
+        splats, channels = checks.splats(splats), self._shape[2]
+        if splats.color.shape[1] != channels:
+            raise ValueError(f"splats have {splats.color.shape[1]} channels, target {channels}")
+        background = checks.background(background, channels)
+        plan, kernel = self._plan, render_loss_kernel(channels)
+        plan.update(splats, self._window)
+        front = (
+            plan.channels, plan.rewind(), plan.records, plan.starts, plan.pairs, background,
+            self._shape[1], plan.height,
+        )
+        back = self._target, self._inside, self._residual, self._signs, self._sums
+        pool.run(
+            self._threads, lambda worker: kernel(*front, self._scratch[worker], *back)
+        )
+        return splats

@@ -1,0 +1,93 @@
+"""Scratch memory of a rendering, and the two steps before rasterising: records and strip lists."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic_kernels.checks import F32, Splats, Window
+from gsic_kernels.cpu import pool
+from gsic_kernels.cpu.prepare import RECORD, bin_kernel, prepare_kernel
+
+LANES = 16
+
+# A strip should stay in a core's second-level cache.
+_STRIP_BYTES = 320 << 10
+_STRIP_ROWS = 64
+# Below this many Gaussians, preparing them is cheaper than waking a thread.
+_PREPARE_ALONE = 8192
+
+
+def row_pitch(width: int) -> int:
+    """Floats per plane of a scratch row: whole columns, and LANES of slack."""
+    return (width + 2 * LANES - 1) // LANES * LANES
+
+
+def aligned(shape: tuple[int, ...]) -> F32:
+    """Uninitialised float32 array whose first element starts a cache line."""
+    count = int(np.prod(shape))
+    raw = np.empty(count + LANES, np.float32)
+    skip = -raw.ctypes.data // 4 % LANES
+    return raw[skip : skip + count].reshape(shape)
+
+
+def strip_height(width: int, channels: int, rows: int) -> int:
+    """Rows of a strip: as many as fit the cache, of `rows` there are; a power of two."""
+    fit = _STRIP_BYTES // (row_pitch(width) * channels * 4)
+    height = 1
+    while height * 2 <= min(fit, _STRIP_ROWS):
+        height *= 2
+    return min(height, rows)
+
+
+class Plan:
+    """Records of N Gaussians and their strip lists for windows of one size.
+
+    Everything is kept between calls of `update`, so one object serves one caller at a time.
+    """
+
+    records: F32
+    starts: NDArray[np.int64]
+    pairs: NDArray[np.int32]
+    order: NDArray[np.int32]
+
+    def __init__(self, width: int, rows: int, channels: int, threads: int) -> None:
+        self.channels = (0,) * channels
+        self.threads = threads
+        self.pitch = row_pitch(width)
+        self.height = strip_height(width, channels, rows)
+        self.strips = -(-rows // self.height)
+        self.starts = np.zeros(self.strips + 1, np.int64)
+        self.pairs = np.empty(0, np.int32)
+        self.counter = np.zeros(1, np.int64)
+        self._count = -1
+
+    def scratch(self) -> F32:
+        """One strip per thread, (threads, floats)."""
+        return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
+
+    def update(self, splats: Splats, window: Window) -> None:
+        """Compute the records and lists of checked `splats` for a checked `window`."""
+        count = len(splats.mean)
+        if count != self._count:
+            self._count = count
+            self.records = aligned((count, RECORD))
+            self.rows = np.empty((count, 2), np.int32)
+            self.order = np.empty(count, np.int32)
+        kernel, rest = prepare_kernel(), (*window, self.records, self.rows)
+        if self.threads == 1 or count < _PREPARE_ALONE:
+            kernel(*splats, 0, count, *rest)
+        else:
+            pool.run_split(
+                self.threads, count, lambda first, last: kernel(*splats, first, last, *rest)
+            )
+        arguments = self.rows, window.y, self.height, self.starts, self.order
+        total = bin_kernel()(*arguments, self.pairs)
+        if total > len(self.pairs):
+            self.pairs = np.empty(total + total // 4, np.int32)
+            bin_kernel()(*arguments, self.pairs)
+
+    def rewind(self) -> NDArray[np.int64]:
+        """The work counter, set to the first piece."""
+        self.counter[0] = 0
+        return self.counter

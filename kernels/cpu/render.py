@@ -1,0 +1,105 @@
+"""Rendering sums of Gaussians and their gradients: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic_kernels import checks
+from gsic_kernels.checks import F32, Gradients, Splats, Window
+from gsic_kernels.cpu import pool
+from gsic_kernels.cpu.plan import Plan, aligned, row_pitch
+
+
+def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
+    """Render `background` plus the sum of weight times colour over all Gaussians.
+
+    Args:
+        splats: N >= 0 Gaussians of C channels; not modified.
+        window: the pixels to render, anywhere.
+        background: float32 (C,), 1.0 = full scale.
+        threads: how many threads to use; the result does not depend on it.
+
+    Returns:
+        float32 (height, width, C), not clamped.
+
+    Raises:
+        TypeError: an array is not float32.
+        ValueError: a shape does not fit.
+    """
+    from gsic_kernels.cpu.forward import render_float_kernel
+
+    kernel = render_float_kernel(splats.color.shape[1])
+    return _render(kernel, splats, window, background, threads, np.float32)
+
+
+def render_sum_bytes(
+    splats: Splats, window: Window, background: F32, threads: int = 1
+) -> NDArray[np.uint8]:
+    """Render like `render_sum`, clamped to 0..1, times 255, rounded half up.
+
+    Returns:
+        uint8 (height, width, C).
+    """
+    from gsic_kernels.cpu.forward import render_bytes_kernel
+
+    kernel = render_bytes_kernel(splats.color.shape[1])
+    return _render(kernel, splats, window, background, threads, np.uint8)
+
+
+def _render(
+    kernel: Any, splats: Splats, window: Window, background: F32, threads: int, kind: Any
+) -> Any:
+    splats, window = checks.splats(splats), checks.window(window)
+    threads, channels = checks.threads(threads), splats.color.shape[1]
+    background = checks.background(background, channels)
+    x, y, width, rows = window
+    plan = Plan(width, rows, channels, threads)
+    plan.update(splats, window)
+    out, scratch, counter = np.empty((rows, width, channels), kind), plan.scratch(), plan.rewind()
+    front = plan.channels, counter, plan.records, plan.starts, plan.pairs, background, (x, y)
+    pool.run(threads, lambda worker: kernel(*front, plan.height, scratch[worker], out))
+    return out
+
+
+def render_sum_backward(
+    splats: Splats, window: Window, grad: F32, threads: int = 1
+) -> Gradients:
+    """Gradient of `sum(render_sum(...) * grad)` by mean, factor and color.
+
+    Args:
+        splats: N >= 0 Gaussians of C channels; not modified.
+        window: the pixels that were rendered.
+        grad: float32 (height, width, C), the derivative by each rendered value.
+        threads: how many threads to use; the result does not depend on it.
+
+    Returns:
+        Freshly made gradients; zero for Gaussians that contribute nothing. The cut at `reach`
+        and `floor` are taken as fixed.
+    """
+    from gsic_kernels.cpu.backward import gather_kernel
+
+    splats, window = checks.splats(splats), checks.window(window)
+    threads, channels = checks.threads(threads), splats.color.shape[1]
+    x, y, width, rows = window
+    grad = checks.image("grad", grad, (rows, width, channels))
+    pitch = row_pitch(width)
+    planar = np.zeros((rows, channels, pitch), np.float32)
+    planar[:, :, :width] = grad.transpose(0, 2, 1)
+    plan = Plan(width, rows, channels, threads)
+    plan.update(splats, window)
+    count = len(splats.mean)
+    gradients = Gradients(
+        np.zeros((count, 2), np.float32),
+        np.zeros((count, 3), np.float32),
+        np.zeros((count, channels), np.float32),
+    )
+    kernel = gather_kernel(channels)
+    arguments = (
+        plan.channels, plan.rewind(), plan.records, plan.order, (x, y), width, rows,
+        planar.reshape(-1), pitch, np.float32(1.0), *gradients,
+    )
+    pool.run(threads, lambda worker: kernel(*arguments))
+    return gradients
