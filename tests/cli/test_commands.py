@@ -227,7 +227,7 @@ def test_bench_a_folder(gsic: Run, photo: Path, scene: Callable[..., Any]) -> No
     assert set(kept) <= set((output / "results.csv").read_text().splitlines())
 
 
-def test_version_and_help(gsic: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_and_help(gsic: Run) -> None:
     assert gsic("--version").out.decode() == f"gsic, version {package.__version__}\n"
     for command in ("encode", "decode", "fit", "bench", "info"):
         assert gsic(command, "--version").code == 0

@@ -1,0 +1,63 @@
+# Everything runs in the virtual environment .venv, which `make install` sets up from pyproject.toml.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OURS := gsic kernels tests benchmarks examples
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint fmt golden-check wheel clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## set up .venv with gsic and everything that development needs
+
+$(STAMP): pyproject.toml
+	@if ! test -x $(BIN)/python; then \
+	  for python in python3 python3.13 python3.12 python3.11 python; do \
+	    if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	        >/dev/null 2>&1; then \
+	      echo "$$python -m venv $(VENV)"; exec $$python -m venv $(VENV); \
+	    fi; \
+	  done; \
+	  echo "gsic needs Python 3.11 or newer with its venv module; none was found on PATH." >&2; \
+	  exit 1; \
+	fi
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' 'setuptools>=77'
+	@mkdir -p .mypy && ln -sfn ../kernels .mypy/gsic_kernels  # the folder under its import name
+	@touch $@
+
+demo: $(STAMP)  ## encode and decode the bundled photo; the files are left in demo/
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## run the tests that take minutes
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(STAMP)  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## check style, types, module length and layers; change nothing
+	$(BIN)/ruff check $(OURS)
+	$(BIN)/ruff format --check $(OURS)
+	$(BIN)/mypy
+	@find $(OURS) -name '*.py' -exec wc -l {} + | awk ' \
+	  $$2 == "total" { next } \
+	  $$1 > 600 { print $$2 ": " $$1 " lines, 600 are allowed"; long = 1; next } \
+	  $$1 > 400 { print $$2 ": " $$1 " lines; consider splitting it" } \
+	  END { exit long }'
+	$(BIN)/python -m pytest tests/layers/test_source.py
+
+fmt: $(STAMP)  ## format the code and fix what can be fixed
+	$(BIN)/ruff check --fix-only --quiet $(OURS)
+	$(BIN)/ruff format $(OURS)
+
+golden-check: $(STAMP)  ## check that every released file still decodes to the same image
+	$(BIN)/python -m pytest tests/golden
+
+wheel: $(STAMP)  ## build a wheel in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:  ## remove everything that was made, except .venv
+	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find $(OURS) -name __pycache__ -type d -exec rm -rf {} +

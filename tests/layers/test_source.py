@@ -1,0 +1,119 @@
+"""Who may import whom, read from the source files alone."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Part of the codec -> the parts it may import. `codec` is the glue; `cli` and `bench` stand on it.
+SURFACE = {"errors", "options", "files", "images", "metrics"}
+LAYERS = {
+    "errors": set(),
+    "options": {"errors"},
+    "files": {"errors"},
+    "images": {"errors", "files", "options"},
+    "metrics": set(),
+    "gaussians": {"errors"},
+    "coding": {"errors", "options"},
+    "container": {"errors", "options", "coding"},
+    "profiles": {"errors", "options", "gaussians", "coding", "container"},
+    "fit": {*SURFACE, "gaussians", "profiles", "coding", "container"},
+    "codec": {*SURFACE, "gaussians", "coding", "container", "profiles", "fit"},
+    "bench": {*SURFACE, "codec"},
+    "console": {"errors", "files"},
+    "texts": set(),
+    "cli_options": {"options"},
+    "cli": {*SURFACE, "console", "texts", "cli_options", "codec", "fit", "bench"},
+    "__main__": {"cli"},
+    "__init__": {"errors", "options", "codec", "fit"},
+}
+
+# Heavy or optional packages -> the only files and folders that may import them.
+HOMES = {
+    "torch": ("gsic/fit/", "kernels/autograd.py", "kernels/gpu/"),
+    "triton": ("kernels/gpu/",),
+    "numba": ("kernels/cpu/",),
+    "llvmlite": ("kernels/cpu/",),
+    "constriction": ("gsic/coding/",),
+    "click": ("gsic/cli.py", "gsic/cli_options.py"),
+    "tqdm": ("gsic/console.py",),
+    "PIL": ("gsic/images.py", "gsic/bench/"),
+    "imageio": ("gsic/images.py",),
+    "matplotlib": ("gsic/bench/",),
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert found
+    return found
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, anywhere in it, by its full name, and the line."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level <= len(package), f"{path}:{node.lineno}"
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*start, *([node.module] if node.module else [])))
+            for alias in node.names:
+                yield f"{base}.{alias.name}", node.lineno
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", sources("gsic"), ids=name_of)
+def test_the_codec_imports_in_one_direction(path: Path) -> None:
+    part = path.relative_to(ROOT / "gsic").parts[0].removesuffix(".py")
+    assert part in LAYERS, f"{part} is a new part: say here what it may import"
+    for module, line in imports(path):
+        if module.startswith("gsic."):
+            imported = module.split(".")[1]
+            where = f"{name_of(path)}:{line}: {part} must not import {module}"
+            # `from gsic import name` of the package itself is the public API, for entry points.
+            assert imported == part or imported in LAYERS[part], where
+
+
+@pytest.mark.parametrize("path", sources("gsic"), ids=name_of)
+def test_only_the_codec_and_the_fit_use_kernels(path: Path) -> None:
+    allowed = {
+        "gsic/codec.py": ("registry", "checks"),
+        "gsic/fit/": ("autograd", "registry", "checks", "constants"),
+        "gsic/profiles/": ("checks", "constants"),
+        "gsic/bench/": ("registry",),
+    }
+    parts = next((parts for home, parts in allowed.items() if name_of(path).startswith(home)), ())
+    for module, line in imports(path):
+        if module.split(".")[0] == "gsic_kernels":
+            part = module.split(".")[1]
+            assert part in parts, f"{name_of(path)}:{line}: must not import {module}"
+
+
+@pytest.mark.parametrize("path", sources("kernels"), ids=name_of)
+def test_the_kernels_know_nothing_of_the_codec(path: Path) -> None:
+    for module, line in imports(path):
+        top = module.split(".")[0]
+        assert top not in ("gsic", "kernels"), f"{name_of(path)}:{line}: must not import {module}"
+
+
+@pytest.mark.parametrize("path", sources("gsic", "kernels"), ids=name_of)
+def test_heavy_packages_stay_at_home(path: Path) -> None:
+    for module, line in imports(path):
+        homes = HOMES.get(module.split(".")[0])
+        at_home = homes is None or name_of(path).startswith(homes)
+        assert at_home, f"{name_of(path)}:{line}: {module} may be imported only in {homes}"
+
+
+def test_nothing_imports_the_kernels_by_their_folder() -> None:
+    for path in sources("gsic", "kernels", "tests", "benchmarks", "examples"):
+        for module, line in imports(path):
+            assert module.split(".")[0] != "kernels", f"{name_of(path)}:{line}"
