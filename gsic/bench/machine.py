@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,20 @@ def describe() -> dict[str, Any]:
 def gsic_version() -> str:
     """The installed version of gsic."""
     return version("gsic")
+
+
+def stamp(command: str) -> dict[str, Any]:
+    """What stands beside committed figures: how, when, with what and where they were made.
+
+    Args:
+        command: the command line that makes them again, without paths of this machine.
+    """
+    return {
+        "command": command,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "version": gsic_version(),
+        "machine": describe(),
+    }
 
 
 def code_digest() -> str:

@@ -74,6 +74,18 @@ class BenchOptions:
             encodings[f"{rate}={value:.10g}"] = checked
         return encodings
 
+    def command(self) -> str:
+        """The command line that asks for this, the folder by its name alone."""
+        labels = [label.partition("=") for label in self.encodings()]
+        parts = ["gsic bench", Path(self.folder).resolve().name]
+        parts.append(f"--{labels[0][0]} {','.join(value for _, _, value in labels)}")
+        parts += [f"--profile {self.profile}", f"--effort {self.effort}", f"--seed {self.seed}"]
+        parts += [f"--set {name}={value}" for name, value in self.settings.items()]
+        parts += [f"--compare {','.join(self.compare)}", f"--device {self.device}"]
+        parts += [f"--threads {thread_count(self.threads)}"]
+        parts += [f"--limit {self.limit}"] if self.limit else []
+        return " ".join(parts)
+
     def digest(self) -> str:
         """Hash of all that a row of ours depends on beside image, setting and version."""
         parts = {

@@ -116,7 +116,7 @@ class Table:
 
 
 def read(path: Path) -> list[Row]:
-    """Rows of a results.csv; none where there is no file or it has other columns.
+    """Rows of a results.csv, which may have fewer columns; none where there is no such file.
 
     A line with missing cells, or of a type that its column does not have, is left out. Of several
     rows with one key the last one counts.
@@ -128,11 +128,12 @@ def read(path: Path) -> list[Row]:
     if not text.endswith("\n"):  # the last line was cut: even its complete cells may be too short
         text = text[: text.rfind("\n") + 1]
     lines = csv.reader(io.StringIO(text))
-    if tuple(next(lines, ())) != COLUMNS:
+    columns = next(lines, [])
+    if not set(columns) <= set(COLUMNS):
         return []
     rows = {}
     for cells in lines:
-        row = _parsed(cells)
+        row = _parsed(columns, cells)
         if row is not None:
             rows[row.key] = row
     return list(rows.values())
@@ -169,16 +170,16 @@ def _cell(name: str, value: object) -> str:
     return " ".join(str(value).split())
 
 
-def _parsed(cells: list[str]) -> Row | None:
-    if len(cells) != len(COLUMNS):
+def _parsed(columns: list[str], cells: list[str]) -> Row | None:
+    if len(cells) != len(columns):
         return None
     values: dict[str, Any] = {}
     try:
-        for name, cell in zip(COLUMNS, cells, strict=True):
+        for name, cell in zip(columns, cells, strict=True):
             kind = _KINDS[name]
             if cell == "":
-                values[name] = None
-            elif "int" in kind:
+                continue
+            if "int" in kind:
                 values[name] = int(cell)
             elif "float" in kind:
                 values[name] = float(cell)
@@ -186,6 +187,4 @@ def _parsed(cells: list[str]) -> Row | None:
                 values[name] = cell
     except ValueError:
         return None
-    if not (values["image"] and values["codec"] and values["setting"]):
-        return None
-    return Row(**values)
+    return Row(**values) if {"image", "codec", "setting"} <= values.keys() else None

@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -271,10 +270,8 @@ class _Run:
         title = f"{len(complete)} images of {Path(self.options.folder).resolve().name}"
         problem = plot.draw(self.output / "rd.png", curves, title)
         written = {
-            "version": self.version,
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            **machine.stamp(self.options.command()),
             "folder": Path(self.options.folder).resolve().name,
-            "machine": machine.describe(),
             "options": {
                 "settings": ", ".join(self.encodings),
                 "profile": self.options.profile,

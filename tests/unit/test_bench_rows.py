@@ -79,7 +79,7 @@ def test_a_text_of_several_lines_is_one_line(tmp_path: Path) -> None:
 def test_foreign_and_missing_files_hold_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     assert read(path) == []
-    path.write_text("image,bytes\na.png,3\n")
+    path.write_text("image,codec,setting,size\na.png,jpeg,quality=10,3\n")
     assert read(path) == []
     path.write_bytes(b"\xff\xfe\x00")
     assert read(path) == []
@@ -89,6 +89,14 @@ def test_a_cell_of_another_type_drops_its_row(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_text(to_csv([OURS, LADDER]).replace("14700", "many"))
     assert read(path) == [LADDER]
+
+
+def test_a_table_of_fewer_columns_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "committed.csv"
+    path.write_text(to_csv([LADDER, MATCHED], ["image", "codec", "setting", "matched", "bytes"]))
+    assert read(path) == [
+        *(replace(row, psnr=None, psnr_at_rate=None) for row in (LADDER, MATCHED)),
+    ]
 
 
 def test_chosen_columns_and_json() -> None:

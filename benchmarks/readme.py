@@ -1,0 +1,203 @@
+"""Fill the figures of README.md from the committed rows in benchmarks/results/.
+
+Replaces what stands between the two marker lines; only files that exist give a table.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kodak import CODECS, GAUSSIAN_IMAGE
+
+from gsic.bench.bdrate import bd_rate
+from gsic.bench.rows import read
+from gsic.bench.summary import GSIC, complete_images, mean_curve, summarise
+
+BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+TITLES = {"jpeg": "JPEG 4:2:0", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
+NONE = "–"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    here = Path(__file__).parent
+    parser.add_argument("--readme", type=Path, default=here.parent / "README.md")
+    parser.add_argument("--results", type=Path, default=here / "results")
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 if README.md is not up to date"
+    )
+    arguments = parser.parse_args()
+
+    before = arguments.readme.read_text(encoding="utf-8")
+    after = filled(before, figures(arguments.results))
+    if arguments.check:
+        return int(after != before)
+    arguments.readme.write_text(after, encoding="utf-8")
+    return 0
+
+
+def filled(text: str, content: str) -> str:
+    """The text with `content` between the markers."""
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"no {BEGIN} before {END} in the README")
+    return f"{head}{BEGIN}\n\n{content}\n\n{END}{tail}"
+
+
+def figures(results: Path) -> str:
+    parts = [*kodak(results), *speed(results), *fits(results), *memory(results), *kernels(results)]
+    return "\n\n".join(parts) if parts else "No figures have been measured yet."
+
+
+def kodak(results: Path) -> list[str]:
+    """PSNR at the same bytes, and BD-rates, on Kodak."""
+    name = "kodak-default"
+    rows = [*read(results / f"{name}.csv"), *read(results / f"{name}-curves.csv")]
+    if not rows:
+        return []
+    codecs = CODECS.split(",")
+    summary = summarise(rows, codecs)
+    lines = []
+    for rate in summary["rates"]:
+        cells = [f"{rate['bpp']:.3f}", f"{rate['psnr']:.2f}", number(rate["ms_ssim"], 4)]
+        for codec in codecs:
+            other = rate["against"][codec]
+            if other is None:
+                cells.append(NONE)
+                continue
+            few = f", {other['images']} images" if other["images"] < rate["images"] else ""
+            cells.append(f"{other['psnr']:.2f} ({other['difference']:+.2f}{few})")
+        lines.append(cells)
+    curve = mean_curve(rows, GSIC, complete_images(rows))
+    literature = bd_rate(GAUSSIAN_IMAGE, curve)
+    bd = {TITLES[codec]: summary["bd_rate"][codec] for codec in codecs}
+    bd["GaussianImage (published)"] = None if literature is None else literature._asdict()
+    return [
+        f"**Quality: {summary['images']} Kodak images.** {origin(results / f'{name}.json')} PSNR "
+        "in dB; every other codec at exactly the size of our file for each image, and in brackets "
+        "ours minus theirs: a negative number is a loss.",
+        table(["bpp", "gsic", "MS-SSIM", *(TITLES[codec] for codec in codecs)], lines),
+        "Rate that gsic needs for equal PSNR (BD-rate of the mean curves; negative: fewer bits):",
+        table(
+            ["against", "rate", "over"],
+            [
+                [other, NONE, NONE]
+                if entry is None
+                else [
+                    other,
+                    f"{entry['percent']:+.1f} %",
+                    f"{entry['low_db']:.1f} to {entry['high_db']:.1f} dB",
+                ]
+                for other, entry in bd.items()
+            ],
+        ),
+    ]
+
+
+def speed(results: Path) -> list[str]:
+    found = load(results / "speed-cpu.json")
+    if found is None:
+        return []
+    encode, decode, commands = found["encode"], found["decode"], found["commands"]
+    ms = decode["ms"]
+    lines = [
+        ["encode, default effort", f"{encode['threads']} threads", *three(encode["seconds"], "s")],
+        ["decode, bytes to 8-bit pixels", "1 thread", *three(ms["total_ms"], "ms")],
+        ["– entropy decoding", "1 thread", *three(ms["entropy_ms"], "ms")],
+        ["– dequantisation", "1 thread", *three(ms["dequantise_ms"], "ms")],
+        ["– rendering", "1 thread", *three(ms["render_ms"], "ms")],
+        *(
+            [f"{TITLES[name]} of the same size", "1 thread", *three(ms[name], "ms")]
+            for name in ("jpeg", "jpeg2000")
+            if name in ms
+        ),
+        ["`gsic --help`", "process", *three(commands["help_seconds"], "s")],
+        ["`gsic decode`", "process", *three(commands["decode_seconds"], "s")],
+        [
+            "`gsic decode`, first run on a machine",
+            "process",
+            *three(commands["first_decode_seconds"], "s"),
+        ],
+    ]
+    size = f"{found['width']}x{found['height']}"
+    return [
+        f"**Speed: {found['image']}, {size} at {found['bpp']:.2f} bpp.** "
+        f"{origin(results / 'speed-cpu.json')} Median and 10th and 90th percentile; decoders took "
+        f"turns, {decode['decodes']} rounds.",
+        table(["what", "with", "median", "10 %", "90 %"], lines),
+    ]
+
+
+def fits(results: Path) -> list[str]:
+    found = load(results / "fit-kodak.json")
+    if found is None:
+        return []
+    lines = [[count, f"{psnr:.2f}"] for count, psnr in found["mean_psnr"].items()]
+    return [
+        f"**Unquantised fits: {found['images']} Kodak images, {found['iterations']} steps.** "
+        f"{origin(results / 'fit-kodak.json')}",
+        table(["Gaussians", "mean PSNR in dB"], lines),
+    ]
+
+
+def memory(results: Path) -> list[str]:
+    found = load(results / "memory.json")
+    if found is None:
+        return []
+    lines = [
+        [
+            row["task"],
+            f"{row['width']}x{row['height']}",
+            str(row["gaussians"]),
+            f"{row['peak_mib']:.0f} MiB",
+        ]
+        for row in found["rows"]
+    ]
+    return [
+        f"**Peak memory of the whole process at {found['bpp']} bpp.** "
+        f"{origin(results / 'memory.json')}",
+        table(["task", "image", "Gaussians", "peak"], lines),
+    ]
+
+
+def kernels(results: Path) -> list[str]:
+    return []
+
+
+def origin(path: Path) -> str:
+    """The sentence that says on what, when and how a file of figures was made."""
+    found = load(path)
+    if found is None:
+        return ""
+    machine = found["machine"]
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {found['date']}, gsic {found['version']}: "
+        f"`{found['command']}`."
+    )
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def three(values: dict[str, float], unit: str) -> list[str]:
+    return [f"{values[key]:.2f} {unit}" for key in ("median", "p10", "p90")]
+
+
+def number(value: float | None, decimals: int) -> str:
+    return NONE if value is None else f"{value:.{decimals}f}"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

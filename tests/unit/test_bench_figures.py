@@ -1,0 +1,167 @@
+"""The scripts in benchmarks/: committed rows, and the figures that they put into the README."""
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gsic.bench import machine
+from gsic.bench.bdrate import bd_rate
+from gsic.bench.rows import Row, read, to_json
+from gsic.bench.summary import summarise
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module
+
+
+def rows() -> list[Row]:
+    """Two images, two settings of ours and a JPEG curve 1 dB below: +1.00 dB everywhere."""
+    made = []
+    for image in ("kodim01.png", "kodim02.png"):
+        for rate, psnr in ((0.2, 26.0), (0.4, 29.0)):
+            made.append(
+                Row(image, 768, 512, setting=f"bpp={rate}", bytes=1, bpp=rate, psnr=psnr, effort=5)
+            )
+            made.append(
+                Row(
+                    *(image, 768, 512, "jpeg", "quality=9", f"bpp={rate}"),
+                    bytes=1,
+                    psnr_at_rate=psnr - 1,
+                )
+            )
+        for quality, rate, psnr in ((5, 0.1, 22.0), (10, 0.2, 25.0), (20, 0.4, 28.0)):
+            made.append(
+                Row(
+                    *(image, 768, 512, "jpeg", f"quality={quality}"),
+                    **{"bytes": 1, "bpp": rate, "psnr": psnr, "version": "x"},  # type: ignore[arg-type]
+                )
+            )
+    return made
+
+
+def result() -> dict[str, Any]:
+    return {
+        **machine.stamp("gsic bench kodak"),
+        **summarise(rows(), ["jpeg"]),
+        "rows": [to_json(row) for row in rows()],
+    }
+
+
+def test_kodak_writes_rows_and_what_follows_from_them(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    kodak = script("kodak")
+    kodak.write(result(), tmp_path, "kodak-default")
+    committed = read(tmp_path / "kodak-default.csv")
+    assert {row.key for row in committed} == {
+        row.key for row in rows() if row.codec == "gsic" or row.matched
+    }
+    assert len(read(tmp_path / "kodak-default-curves.csv")) == 6
+    stored = json.loads((tmp_path / "kodak-default.json").read_text())
+    assert "rows" not in stored
+    assert stored["command"] == "gsic bench kodak"
+    expected = bd_rate(kodak.GAUSSIAN_IMAGE, [(0.2, 26.0), (0.4, 29.0)])
+    assert expected is not None
+    assert stored["bd_rate"]["gaussianimage"]["percent"] == pytest.approx(expected.percent)
+    assert stored["rates"][0]["against"]["jpeg"]["difference"] == pytest.approx(1.0)
+    again = summarise([*committed, *read(tmp_path / "kodak-default-curves.csv")], ["jpeg"])
+    assert again["bd_rate"]["jpeg"] == pytest.approx(stored["bd_rate"]["jpeg"])
+
+
+def test_the_readme_gets_the_figures_that_exist(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    readme = script("readme")
+    assert readme.figures(tmp_path) == "No figures have been measured yet."
+    script("kodak").write(result(), tmp_path, "kodak-default")
+    text = readme.figures(tmp_path)
+    assert "25.00 (+1.00)" in text
+    assert "28.00 (+1.00)" in text
+    stamp = machine.stamp("")
+    assert stamp["date"] in text
+    assert stamp["machine"]["cpu"] in text
+    assert "Speed" not in text
+    (tmp_path / "fit-kodak.json").write_text(
+        json.dumps({**stamp, "images": 24, "iterations": 1500, "mean_psnr": {"3000": 29.6}})
+    )
+    assert "| 3000 | 29.60 |" in readme.figures(tmp_path)
+
+
+def test_figures_stand_between_the_markers_and_can_be_filled_again(
+    script: Callable[[str], ModuleType],
+) -> None:
+    readme = script("readme")
+    text = f"# gsic\n\n{readme.BEGIN}\nold\n{readme.END}\n\nrest\n"
+    once = readme.filled(text, "new")
+    assert once == f"# gsic\n\n{readme.BEGIN}\n\nnew\n\n{readme.END}\n\nrest\n"
+    assert readme.filled(once, "new") == once
+    with pytest.raises(SystemExit):
+        readme.filled("no markers", "new")
+
+
+def test_losses_stand_in_the_readme(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    worse = result()
+    for row in worse["rows"]:
+        if "psnr_at_rate" in row:
+            row["psnr_at_rate"] += 3
+    script("kodak").write(worse, tmp_path, "kodak-default")
+    assert "28.00 (-2.00)" in script("readme").figures(tmp_path)
+
+
+def test_the_committed_readme_is_up_to_date(script: Callable[[str], ModuleType]) -> None:
+    readme = script("readme")
+    path = SCRIPTS.parent / "README.md"
+    text = path.read_text(encoding="utf-8")
+    assert readme.filled(text, readme.figures(SCRIPTS / "results")) == text
+
+
+@pytest.mark.parametrize("name", ["kodak", "fit", "speed", "memory", "readme"])
+def test_scripts_explain_themselves(
+    script: Callable[[str], ModuleType],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    module = script(name)
+    monkeypatch.setattr("sys.argv", [name, "--help"])
+    with pytest.raises(SystemExit) as exit_:
+        module.main()
+    assert exit_.value.code == 0
+    assert "usage" in capsys.readouterr().out
+    listed = (SCRIPTS / "README.md").read_text(encoding="utf-8")
+    assert f"benchmarks/{name}.py" in listed
+
+
+def test_tiling_fills_the_large_image(
+    script: Callable[[str], ModuleType],
+    tmp_path: Path,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gsic import images
+
+    memory = script("memory")
+    monkeypatch.setattr(memory, "LARGE", (130, 70))
+    memory.tile(photo, tmp_path / "large.png")
+    large = images.load(tmp_path / "large.png").image
+    small = images.load(photo).image
+    assert large.shape == (70, 130, 3)
+    assert (large[:32, :48] == small).all()
+    assert (large[:32, 48:96] == small[:, ::-1]).all()
+
+
+def test_peak_memory_covers_what_was_allocated(script: Callable[[str], ModuleType]) -> None:
+    memory = script("memory")
+    before = memory.peak_bytes()
+    assert before > 10 * 2**20
+    block = b"x" * (64 * 2**20 + before)
+    assert memory.peak_bytes() >= len(block)
