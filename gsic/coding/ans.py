@@ -38,44 +38,61 @@ AnsCoder = constriction.stream.stack.AnsCoder
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 UInt64Array = npt.NDArray[np.uint64]
+Float64Array = npt.NDArray[np.float64]
 
 
 class Model:
     """A frequency table over the consecutive integers from `lowest` on.
 
     Args:
-        frequencies: int64 (n,), n >= 2, each at least 1, summing to exactly 2^24.
+        frequencies: integers (n,), n >= 2, each at least 1, summing to exactly 2^24.
         lowest: the value of the first symbol.
 
     Raises:
         ValueError: the table breaks one of those rules.
     """
 
-    def __init__(self, frequencies: Int64Array, lowest: int = 0) -> None:
-        if len(frequencies) < 2 or frequencies.min() < 1 or frequencies.sum() != TOTAL:
+    def __init__(self, frequencies: npt.ArrayLike, lowest: int = 0) -> None:
+        table = np.asarray(frequencies, np.int64)
+        if len(table) < 2 or table.min() < 1 or table.sum() != TOTAL:
             raise ValueError(
                 f"a model needs two or more frequencies of at least 1 with sum {TOTAL}, got "
-                f"{len(frequencies)} of at least {frequencies.min(initial=TOTAL)} with sum "
-                f"{frequencies.sum()}"
+                f"{len(table)} with sum {table.sum()}"
             )
-        self.frequencies = frequencies
-        self.lowest = lowest
-        self.highest = lowest + len(frequencies) - 1
-        # What any symbol costs at least, in bits of 2^-24.
-        self.least_cost = TOTAL - int(frequencies.max())
+        self._set((table - 1).astype(np.float64), lowest, int(table.max()))
 
-    @cached_property
-    def coder_model(self) -> Any:
-        """The table as constriction takes it."""
+    @classmethod
+    def from_weights(cls, weights: Float64Array, lowest: int, largest: int) -> "Model":
+        """Return a model of a table that is right by construction: checks take long to decode.
+
+        Args:
+            weights: float64 (n,), each frequency less 1.
+            lowest: the value of the first symbol.
+            largest: the largest frequency.
+        """
+        model = cls.__new__(cls)
+        model._set(weights, lowest, largest)
+        return model
+
+    def _set(self, weights: Float64Array, lowest: int, largest: int) -> None:
+        self.lowest = lowest
+        self.highest = lowest + len(weights) - 1
+        self._weights = weights
+        # What any symbol costs at least, in bits of 2^-24.
+        self.least_cost = TOTAL - largest
         # constriction spreads 2^24 - n over n given weights and adds 1 to each, so f - 1 comes
         # back as exactly f; `perfect` is always given because its default has changed before.
-        weights = (self.frequencies - 1).astype(np.float64)
-        return Categorical(weights, perfect=False)
+        self.coder_model = Categorical(weights, perfect=False)
 
     @cached_property
-    def bits(self) -> npt.NDArray[np.float64]:
+    def frequencies(self) -> Int64Array:
+        """The table, int64 (n,)."""
+        return self._weights.astype(np.int64) + 1
+
+    @cached_property
+    def bits(self) -> Float64Array:
         """Ideal cost of each symbol in bits, float64 (n,)."""
-        return PRECISION - np.log2(self.frequencies.astype(np.float64))
+        return PRECISION - np.log2(self._weights + 1.0)
 
     def cost_bits(self, symbols: npt.NDArray[Any]) -> float:
         """Return the ideal cost of an integer array in bits.

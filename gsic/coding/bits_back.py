@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gsic.coding.ans import TAIL_BITS, Model, Uniform, new_coder, restored, stored, tail_of
+from gsic.coding.ans import Model, Uniform, new_coder, restored, stored, tail_of
 from gsic.errors import CorruptFile
 
 Int32Array = npt.NDArray[np.int32]

@@ -1,187 +1,201 @@
-"""Families of frequency tables that a few bits of parameters choose from.
+"""Frequency tables that a few bits of parameters choose: geometrics over integers.
 
-A table is built by integer arithmetic alone, so that every decoder on every machine gets the same
-one; the formulas are normative and stand in FORMAT.md section 4. Fitting parameters to data is the
-encoder's business and may use floats.
+A *scale* (64 of them, a factor of 1.19 apart) sets how fast the chances of larger magnitudes fall.
+A *shape* holds what streams of one kind share: how much likelier 0 is than the scale alone says,
+how much of a longer tail is mixed in, and the share of positive values. Fitted streams differ
+mostly in scale, so several groups of a stream share one shape and have a scale each.
+
+Tables are built by integer arithmetic alone, so that every decoder on every machine gets the same
+one; the formulas are normative and stand in FORMAT.md section 4.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from math import isqrt
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from gsic.coding.ans import TOTAL, Int64Array, Model, UInt64Array
+from gsic.coding.ans import PRECISION, TOTAL, Model, UInt64Array
 
-IntArray = npt.NDArray[np.integer]
+SCALES = 64
 
-ZERO_BITS = 6
-DECAY_BITS = 7
-SPREAD_BITS = 3
-PARAMETER_BITS = ZERO_BITS + DECAY_BITS + SPREAD_BITS
-
-# Sixteenths of the magnitudes that follow the second, four times longer geometric.
-SPREAD = (0, 1, 2, 3, 4, 6, 8, 12)
-
-# Octaves of the decay beyond this one move into raw low bits of the value.
-LAST_OCTAVE = 4
+# The last scale whose values are coded whole. Each octave beyond it moves one more low bit of the
+# value out of the table into a raw field.
+LAST_WHOLE = 27
 
 # Least frequency of the outermost symbols, which stand for everything beyond them.
 ESCAPE_FREQUENCY = 256
 
-_ONE = 1 << 32
+# Least frequency of 0 and of everything else together: no symbol may become so likely that a few
+# bytes could carry millions of it.
+LEAST_SHARE = TOTAL >> 7
+
+# Odds of 0 against the rest, in sixteenths of what the scale alone gives.
+ZERO_ODDS = (4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 51, 64, 81, 102, 128)
+
+# Sixteenths of the magnitudes that follow the second, four times longer geometric.
+SPREADS = (0, 1, 3, 6)
+
+# The chance that a magnitude goes no further, in 2^-32: first the scales of nearly always 0, then
+# a falling series with four steps per octave.
+_STEEP = (
+    *((1 << 32) - (1 << power) for power in (18, 20, 22, 24, 25, 26, 27, 28)),
+    *(chance << 24 for chance in (218, 194, 172, 152)),
+)
+_MANTISSAS = (136, 114, 96, 81)
+
+SHAPE_BITS = 10
+
+FLAG_BITS = 5
+FLAG_SHARES = 1 << FLAG_BITS
 
 
-def reach(decay: int) -> int:
-    """Return the largest magnitude in the table of a decay; it stands for all larger ones too."""
-    return (16 << min(decay >> 3, LAST_OCTAVE)) - 1
+class Shape(NamedTuple):
+    """What the groups of a stream share.
+
+    Args:
+        zero: index into ZERO_ODDS, 0..15.
+        spread: index into SPREADS, 0..3.
+        positive: share of positive values among those that are not 0, in sixteenths, 0..15;
+            0 stands for a thirty-second. Tables of non-negative values ignore it.
+    """
+
+    zero: int = 6
+    spread: int = 0
+    positive: int = 8
 
 
-def shift(decay: int) -> int:
-    """Return how many low bits of a value are coded raw under a decay."""
-    return max(0, (decay >> 3) - LAST_OCTAVE)
+def packed(shape: Shape) -> int:
+    """Return a shape as a number of SHAPE_BITS bits."""
+    return shape.zero | shape.spread << 4 | shape.positive << 6
 
 
-def stop(decay: int) -> int:
+def unpacked(number: int) -> Shape:
+    """Return the shape that `packed` made a number of."""
+    return Shape(number & 15, number >> 4 & 3, number >> 6)
+
+
+def low_bits(scale: int) -> int:
+    """Return how many low bits of a value are coded raw at a scale."""
+    return max(0, scale - LAST_WHOLE + 3 >> 2)
+
+
+def stop(scale: int) -> int:
     """Return the chance that a magnitude goes no further, as a fraction of 2^32.
 
     Args:
-        decay: 0..127; each step makes it about 8 percent smaller, eight steps halve it.
+        scale: 0..63. Beyond LAST_WHOLE it counts in steps of 2^low_bits.
     """
-    octave = min(decay >> 3, LAST_OCTAVE)
-    return (15 - (decay & 7)) << (28 - octave)
+    if scale < len(_STEEP):
+        return _STEEP[scale]
+    octave, step = divmod(scale - len(_STEEP), 4)
+    return _MANTISSAS[step] << 24 - (octave - low_bits(scale))
 
 
-def _powers(base: int, count: int) -> UInt64Array:
-    """base^0 .. base^(count - 1), all of them fractions of 2^32 rounded down at each product."""
+def reach(scale: int) -> int:
+    """Return the largest magnitude in the table of a scale; it stands for all larger ones too."""
+    octave = max(0, min(scale, LAST_WHOLE) - len(_STEEP) + 4) >> 2
+    return (16 << octave) - 1
+
+
+@lru_cache(maxsize=SCALES * len(SPREADS))
+def magnitudes(scale: int, spread: int) -> UInt64Array:
+    """Return the chances of the magnitudes 1..reach in 2^-24, uint64 (reach,)."""
+    near = stop(scale)
+    count = reach(scale)
+    share = SPREADS[spread]
+    chances = _geometric(near, count) * np.uint64(16 - share)
+    if share:
+        chances += _geometric(near >> 2, count) * np.uint64(share)
+    return chances >> np.uint64(12)
+
+
+def _geometric(stop: int, count: int) -> UInt64Array:
+    """Chances of the lengths 1..count in 2^-32; the last takes in everything beyond it."""
     powers = np.empty(count, np.uint64)
-    powers[0] = _ONE
-    done = 1
-    step = base
+    powers[0] = 1 << 32
+    done, step = 1, (1 << 32) - stop
     while done < count:
         more = min(done, count - done)
         powers[done : done + more] = (powers[:more] * np.uint64(step)) >> np.uint64(32)
         step = step * step >> 32
         done += more
+    powers[:-1] = (powers[:-1] * np.uint64(stop)) >> np.uint64(32)
     return powers
 
 
-@lru_cache(maxsize=512)
-def _magnitudes(decay: int, spread: int) -> UInt64Array:
-    """Weights of the magnitudes 1..reach: two geometrics, the second four times longer."""
-    count = reach(decay)
-    near = stop(decay)
-    weights = _geometric(near, count)
-    share = SPREAD[spread]
-    if share:
-        far = _geometric(near >> 2, count)
-        weights = weights * np.uint64(16 - share) + far * np.uint64(share)
-    return weights
-
-
-def _geometric(stop: int, count: int) -> UInt64Array:
-    """Chances of the lengths 1..count in 2^-32; the last takes in everything beyond it."""
-    weights = _powers(_ONE - stop, count)
-    weights[:-1] = weights[:-1] * np.uint64(stop) >> np.uint64(32)
-    return weights
-
-
-def _share_out(weights: UInt64Array, total: int) -> Int64Array:
-    """Frequencies in proportion to the weights, each at least 1, with a sum of at most `total`."""
-    free = total - len(weights) - (ESCAPE_FREQUENCY - 1)
-    frequencies: Int64Array = (weights * np.uint64(free) // weights.sum()).astype(np.int64) + 1
-    frequencies[-1] += ESCAPE_FREQUENCY - 1
-    return frequencies
-
-
-def zero_frequency(zero: int) -> int:
-    """Return the frequency that a zero parameter, 0..63, gives to the value 0."""
-    return (2 * zero + 1) << 17
-
-
-def split(parameters: int) -> tuple[int, int, int]:
-    """Return (zero, decay, spread) of a packed parameter."""
-    return (
-        parameters & 63,
-        parameters >> ZERO_BITS & 127,
-        parameters >> (ZERO_BITS + DECAY_BITS),
-    )
-
-
-def pack(zero: int, decay: int, spread: int) -> int:
-    """Return the three parameters in one number of PARAMETER_BITS bits."""
-    return zero | decay << ZERO_BITS | spread << (ZERO_BITS + DECAY_BITS)
-
-
-@lru_cache(maxsize=256)
-def two_sided(parameters: int) -> Model:
-    """Return the table over -reach..reach: a weight for 0, equal mirrored decays on both sides.
+@lru_cache(maxsize=2 * SCALES * len(ZERO_ODDS))
+def zero_share(scale: int, zero: int, signed: bool) -> int:
+    """Return the least frequency of 0; what rounding leaves over comes on top.
 
     Args:
-        parameters: packed zero, decay and spread.
+        scale, zero: of the table.
+        signed: True for tables of both signs, where 0 is one bin of a two-sided distribution.
     """
-    zero, decay, spread = split(parameters)
-    centre = zero_frequency(zero)
-    side = _share_out(_magnitudes(decay, spread), (TOTAL - centre) // 2)
-    # What rounding left over goes to 0.
-    middle = TOTAL - 2 * int(side.sum())
-    return Model(np.concatenate((side[::-1], [middle], side)), -len(side))
+    more = (1 << 32) - stop(scale)
+    if signed:
+        more = isqrt(more << 32)
+    odds = ((1 << 32) - more) * ZERO_ODDS[zero]
+    share = odds * TOTAL // (odds + 16 * more)
+    return min(max(share, LEAST_SHARE), TOTAL - LEAST_SHARE)
 
 
-@lru_cache(maxsize=256)
-def one_sided(parameters: int) -> Model:
-    """Return the table over 0..reach: a weight for 0, then a decay.
+@lru_cache(maxsize=2 * SCALES * len(SPREADS))
+def _template(scale: int, spread: int, signed: bool) -> UInt64Array:
+    """Chances of the symbols of a table in 2^-24 of their side, 0 for the value 0."""
+    above = magnitudes(scale, spread)
+    return np.concatenate((above[::-1], [0], above) if signed else ([0], above)).astype(np.uint64)
+
+
+def tables(scales: Sequence[int], shape: Shape, *, signed: bool) -> list[Model]:
+    """Return one table per scale, over -reach..reach or 0..reach.
+
+    All are built together, because a table is short and each NumPy call takes longer than the
+    arithmetic in it.
 
     Args:
-        parameters: packed zero, decay and spread.
+        scales: 0..63 each.
+        shape: what they share.
+        signed: True for tables of both signs.
     """
-    zero, decay, spread = split(parameters)
-    side = _share_out(_magnitudes(decay, spread), TOTAL - zero_frequency(zero))
-    return Model(np.concatenate(([TOTAL - int(side.sum())], side)))
+    templates = [_template(scale, shape.spread, signed) for scale in scales]
+    free: list[int] = []
+    lengths: list[int] = []
+    starts: list[int] = []
+    ends = [0]
+    for scale, template in zip(scales, templates, strict=True):
+        count = reach(scale)
+        fixed = count + ESCAPE_FREQUENCY - 1
+        rest = TOTAL - zero_share(scale, shape.zero, signed)
+        if signed:
+            free += rest * min(31, 32 - 2 * shape.positive) // 32 - fixed, 0
+            free.append(rest * max(1, 2 * shape.positive) // 32 - fixed)
+            lengths += count, 1, count
+        else:
+            free += 0, rest - fixed
+            lengths += 1, count
+        starts.append(ends[-1])
+        ends.append(ends[-1] + len(template))
+    # From here on `weights` are frequencies less 1.
+    weights = np.concatenate(templates) * np.repeat(np.array(free, np.uint64), lengths)
+    weights >>= np.uint64(PRECISION)
+    first, last = np.array(starts), np.array(ends[1:]) - 1
+    escapes = np.concatenate((first, last)) if signed else last
+    weights[escapes] += np.uint64(ESCAPE_FREQUENCY - 1)
+    zeros = (first + last) >> 1 if signed else first
+    sums = np.add.reduceat(weights, first) + (last - first + 1).astype(np.uint64)
+    weights[zeros] = np.uint64(TOTAL) - sums
+    largest = np.maximum.reduceat(weights, first).tolist()
+    floats = weights.astype(np.float64)
+    return [
+        Model.from_weights(floats[start:end], -reach(scale) if signed else 0, most + 1)
+        for scale, start, end, most in zip(scales, starts, ends[1:], largest, strict=True)
+    ]
 
 
-def fit(values: IntArray) -> int:
-    """Return the packed parameters that code an array in the fewest bits (encoder only).
-
-    Args:
-        values: integers (n,), n >= 1. The same search serves both families: the side of a value
-            costs one bit whatever the parameters are.
-    """
-    values = np.asarray(values)
-    top = max(int(values.max()), -int(values.min()))
-    best = (np.inf, 0)
-    for low_bits in range(max(1, top.bit_length() - 4)):
-        if low_bits > shift(127):
-            break
-        magnitudes = np.abs(values >> low_bits)
-        counts = np.bincount(np.minimum(magnitudes, _FIT_TOP), minlength=_FIT_TOP + 1)
-        rows = slice(8 * LAST_OCTAVE, None) if low_bits else slice(None)
-        costs = _cost_table()[rows] @ counts[1:].astype(np.float32)
-        row = int(costs.argmin())
-        zero = min(63, int(64 * counts[0] / len(values)))
-        chance = (2 * zero + 1) / 128
-        cost = float(costs.flat[row]) + low_bits * len(values)
-        cost -= counts[0] * np.log2(chance) + (len(values) - counts[0]) * np.log2(1 - chance)
-        if cost < best[0]:
-            decay, spread = divmod(row, len(SPREAD))
-            decay += 8 * (LAST_OCTAVE + low_bits) if low_bits else 0
-            best = (cost, pack(zero, decay, spread))
-    return best[1]
-
-
-_FIT_TOP = 1023
-
-
-@lru_cache(maxsize=1)
-def _cost_table() -> npt.NDArray[np.float32]:
-    """Bits of the magnitudes 1.._FIT_TOP (last axis) for each decay without shift and spread."""
-    decays = 8 * (LAST_OCTAVE + 1)
-    table = np.empty((decays, len(SPREAD), _FIT_TOP), np.float32)
-    for decay in range(decays):
-        for spread in range(len(SPREAD)):
-            weights = _share_out(_magnitudes(decay, spread), TOTAL)
-            end = len(weights)
-            bits = -np.log2(weights / TOTAL)
-            table[decay, spread, :end] = bits
-            beyond = np.arange(1, _FIT_TOP - end + 2)
-            table[decay, spread, end - 1 :] = bits[-1] + 6 + np.floor(np.log2(beyond))
-    return table
+@lru_cache(maxsize=FLAG_SHARES)
+def flags(share: int) -> Model:
+    """Return the table over 0 and 1 in which 1 has (2 share + 1) / 64 of the chances."""
+    ones = (2 * share + 1) * (TOTAL // (2 * FLAG_SHARES))
+    return Model([TOTAL - ones, ones])

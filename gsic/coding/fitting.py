@@ -1,0 +1,145 @@
+"""Parameters that code given values in the fewest bits. Encoders only: floats are allowed here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log2
+
+import numpy as np
+import numpy.typing as npt
+
+from gsic.coding import models
+from gsic.coding.ans import TOTAL, Float64Array, Int64Array, Model
+from gsic.coding.models import LAST_WHOLE, LEAST_SHARE, SCALES, SPREADS, ZERO_ODDS, Shape
+
+BoolArray = npt.NDArray[np.bool_]
+
+# Magnitudes beyond this are taken for it; they are escapes of every table.
+_TOP = 1023
+
+_WHOLE = LAST_WHOLE + 1
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters of a stream and the bits that its symbols take with them, these included."""
+
+    shape: Shape
+    scales: list[int]
+    bits: float
+
+
+def fit(groups: Sequence[Int64Array], first: int, steps: Model, *, signed: bool) -> Fit:
+    """Return the shape and the scales, one per group, that code the groups in the fewest bits.
+
+    Args:
+        groups: one or more int64 arrays of one or more values.
+        first: the scale that the first group's scale is coded relative to.
+        steps: the table of the changes of scale from group to group.
+        signed: False for values of 0 and more.
+    """
+    costs = _costs(groups, signed)
+    per_shape = costs.min(axis=1).sum(axis=0)
+    spread, zero = np.unravel_index(int(per_shape.argmin()), per_shape.shape)
+    scales, bits = _cheapest_path(costs[:, :, spread, zero], first, steps)
+    if not signed:
+        return Fit(Shape(int(zero), int(spread)), scales, bits)
+    above = sum(int((values > 0).sum()) for values in groups)
+    below = sum(int((values < 0).sum()) for values in groups)
+    positive = min(15, round(16 * above / max(1, above + below)))
+    share = max(1, 2 * positive) / 32
+    bits -= above * log2(share) + below * log2(1 - share)
+    return Fit(Shape(int(zero), int(spread), positive), scales, bits)
+
+
+def fit_one(values: Int64Array, shape: Shape, scale: int) -> tuple[Shape, int, float]:
+    """Return the best shape and whole scale of non-negative values, and what they gain.
+
+    Args:
+        values: int64 (n,), n >= 1.
+        shape, scale: what the gain is measured against, in bits.
+    """
+    costs = _costs([values], False)[0, :_WHOLE]
+    best, spread, zero = np.unravel_index(int(costs.argmin()), costs.shape)
+    gain = costs[scale, shape.spread, shape.zero] - costs[best, spread, zero]
+    return Shape(int(zero), int(spread)), int(best), float(gain)
+
+
+def fit_share(flags: BoolArray) -> tuple[int, float]:
+    """Return the parameter of the flag table that fits one or more flags, and their bits."""
+    ones = int(flags.sum())
+    share = min(models.FLAG_SHARES - 1, models.FLAG_SHARES * ones // len(flags))
+    bits = models.flags(share).bits
+    return share, float(ones * bits[1] + (len(flags) - ones) * bits[0])
+
+
+def _costs(groups: Sequence[Int64Array], signed: bool) -> Float64Array:
+    """Bits of each group at each scale, spread and zero but for signs, (G, SCALES, 4, 16)."""
+    top = max(max(int(values.max()), -int(values.min())) for values in groups)
+    costs = np.full((len(groups), SCALES, len(SPREADS), len(ZERO_ODDS)), np.inf)
+    magnitude_bits = _magnitude_bits()
+    zero_bits, rest_bits = _zero_bits(signed)
+    for low_bits in range(models.low_bits(SCALES - 1) + 1):
+        if low_bits and top >> low_bits < 16:
+            break
+        # Scales beyond the whole ones have the tables of the last octave of those.
+        into, rows = slice(0, _WHOLE), slice(0, _WHOLE)
+        if low_bits:
+            into = slice(_WHOLE + 4 * low_bits - 4, _WHOLE + 4 * low_bits)
+            rows = slice(_WHOLE - 4, _WHOLE)
+        for group, values in enumerate(groups):
+            counts = np.bincount(np.minimum(np.abs(values >> low_bits), _TOP))
+            zeros, rest = int(counts[0]), len(values) - int(counts[0])
+            bits = magnitude_bits[rows, :, : len(counts) - 1] @ counts[1:]
+            bits += low_bits * len(values)
+            of_zeros = zeros * zero_bits[rows] + rest * rest_bits[rows]
+            costs[group, into] = bits[:, :, None] + of_zeros[:, None, :]
+    return costs
+
+
+def _cheapest_path(costs: Float64Array, first: int, steps: Model) -> tuple[list[int], float]:
+    """The scale of each group, costs being (G, SCALES), when changes cost bits too; all bits."""
+    scales = np.arange(SCALES)
+
+    def change(difference: Int64Array) -> Float64Array:
+        return steps.bits[np.clip(difference, steps.lowest, steps.highest) - steps.lowest]
+
+    total = costs[0] + change(scales - first)
+    between = change(np.subtract.outer(scales, scales))
+    choices = []
+    for group in costs[1:]:
+        reached = between + total
+        choices.append(reached.argmin(axis=1))
+        total = reached.min(axis=1) + group
+    path, bits = [int(total.argmin())], float(total.min())
+    for choice in reversed(choices):
+        path.append(int(choice[path[-1]]))
+    return path[::-1], bits
+
+
+@lru_cache(maxsize=1)
+def _magnitude_bits() -> Float64Array:
+    """Bits of the magnitudes 1.._TOP, given that it is not 0, for each whole scale and spread."""
+    table = np.empty((_WHOLE, len(SPREADS), _TOP))
+    for scale in range(_WHOLE):
+        for spread in range(len(SPREADS)):
+            chances = models.magnitudes(scale, spread) / TOTAL
+            end = len(chances)
+            # At half of all chances a frequency of 1 is 2^-23.
+            bits = -np.log2(np.maximum(chances, 2.0**-23))
+            bits[-1] = min(bits[-1], 15.0)
+            table[scale, spread, :end] = bits
+            beyond = np.arange(1, _TOP - end + 2)
+            table[scale, spread, end - 1 :] = bits[-1] + 6 + np.floor(np.log2(beyond))
+    return table
+
+
+@lru_cache(maxsize=2)
+def _zero_bits(signed: bool) -> tuple[Float64Array, Float64Array]:
+    """Bits of being 0 and of not being 0 for each whole scale and zero, (scales, 16) each."""
+    shares = [
+        [models.zero_share(scale, zero, signed) / TOTAL for zero in range(len(ZERO_ODDS))]
+        for scale in range(_WHOLE)
+    ]
+    chance = np.clip(np.array(shares), LEAST_SHARE / TOTAL, 1 - LEAST_SHARE / TOTAL)
+    return -np.log2(chance), -np.log2(1 - chance)

@@ -1,0 +1,96 @@
+"""Parts that streams are made of: symbols with escapes, and integers of any size.
+
+FORMAT.md section 5 is normative.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gsic.coding.ans import Int64Array, Model, SymbolReader, SymbolWriter, UInt64Array
+from gsic.errors import CorruptFile
+
+_EXPONENT_BITS = 6
+
+
+def write_escaped(
+    writer: SymbolWriter, groups: Sequence[Int64Array], tables: Sequence[Model]
+) -> None:
+    """Append groups of values whose tables end in escapes, then what exceeds the escapes.
+
+    Args:
+        groups: int64 arrays, each of one or more values.
+        tables: one per group; its highest symbol, and its lowest if that is negative, stand for
+            everything beyond them. Values of tables that begin at 0 are not negative.
+    """
+    excess = []
+    for values, table in zip(groups, tables, strict=True):
+        writer.symbols(np.clip(values, table.lowest, table.highest), table)
+        magnitudes = np.abs(values)
+        excess.append(magnitudes[magnitudes >= table.highest] - table.highest)
+    write_gamma(writer, np.concatenate(excess).astype(np.uint64))
+
+
+def read_escaped(
+    reader: SymbolReader, sizes: Sequence[int], tables: Sequence[Model], bound: int
+) -> Int64Array:
+    """Return what `write_escaped` wrote, one group after the other, int64 (sum of sizes,).
+
+    Args:
+        reader: where it is.
+        sizes: values of each group.
+        tables: one per group.
+        bound: at most 2^62; the magnitudes must be less.
+
+    Raises:
+        CorruptFile: a magnitude at or above `bound`.
+    """
+    if len(tables) == 1:
+        values = reader.symbols(tables[0], sizes[0]).astype(np.int64)
+        escaped = np.flatnonzero(np.abs(values) == tables[0].highest)
+    else:
+        symbols = [reader.symbols(table, size) for table, size in zip(tables, sizes, strict=True)]
+        values = np.concatenate(symbols).astype(np.int64)
+        highest = np.repeat([table.highest for table in tables], sizes)
+        escaped = np.flatnonzero(np.abs(values) == highest)
+    if len(escaped):
+        excess = read_gamma(reader, len(escaped))
+        if int(excess.max()) >= bound - int(np.abs(values[escaped]).max()):
+            raise CorruptFile("payload: a value out of range")
+        values[escaped] += np.sign(values[escaped]) * excess.astype(np.int64)
+    return values
+
+
+def write_gamma(writer: SymbolWriter, values: UInt64Array) -> None:
+    """Append non-negative integers of any size: exponents of value + 1, then their low bits.
+
+    Args:
+        writer: where to.
+        values: uint64 (n,), below 2^64 - 1.
+    """
+    if values.size == 0:
+        return
+    plus_one = values + np.uint64(1)
+    exponents = _bit_lengths(plus_one) - 1
+    writer.raw(exponents, _EXPONENT_BITS)
+    for exponent in np.unique(exponents).tolist():
+        low = plus_one[exponents == exponent] & np.uint64((1 << exponent) - 1)
+        writer.raw(low, exponent)
+
+
+def read_gamma(reader: SymbolReader, count: int) -> UInt64Array:
+    """Return what `write_gamma` wrote, uint64 (count,)."""
+    exponents = reader.raw(_EXPONENT_BITS, count)
+    plus_one = np.uint64(1) << exponents
+    for exponent in np.unique(exponents).tolist():
+        chosen = np.flatnonzero(exponents == exponent)
+        plus_one[chosen] += reader.raw(exponent, len(chosen))
+    return plus_one - np.uint64(1)
+
+
+def _bit_lengths(values: UInt64Array) -> Int64Array:
+    """Bit length of each value, exact over all 64 bits."""
+    # frexp is exact on integers below 2^53, so each half goes by itself.
+    low = np.frexp((values & np.uint64(0xFFFFFFFF)).astype(np.float64))[1]
+    high = np.frexp((values >> np.uint64(32)).astype(np.float64))[1]
+    return np.where(high > 0, high + 32, low).astype(np.int64)
