@@ -6,7 +6,6 @@ it finishes. The numbers (word and state sizes, precision, how the final state i
 of FORMAT.md section 3; the coder that does the arithmetic is constriction's.
 """
 
-from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -239,21 +238,23 @@ class SymbolReader:
         self._coder = restored(payload)
         self._budget = (8 * len(payload) + _SLACK_BITS) << PRECISION
 
-    def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
-        if count == 0:
-            return np.empty(0, np.int32)
-        self._budget -= count * least_cost
-        if count < 0 or self._budget < 0:
-            raise CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
-        decoded: Int32Array = _guarded(self._coder.decode, coder_model, count)
-        return decoded
+    def indices(self, model: Model, count: int) -> Int32Array:
+        """Return the next `count` symbols of one model less its lowest one, int32 (count,)."""
+        return self._decode(model.coder_model, count, model.least_cost)
 
     def symbols(self, model: Model, count: int) -> Int32Array:
         """Return the next `count` symbols of one model, int32 (count,)."""
-        values = self._decode(model.coder_model, count, model.least_cost)
-        if model.lowest:
-            values += np.int32(model.lowest)
-        return values
+        return self.indices(model, count) + np.int32(model.lowest)
+
+    def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
+        self._budget -= count * least_cost
+        if count < 0 or self._budget < 0:
+            raise CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
+        try:
+            decoded: Int32Array = self._coder.decode(coder_model, count)
+        except (ValueError, AssertionError, OverflowError) as error:
+            raise CorruptFile(f"payload: {error}") from error
+        return decoded
 
     def raw(self, width: int, count: int) -> UInt64Array:
         """Return the next `count` raw fields of `width` bits, uint64 (count,)."""
@@ -271,11 +272,3 @@ class SymbolReader:
     def finish(self) -> int:
         """Check that exactly everything was read and return the tail, 0..2^24 - 1."""
         return tail_of(self._coder)
-
-
-def _guarded(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Run the coder: whatever it raises on bad data leaves as `CorruptFile`."""
-    try:
-        return call(*arguments)
-    except (ValueError, AssertionError, OverflowError) as error:
-        raise CorruptFile(f"payload: {error}") from error

@@ -12,14 +12,15 @@ Int64Array = npt.NDArray[np.int64]
 
 def write_by_class(writer: SymbolWriter, symbols: IntArray, classes: IntArray) -> None:
     """Append an array of integers, a scale for each class."""
-    values.write_values(writer, symbols, classes)
+    values.write_columns(writer, [symbols], values.Contexts(classes))
 
 
 def read_by_class(reader: SymbolReader, classes: IntArray) -> Int64Array:
     """Return the next integers, int64 (n,), given their classes."""
-    return values.read_values(reader, len(classes), classes)
+    columns = values.read_columns(reader, 1, values.Contexts(classes))
+    return columns.reshape(-1)
 
 
 def cost_by_class(symbols: IntArray, classes: IntArray) -> float:
     """Return about how many bits `write_by_class` takes."""
-    return values.cost_bits(symbols, classes)
+    return values.cost_bits(symbols, values.Contexts(classes))

@@ -6,13 +6,10 @@ from functools import lru_cache
 from math import log2
 
 import numpy as np
-import numpy.typing as npt
 
 from gsic.coding import models
 from gsic.coding.ans import TOTAL, Float64Array, Int64Array, Model
 from gsic.coding.models import LAST_WHOLE, LEAST_SHARE, SCALES, SPREADS, ZERO_ODDS, Shape
-
-BoolArray = npt.NDArray[np.bool_]
 
 # Magnitudes beyond this are taken for it; they are escapes of every table.
 _TOP = 1023
@@ -65,12 +62,12 @@ def fit_one(values: Int64Array, shape: Shape, scale: int) -> tuple[Shape, int, f
     return Shape(int(zero), int(spread)), int(best), float(gain)
 
 
-def fit_share(flags: BoolArray) -> tuple[int, float]:
-    """Return the parameter of the flag table that fits one or more flags, and their bits."""
-    ones = int(flags.sum())
-    share = min(models.FLAG_SHARES - 1, models.FLAG_SHARES * ones // len(flags))
+def fit_share(values: Int64Array) -> tuple[int, float]:
+    """Return the flag parameter of "is negative?" for the values that are not 0, and its bits."""
+    below, above = int((values < 0).sum()), int((values > 0).sum())
+    share = min(models.FLAG_SHARES - 1, models.FLAG_SHARES * below // max(1, below + above))
     bits = models.flags(share).bits
-    return share, float(ones * bits[1] + (len(flags) - ones) * bits[0])
+    return share, float(below * bits[1] + above * bits[0])
 
 
 def _costs(groups: Sequence[Int64Array], signed: bool) -> Float64Array:

@@ -125,7 +125,6 @@ def _geometric(stop: int, count: int) -> UInt64Array:
     return powers
 
 
-@lru_cache(maxsize=2 * SCALES * len(ZERO_ODDS))
 def zero_share(scale: int, zero: int, signed: bool) -> int:
     """Return the least frequency of 0; what rounding leaves over comes on top.
 
@@ -141,57 +140,69 @@ def zero_share(scale: int, zero: int, signed: bool) -> int:
     return min(max(share, LEAST_SHARE), TOTAL - LEAST_SHARE)
 
 
-@lru_cache(maxsize=2 * SCALES * len(SPREADS))
-def _template(scale: int, spread: int, signed: bool) -> UInt64Array:
-    """Chances of the symbols of a table in 2^-24 of their side, 0 for the value 0."""
-    above = magnitudes(scale, spread)
-    return np.concatenate((above[::-1], [0], above) if signed else ([0], above)).astype(np.uint64)
-
-
-def tables(scales: Sequence[int], shape: Shape, *, signed: bool) -> list[Model]:
+def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
     """Return one table per scale, over -reach..reach or 0..reach.
 
     All are built together, because a table is short and each NumPy call takes longer than the
     arithmetic in it.
 
     Args:
-        scales: 0..63 each.
-        shape: what they share.
+        scales: one or more of 0..63.
+        shapes: one per scale.
         signed: True for tables of both signs.
     """
-    templates = [_template(scale, shape.spread, signed) for scale in scales]
-    free: list[int] = []
-    lengths: list[int] = []
-    starts: list[int] = []
-    ends = [0]
-    for scale, template in zip(scales, templates, strict=True):
-        count = reach(scale)
-        fixed = count + ESCAPE_FREQUENCY - 1
-        rest = TOTAL - zero_share(scale, shape.zero, signed)
-        if signed:
-            free += rest * min(31, 32 - 2 * shape.positive) // 32 - fixed, 0
-            free.append(rest * max(1, 2 * shape.positive) // 32 - fixed)
-            lengths += count, 1, count
-        else:
-            free += 0, rest - fixed
-            lengths += 1, count
-        starts.append(ends[-1])
-        ends.append(ends[-1] + len(template))
-    # From here on `weights` are frequencies less 1.
-    weights = np.concatenate(templates) * np.repeat(np.array(free, np.uint64), lengths)
+    sides = [_side(scale, shape, signed) for scale, shape in zip(scales, shapes, strict=True)]
+    chances = np.concatenate([side.chances for side in sides])
+    lengths = np.array([side.lengths for side in sides])
+    free = np.array([side.free for side in sides], np.uint64)
+    ends = lengths.sum(axis=1).cumsum()
+    first = np.zeros_like(ends)
+    first[1:] = ends[:-1]
+    last = ends - 1
+    # Until the very end `weights` are frequencies less 1.
+    weights = chances * np.repeat(free.ravel(), lengths.ravel())
     weights >>= np.uint64(PRECISION)
-    first, last = np.array(starts), np.array(ends[1:]) - 1
-    escapes = np.concatenate((first, last)) if signed else last
-    weights[escapes] += np.uint64(ESCAPE_FREQUENCY - 1)
-    zeros = (first + last) >> 1 if signed else first
-    sums = np.add.reduceat(weights, first) + (last - first + 1).astype(np.uint64)
+    weights[last] += np.uint64(ESCAPE_FREQUENCY - 1)
+    zeros = first
+    if signed:
+        weights[first] += np.uint64(ESCAPE_FREQUENCY - 1)
+        zeros = (first + last) >> 1
+    # What rounding leaves over goes to 0.
+    sums = np.add.reduceat(weights, first) + (ends - first).astype(np.uint64)
     weights[zeros] = np.uint64(TOTAL) - sums
-    largest = np.maximum.reduceat(weights, first).tolist()
+    largest = np.maximum.reduceat(weights, first) + np.uint64(1)
     floats = weights.astype(np.float64)
     return [
-        Model.from_weights(floats[start:end], -reach(scale) if signed else 0, most + 1)
-        for scale, start, end, most in zip(scales, starts, ends[1:], largest, strict=True)
+        Model.from_weights(floats[start:end], side.lowest, most)
+        for side, start, end, most in zip(
+            sides, first.tolist(), ends.tolist(), largest.tolist(), strict=True
+        )
     ]
+
+
+class _Side(NamedTuple):
+    """A table before its chances become frequencies: segments below 0, of 0 and above it."""
+
+    lowest: int
+    chances: UInt64Array
+    lengths: tuple[int, int, int]
+    free: tuple[int, int, int]
+
+
+@lru_cache(maxsize=4096)
+def _side(scale: int, shape: Shape, signed: bool) -> _Side:
+    above = magnitudes(scale, shape.spread)
+    zero = np.zeros(1, np.uint64)
+    count = len(above)
+    # Every symbol has 1 of its side's frequencies and the escape some more; the rest is shared.
+    fixed = count + ESCAPE_FREQUENCY - 1
+    rest = TOTAL - zero_share(scale, shape.zero, signed)
+    if not signed:
+        return _Side(0, np.concatenate((zero, above)), (0, 1, count), (0, 0, rest - fixed))
+    positive = max(1, 2 * shape.positive)
+    free = (rest * (32 - positive) // 32 - fixed, 0, rest * positive // 32 - fixed)
+    both = np.concatenate((above[::-1], zero, above))
+    return _Side(-count, both, (count, 1, count), free)
 
 
 @lru_cache(maxsize=FLAG_SHARES)

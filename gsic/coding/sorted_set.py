@@ -1,14 +1,19 @@
 """Sets of integers below a bound, coded as gaps between neighbours in ascending order.
 
 The order of a set carries no information, and sorting is how not to pay for it: N uniformly random
-keys below M cost close to log2(M^N / N!) bits. FORMAT.md section 6 is normative.
+keys below M cost close to log2(M^N / N!) bits. Several sets are written together, because that
+decodes faster. FORMAT.md section 6 is normative.
 """
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import Int64Array, Model, SymbolReader, SymbolWriter
+from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
 from gsic.coding.streams import read_escaped, write_escaped
 from gsic.errors import CorruptFile
 
@@ -19,82 +24,120 @@ MAX_CELLS = 1 << 60
 _MEAN_BITS = 3
 
 _SCALE_BITS = 5
+_OWN_BITS = _SCALE_BITS + 6
 
 
-def write(writer: SymbolWriter, keys: npt.NDArray[np.integer], cells: int) -> None:
-    """Append a set; nothing is written for an empty one.
+def write_sets(
+    writer: SymbolWriter, sets: Sequence[npt.NDArray[np.integer]], cells: Sequence[int]
+) -> None:
+    """Append sets.
 
     Args:
         writer: where to.
-        keys: integers (n,), ascending, equal neighbours allowed, each in 0..cells - 1.
-        cells: 1..2^60.
+        sets: arrays of one or more integers, ascending, equal neighbours allowed, each key in
+            0..cells - 1.
+        cells: 1..2^60 for each set.
 
     Raises:
         ValueError: keys out of range or out of order.
     """
-    keys = np.asarray(keys).astype(np.int64)
-    if keys.size == 0:
+    plans = [_planned(np.asarray(keys), bound) for keys, bound in zip(sets, cells, strict=True)]
+    if not plans:
         return
-    gaps = np.diff(keys, prepend=0)
-    if keys[0] < 0 or keys[-1] >= cells or gaps.min() < 0 or cells > MAX_CELLS:
-        raise ValueError(f"a sorted set needs ascending keys in 0..{cells - 1}")
-    low_bits, expected = _plan(len(keys), cells)
-    quotients = gaps >> low_bits
-    shape, scale = models.Shape(), expected
-    own_shape, own_scale, gain = fitting.fit_one(quotients, shape, scale)
-    own = gain > models.SHAPE_BITS + _SCALE_BITS
-    if own:
-        shape, scale = own_shape, own_scale
-    writer.raw(np.array([own]), 1)
-    if own:
-        writer.raw(np.array([models.packed(shape)]), models.SHAPE_BITS)
-        writer.raw(np.array([scale]), _SCALE_BITS)
-    write_escaped(writer, [quotients], [_table(scale, shape)])
-    writer.raw(gaps & ((1 << low_bits) - 1), low_bits)
+    writer.raw(np.array([plan.own for plan in plans]), 1)
+    own = [plan.scale | plan.shape.zero << 5 | plan.shape.spread << 9 for plan in plans if plan.own]
+    writer.raw(np.array(own, np.int64), _OWN_BITS)
+    scales, shapes = [plan.scale for plan in plans], [plan.shape for plan in plans]
+    quotients = [plan.gaps >> plan.low_bits for plan in plans]
+    write_escaped(writer, quotients, models.tables(scales, shapes, signed=False))
+    for plan in plans:
+        writer.raw(plan.gaps & ((1 << plan.low_bits) - 1), plan.low_bits)
+
+
+def read_sets(
+    reader: SymbolReader, counts: Sequence[int], cells: Sequence[int]
+) -> list[Int64Array]:
+    """Return the sets that `write_sets` wrote, int64 (count,) each, ascending.
+
+    Args:
+        reader: where they are.
+        counts: how many keys each set has, 1 or more.
+        cells: the bound of each, 1..2^60.
+
+    Raises:
+        CorruptFile: a key at or above its bound, or more keys than the payload can hold.
+    """
+    if not counts:
+        return []
+    plans = [_expected(count, bound) for count, bound in zip(counts, cells, strict=True)]
+    low_bits = [bits for bits, _ in plans]
+    scales = [scale for _, scale in plans]
+    shapes = [models.Shape()] * len(plans)
+    own = np.flatnonzero(reader.raw(1, len(plans))).tolist()
+    for index, packed in zip(own, reader.raw(_OWN_BITS, len(own)).tolist(), strict=True):
+        scales[index] = packed & 31
+        shapes[index] = models.Shape(packed >> 5 & 15, packed >> 9)
+        if scales[index] > models.LAST_WHOLE:
+            raise CorruptFile(f"payload: scale {scales[index]} of a set")
+    tables = models.tables(scales, shapes, signed=False)
+    gaps = read_escaped(reader, counts, tables, MAX_CELLS)
+    most = [bound >> bits for bits, bound in zip(low_bits, cells, strict=True)]
+    if (gaps > np.repeat(most, counts)).any():
+        raise CorruptFile("payload: a gap beyond the last cell")
+    gaps <<= np.repeat(low_bits, counts)
+    gaps += np.concatenate(
+        [reader.raw(bits, count) for bits, count in zip(low_bits, counts, strict=True)]
+    ).astype(np.int64)
+    sets = np.split(gaps, np.cumsum(counts[:-1]))
+    for keys, bound in zip(sets, cells, strict=True):
+        np.cumsum(keys, out=keys)
+        # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
+        if int(keys.max()) >= bound or int(keys.min()) < 0:
+            raise CorruptFile(f"payload: a key outside 0..{bound - 1}")
+    return sets
+
+
+def write(writer: SymbolWriter, keys: npt.NDArray[np.integer], cells: int) -> None:
+    """Append one set, or nothing for an empty one; arguments as for `write_sets`."""
+    if keys.size:
+        write_sets(writer, [keys], [cells])
 
 
 def read(reader: SymbolReader, count: int, cells: int) -> Int64Array:
-    """Return the next set, int64 (count,), ascending.
-
-    Args:
-        reader: where it is.
-        count: how many keys it has.
-        cells: their bound, 1..2^60.
-
-    Raises:
-        CorruptFile: a key at or above `cells`, or more keys than the payload can hold.
-    """
-    if count == 0:
-        return np.empty(0, np.int64)
-    low_bits, scale = _plan(count, cells)
-    shape = models.Shape()
-    if int(reader.raw(1, 1)[0]):
-        shape = models.unpacked(int(reader.raw(models.SHAPE_BITS, 1)[0]))
-        scale = int(reader.raw(_SCALE_BITS, 1)[0])
-    # No quotient above cells >> low_bits belongs to a key below `cells`.
-    quotients = read_escaped(reader, [count], [_table(scale, shape)], (cells >> low_bits) + 1)
-    gaps = quotients << low_bits
-    gaps += reader.raw(low_bits, count).astype(np.int64)
-    # Each gap is below 2^61, so the first sum to reach `cells` cannot have wrapped around.
-    keys = np.cumsum(gaps)
-    if int(keys.max()) >= cells or int(keys.min()) < 0:
-        raise CorruptFile(f"payload: a key outside 0..{cells - 1}")
-    return keys
+    """Return the set that `write` wrote, int64 (count,); arguments as for `read_sets`."""
+    return read_sets(reader, [count], [cells])[0] if count else np.empty(0, np.int64)
 
 
-def _table(scale: int, shape: models.Shape) -> Model:
-    if scale > models.LAST_WHOLE:
-        raise CorruptFile(f"payload: scale {scale} of a set, at most {models.LAST_WHOLE}")
-    return models.tables((scale,), shape, signed=False)[0]
+@dataclass(frozen=True)
+class _Plan:
+    """How to code a set."""
+
+    gaps: Int64Array
+    low_bits: int
+    own: bool
+    scale: int
+    shape: models.Shape
 
 
-def _plan(count: int, cells: int) -> tuple[int, int]:
+def _planned(keys: npt.NDArray[np.integer], cells: int) -> _Plan:
+    gaps = keys.astype(np.int64)
+    gaps[1:] -= gaps[:-1].copy()
+    if gaps.min() < 0 or int(keys[-1]) >= cells or cells > MAX_CELLS:
+        raise ValueError(f"a sorted set needs ascending keys in 0..{cells - 1}")
+    low_bits, scale = _expected(len(keys), cells)
+    shape, own_scale, gain = fitting.fit_one(gaps >> low_bits, models.Shape(), scale)
+    if gain > _OWN_BITS:
+        return _Plan(gaps, low_bits, True, own_scale, shape)
+    return _Plan(gaps, low_bits, False, scale, models.Shape())
+
+
+def _expected(count: int, cells: int) -> tuple[int, int]:
     """(raw low bits of a gap, scale of the quotients) of a uniformly random set."""
     low_bits = max(0, (cells // count).bit_length() - 1 - _MEAN_BITS)
     # The chance that a gap goes no further in each step of 2^low_bits cells, in 2^-32.
     chance = (count << low_bits + 32) // ((count << low_bits) + cells)
-    # Scales fall, so the first one at or below the chance is among the two nearest.
-    return low_bits, next(
-        (scale for scale in range(models.LAST_WHOLE) if models.stop(scale) <= chance),
-        models.LAST_WHOLE,
-    )
+    return low_bits, bisect_left(_FALLING, -chance)
+
+
+# Scales stop ever less often; the first that stops no more often than expected is taken.
+_FALLING = [-models.stop(scale) for scale in range(models.LAST_WHOLE)]

@@ -39,23 +39,21 @@ def read_escaped(
     Args:
         reader: where it is.
         sizes: values of each group.
-        tables: one per group.
+        tables: one per group, either all with negative symbols or all without.
         bound: at most 2^62; the magnitudes must be less.
 
     Raises:
         CorruptFile: a magnitude at or above `bound`.
     """
-    if len(tables) == 1:
-        values = reader.symbols(tables[0], sizes[0]).astype(np.int64)
-        escaped = np.flatnonzero(np.abs(values) == tables[0].highest)
-    else:
-        symbols = [reader.symbols(table, size) for table, size in zip(tables, sizes, strict=True)]
-        values = np.concatenate(symbols).astype(np.int64)
-        highest = np.repeat([table.highest for table in tables], sizes)
-        escaped = np.flatnonzero(np.abs(values) == highest)
+    indices = [reader.indices(table, size) for table, size in zip(tables, sizes, strict=True)]
+    values = np.concatenate(indices).astype(np.int64)
+    highest = np.repeat(np.array([table.highest for table in tables]), sizes)
+    if tables[0].lowest:
+        values -= highest
+    escaped = np.flatnonzero(np.abs(values) == highest)
     if len(escaped):
         excess = read_gamma(reader, len(escaped))
-        if int(excess.max()) >= bound - int(np.abs(values[escaped]).max()):
+        if int(excess.max()) >= bound - int(highest.max()):
             raise CorruptFile("payload: a value out of range")
         values[escaped] += np.sign(values[escaped]) * excess.astype(np.int64)
     return values
