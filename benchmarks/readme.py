@@ -45,12 +45,13 @@ def filled(text: str, content: str) -> str:
     _, end, tail = rest.partition(END)
     if not (begin and end):
         raise SystemExit(f"no {BEGIN} before {END} in the README")
-    return f"{head}{BEGIN}\n\n{content}\n\n{END}{tail}"
+    inside = f"\n{content}\n\n" if content else ""
+    return f"{head}{BEGIN}\n{inside}{END}{tail}"
 
 
 def figures(results: Path) -> str:
     parts = [*kodak(results), *speed(results), *fits(results), *memory(results), *kernels(results)]
-    return "\n\n".join(parts) if parts else "No figures have been measured yet."
+    return "\n\n".join(parts)
 
 
 def kodak(results: Path) -> list[str]:

@@ -81,7 +81,7 @@ def test_the_readme_gets_the_figures_that_exist(
     script: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
     readme = script("readme")
-    assert readme.figures(tmp_path) == "No figures have been measured yet."
+    assert readme.figures(tmp_path) == ""
     script("kodak").write(result(), tmp_path, "kodak-default")
     text = readme.figures(tmp_path)
     assert "25.00 (+1.00)" in text
@@ -104,6 +104,7 @@ def test_figures_stand_between_the_markers_and_can_be_filled_again(
     once = readme.filled(text, "new")
     assert once == f"# gsic\n\n{readme.BEGIN}\n\nnew\n\n{readme.END}\n\nrest\n"
     assert readme.filled(once, "new") == once
+    assert readme.filled(once, "") == f"# gsic\n\n{readme.BEGIN}\n{readme.END}\n\nrest\n"
     with pytest.raises(SystemExit):
         readme.filled("no markers", "new")
 
