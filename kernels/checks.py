@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-
 from gsic_kernels.constants import CHANNELS_MAX
+from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-
 from gsic_kernels.checks import F32, Gradients, Splats, Window
+from numpy.typing import NDArray
 
 
 class BackendUnavailable(RuntimeError):

@@ -14,16 +14,14 @@ per column or per row.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
-
-from gsic_kernels.cpu import cache
-from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO, column_rows, columns
+from gsic_kernels.cpu import compiling
+from gsic_kernels.cpu.forward import BATCH, F32, HALF, I32, I64, ZERO, solve_columns, span_table
 from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
-    LANES,
     broadcast,
     dot_planes,
     exp_minus_8,
@@ -32,6 +30,7 @@ from gsic_kernels.cpu.simd import (
     load_colors,
     load_planes,
     ramp,
+    rolled,
     take,
     total,
     total_planes,
@@ -39,9 +38,6 @@ from gsic_kernels.cpu.simd import (
     zero_planes,
 )
 
-# Gaussians taken at once: enough to hide the cost of taking, few enough to balance threads when
-# some cover the whole image.
-BLOCK = 16
 SCALE = np.float32(4.0)
 
 
@@ -60,21 +56,28 @@ def _gather(
     d_factor: F32,
     d_color: F32,
 ) -> None:
-    """Gradients of the Gaussians that `order` names up to its first -1, times `scale`.
+    """Gradients of the Gaussians that `order` names, times `scale`.
 
     `grad` is planar, rows of C planes of `pitch` floats, with zeros in the slack of every row.
     """
     x0, y0 = origin
     zero = broadcast(ZERO)
     row_pitch = len(channels) * pitch
+    x1, y1 = x0 + width - 1, y0 + height - 1
+    spans, ends = span_table(width), np.empty(BATCH, np.int64)
     while True:
-        begin = take(counter) * BLOCK
-        if begin >= len(order) or order[begin] < 0:
+        begin = take(counter) * BATCH
+        end = min(begin + BATCH, len(order))
+        if begin >= end:
             return
-        for k in range(begin, min(begin + BLOCK, len(order))):
+        count = 0
+        for k in range(begin, end):
             n = order[k]
-            if n < 0:
-                return
+            count = solve_columns(records[n], n, x0, x1, y0, y1, spans, count)
+            ends[k - begin] = count
+        i = 0
+        for k in range(begin, end):
+            n = order[k]
             record = records[n]
             mean_x, mean_y = record[MEAN_X], record[MEAN_Y]
             p, r, t = record[P], record[R], record[T]
@@ -83,16 +86,15 @@ def _gather(
             # Sums of h e times u, u dx, u dy, dy, dy^2, and of weight times gradient.
             by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
             by_color = zero_planes(channels)
-            x_first, x_last = columns(record, x0, x0 + width - 1)
-            for x in range(x_first, x_last + 1, LANES):
-                first, last = column_rows(
-                    record, x, min(x + LANES - 1, x_last), y0, y0 + height - 1
-                )
+            while i < ends[k - begin]:
+                x, first, last = spans[i, 1], spans[i, 2], spans[i, 3]
+                i += 1
                 dx = ramp() + (np.float32(x) + HALF) - mean_x
                 u_column = dx * p
                 at = (first - y0) * row_pitch + x - x0
                 column_u = zero
                 for y in range(first, last + 1):
+                    rolled()
                     dy = np.float32(y) + HALF - mean_y
                     u, v = u_column + r * dy, t * dy
                     z = fma(u, u, v * v)
@@ -122,10 +124,10 @@ def _gather(
                 d_color[n, c] = scale * sums[c]
 
 
-@lru_cache(maxsize=None)
+@cache
 def gather_kernel(channels: int) -> Any:
     line, plane = "float32[::1]", "float32[:, ::1]"
-    return cache.kernel(
+    return compiling.kernel(
         f"void(UniTuple(int64, {channels}), int64[::1], {plane}, int32[::1], UniTuple(int64, 2),"
         f" int64, int64, {line}, int64, float32, {plane}, {plane}, {plane})",
         _gather,

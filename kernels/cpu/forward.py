@@ -11,14 +11,11 @@ Scratch rows lie planar, C planes of `pitch` floats, with LANES floats of slack 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
-from numba.extending import register_jitable
-from numpy.typing import NDArray
-
-from gsic_kernels.cpu import cache
+from gsic_kernels.cpu import compiling
 from gsic_kernels.cpu.prepare import (
     COLOR,
     FLOOR,
@@ -48,6 +45,7 @@ from gsic_kernels.cpu.simd import (
     load_colors,
     load_planes,
     ramp,
+    rolled,
     sign,
     store,
     store_bytes,
@@ -57,6 +55,8 @@ from gsic_kernels.cpu.simd import (
     total,
     where_le,
 )
+from numba.extending import register_jitable
+from numpy.typing import NDArray
 
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
@@ -64,6 +64,8 @@ I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
 U8: TypeAlias = NDArray[np.uint8]
 
+# Gaussians whose spans are solved before the first of them is drawn.
+BATCH = 32
 HALF, ZERO = np.float32(0.5), np.float32(0.0)
 
 
@@ -74,63 +76,68 @@ def row_pitch(width: int) -> int:
 
 
 @register_jitable
-def column_rows(record: F32, x: int, x_last: int, y_first: int, y_last: int) -> tuple[int, int]:
-    """First and last row of y_first..y_last that the ellipse can touch in columns x..x_last."""
+def solve_columns(
+    record: F32, n: int, x0: int, x1: int, y0: int, y1: int, spans: I32, count: int
+) -> int:
+    """Append the columns of Gaussian n within x0..x1, y0..y1 to `spans` and return the new count.
+
+    A span is (n, x, first row, last row): the rows that the ellipse can touch in the LANES
+    columns from x on, a few too many rather than one too few.
+    """
     mean_x, mean_y = float(record[MEAN_X]), float(record[MEAN_Y])
     slope, ratio = float(record[SLOPE]), float(record[RATIO])
     half_width, top = float(record[HALF_WIDTH]), float(record[TOP])
-    left, right = x + 0.5 - mean_x, x_last + 0.5 - mean_x
-    high = min(max(top, left), right)
-    low = min(max(-top, left), right)
     square = half_width * half_width
-    up = slope * high + ratio * math.sqrt(max(square - high * high, 0.0))
-    down = slope * low - ratio * math.sqrt(max(square - low * low, 0.0))
-    margin = MARGIN + MARGIN_FAR * (max(-left, right) + max(-down, up))
-    first = math.ceil(max(mean_y + down - margin - 0.5, float(y_first)))
-    last = math.floor(min(mean_y + up + margin - 0.5, float(y_last)))
-    return first, last
+    reach = half_width + MARGIN + MARGIN_FAR * half_width
+    x_first = math.ceil(max(mean_x - reach - 0.5, float(x0)))
+    x_last = math.floor(min(mean_x + reach - 0.5, float(x1)))
+    for x in range(x_first, x_last + 1, LANES):
+        left, right = x + 0.5 - mean_x, min(x + LANES - 1, x_last) + 0.5 - mean_x
+        high = min(max(top, left), right)
+        low = min(max(-top, left), right)
+        up = slope * high + ratio * math.sqrt(max(square - high * high, 0.0))
+        down = slope * low - ratio * math.sqrt(max(square - low * low, 0.0))
+        margin = MARGIN + MARGIN_FAR * (max(-left, right) + max(-down, up))
+        first = math.ceil(max(mean_y + down - margin - 0.5, float(y0)))
+        last = math.floor(min(mean_y + up + margin - 0.5, float(y1)))
+        spans[count, 0], spans[count, 1] = n, x
+        spans[count, 2], spans[count, 3] = first, last
+        count += last >= first
+    return count
 
 
 @register_jitable
-def columns(record: F32, x0: int, x1: int) -> tuple[int, int]:
-    """First and last pixel column of x0..x1 that the ellipse can touch."""
-    mean_x, half_width = float(record[MEAN_X]), float(record[HALF_WIDTH])
-    reach = half_width + MARGIN + MARGIN_FAR * half_width
-    first = math.ceil(max(mean_x - reach - 0.5, float(x0)))
-    last = math.floor(min(mean_x + reach - 0.5, float(x1)))
-    return first, last
+def span_table(width: int) -> I32:
+    """Room for the spans of BATCH Gaussians in a window of this width."""
+    return np.empty((BATCH * (width // LANES + 2), 4), np.int32)
 
 
 @register_jitable
 def _draw(
     channels: tuple[int, ...],
     record: F32,
-    x0: int,
-    x1: int,
-    y0: int,
-    y1: int,
+    x: int,
+    first: int,
+    last: int,
     strip: F32,
+    at: int,
     pitch: int,
 ) -> None:
-    """Add one Gaussian to the strip of rows y0..y1."""
+    """Add one column of a Gaussian, rows first..last, to the scratch rows from `at` on."""
     mean_x, mean_y = record[MEAN_X], record[MEAN_Y]
     p, r, t = record[P], record[R], record[T]
     limit, floor = record[LIMIT], record[FLOOR]
     colors = load_colors(record, COLOR, channels)
-    row_pitch = len(channels) * pitch
-    x_first, x_last = columns(record, x0, x1)
-    for x in range(x_first, x_last + 1, LANES):
-        first, last = column_rows(record, x, min(x + LANES - 1, x_last), y0, y1)
-        u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
-        at = (first - y0) * row_pitch + x - x0
-        for y in range(first, last + 1):
-            dy = np.float32(y) + HALF - mean_y
-            u, v = u_column + r * dy, t * dy
-            z = fma(u, u, v * v)
-            weight = where_le(z, limit, exp_minus_8(z) - floor)
-            planes = load_planes(strip, at, pitch, channels)
-            store_planes(strip, at, pitch, fma_planes(weight, colors, planes))
-            at += row_pitch
+    u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
+    for y in range(first, last + 1):
+        rolled()
+        dy = np.float32(y) + HALF - mean_y
+        u, v = u_column + r * dy, t * dy
+        z = fma(u, u, v * v)
+        weight = where_le(z, limit, exp_minus_8(z) - floor)
+        planes = load_planes(strip, at, pitch, channels)
+        store_planes(strip, at, pitch, fma_planes(weight, colors, planes))
+        at += len(channels) * pitch
 
 
 @register_jitable
@@ -145,16 +152,30 @@ def _accumulate(
     height: int,
     strip: F32,
     pitch: int,
+    spans: I32,
 ) -> None:
-    """Fill the strip with the background and add its Gaussians in their order."""
+    """Fill the strip with the background and add its Gaussians in their order.
+
+    Spans are solved for a batch of Gaussians before any is drawn: their latencies, and those of
+    fetching the records, then overlap.
+    """
     for row in range(height):
         for c in range(len(channels)):
             at = (row * len(channels) + c) * pitch
             for x in range(0, pitch, LANES):
                 store(strip, at + x, broadcast(background[c]))
     x0, y0 = origin[0], origin[1] + y
-    for n in members:
-        _draw(channels, records[n], x0, x0 + width - 1, y0, y0 + height - 1, strip, pitch)
+    for begin in range(0, len(members), BATCH):
+        count = 0
+        for k in range(begin, min(begin + BATCH, len(members))):
+            n = members[k]
+            count = solve_columns(
+                records[n], n, x0, x0 + width - 1, y0, y0 + height - 1, spans, count
+            )
+        for i in range(count):
+            n, x, first, last = spans[i, 0], spans[i, 1], spans[i, 2], spans[i, 3]
+            at = (first - y0) * len(channels) * pitch + x - x0
+            _draw(channels, records[n], x, first, last, strip, at, pitch)
 
 
 def _render_float(
@@ -173,7 +194,7 @@ def _render_float(
     rows, width, _ = out.shape
     pitch = row_pitch(width)
     flat = out.reshape(-1)
-    line = np.empty(LANES * len(channels), np.float32)
+    line, spans = np.empty(LANES * len(channels), np.float32), span_table(width)
     while True:
         s = take(counter)
         if s >= len(starts) - 1:
@@ -182,7 +203,7 @@ def _render_float(
         count = min(height, rows - y)
         members = pairs[starts[s] : starts[s + 1]]
         _accumulate(
-            channels, records, members, background, origin, y, width, count, strip, pitch
+            channels, records, members, background, origin, y, width, count, strip, pitch, spans
         )
         for row in range(count):
             at = row * len(channels) * pitch
@@ -213,7 +234,7 @@ def _render_bytes(
     rows, width, _ = out.shape
     pitch = row_pitch(width)
     flat = out.reshape(-1)
-    line = np.empty(LANES * len(channels), np.uint8)
+    line, spans = np.empty(LANES * len(channels), np.uint8), span_table(width)
     while True:
         s = take(counter)
         if s >= len(starts) - 1:
@@ -222,7 +243,7 @@ def _render_bytes(
         count = min(height, rows - y)
         members = pairs[starts[s] : starts[s + 1]]
         _accumulate(
-            channels, records, members, background, origin, y, width, count, strip, pitch
+            channels, records, members, background, origin, y, width, count, strip, pitch, spans
         )
         for row in range(count):
             at = row * len(channels) * pitch
@@ -261,7 +282,7 @@ def _render_loss(
     """
     pitch = len(inside)
     rows = len(target) // (len(channels) * pitch)
-    origin = (0, 0)
+    origin, spans = (0, 0), span_table(width)
     while True:
         s = take(counter)
         if s >= len(starts) - 1:
@@ -270,7 +291,7 @@ def _render_loss(
         count = min(height, rows - y)
         members = pairs[starts[s] : starts[s + 1]]
         _accumulate(
-            channels, records, members, background, origin, y, width, count, strip, pitch
+            channels, records, members, background, origin, y, width, count, strip, pitch, spans
         )
         absolutes, squares = 0.0, 0.0
         for line in range(count * len(channels)):
@@ -295,20 +316,20 @@ _COMMON = (
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def render_float_kernel(channels: int) -> Any:
     rest = "UniTuple(int64, 2), int64, float32[::1], float32[:, :, ::1]"
-    return cache.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_float)
+    return compiling.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_float)
 
 
-@lru_cache(maxsize=None)
+@cache
 def render_bytes_kernel(channels: int) -> Any:
     rest = "UniTuple(int64, 2), int64, float32[::1], uint8[:, :, ::1]"
-    return cache.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_bytes)
+    return compiling.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_bytes)
 
 
-@lru_cache(maxsize=None)
+@cache
 def render_loss_kernel(channels: int) -> Any:
     line = "float32[::1]"
     rest = f"int64, int64, {line}, {line}, {line}, {line}, {line}, float64[:, ::1]"
-    return cache.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_loss)
+    return compiling.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_loss)

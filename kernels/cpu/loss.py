@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
-from gsic_kernels.cpu.plan import LANES, Plan, row_pitch
+from gsic_kernels.cpu.plan import Plan, row_pitch
 
 
 class SumLoss:
@@ -20,9 +19,7 @@ class SumLoss:
     thread of the caller at a time.
     """
 
-    def __init__(
-        self, target: F32, loss: Literal["l2", "l1"] = "l2", threads: int = 1
-    ) -> None:
+    def __init__(self, target: F32, loss: Literal["l2", "l1"] = "l2", threads: int = 1) -> None:
         """Keep a planar copy of the target.
 
         Args:
@@ -81,8 +78,17 @@ class SumLoss:
         plan, kernel, (rows, width, _) = self._plan, gather_kernel(channels), self._shape
         image, scale = (self._signs, 1.0) if self._l1 else (self._residual, 2.0)
         arguments = (
-            plan.channels, plan.rewind(), plan.records, plan.order, (0, 0), width, rows,
-            image, plan.pitch, np.float32(scale), *self._gradients,
+            plan.channels,
+            plan.rewind(),
+            plan.records,
+            plan.order,
+            (0, 0),
+            width,
+            rows,
+            image,
+            plan.pitch,
+            np.float32(scale),
+            *self._gradients,
         )
         pool.run(self._threads, lambda worker: kernel(*arguments))
         return float(self._sums[:, 0 if self._l1 else 1].sum()), self._gradients
@@ -108,11 +114,15 @@ class SumLoss:
         plan, kernel = self._plan, render_loss_kernel(channels)
         plan.update(splats, self._window)
         front = (
-            plan.channels, plan.rewind(), plan.records, plan.starts, plan.pairs, background,
-            self._shape[1], plan.height,
+            plan.channels,
+            plan.rewind(),
+            plan.records,
+            plan.starts,
+            plan.pairs,
+            background,
+            self._shape[1],
+            plan.height,
         )
         back = self._target, self._inside, self._residual, self._signs, self._sums
-        pool.run(
-            self._threads, lambda worker: kernel(*front, self._scratch[worker], *back)
-        )
+        pool.run(self._threads, lambda worker: kernel(*front, self._scratch[worker], *back))
         return splats

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-
 from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.cpu import pool
-from gsic_kernels.cpu.prepare import RECORD, bin_kernel, prepare_kernel
+from gsic_kernels.cpu.prepare import I32, RECORD, bin_kernel, prepare_kernel
+from numpy.typing import NDArray
 
 LANES = 16
 
 # A strip should stay in a core's second-level cache.
 _STRIP_BYTES = 320 << 10
-_STRIP_ROWS = 64
+_STRIP_SHIFT = 6
 # Below this many Gaussians, preparing them is cheaper than waking a thread.
 _PREPARE_ALONE = 8192
 
@@ -31,31 +30,31 @@ def aligned(shape: tuple[int, ...]) -> F32:
     return raw[skip : skip + count].reshape(shape)
 
 
-def strip_height(width: int, channels: int, rows: int) -> int:
-    """Rows of a strip: as many as fit the cache, of `rows` there are; a power of two."""
-    fit = _STRIP_BYTES // (row_pitch(width) * channels * 4)
-    height = 1
-    while height * 2 <= min(fit, _STRIP_ROWS):
-        height *= 2
-    return min(height, rows)
+def strip_shift(width: int, channels: int) -> int:
+    """Log2 of the rows of a strip: as many as fit the cache."""
+    shift = 0
+    while shift < _STRIP_SHIFT and row_pitch(width) * channels * 8 << shift <= _STRIP_BYTES:
+        shift += 1
+    return shift
 
 
 class Plan:
-    """Records of N Gaussians and their strip lists for windows of one size.
+    """Records of N Gaussians, their order and their strip lists, for windows of one size.
 
     Everything is kept between calls of `update`, so one object serves one caller at a time.
     """
 
     records: F32
+    order: I32
+    pairs: I32
     starts: NDArray[np.int64]
-    pairs: NDArray[np.int32]
-    order: NDArray[np.int32]
 
     def __init__(self, width: int, rows: int, channels: int, threads: int) -> None:
         self.channels = (0,) * channels
         self.threads = threads
         self.pitch = row_pitch(width)
-        self.height = strip_height(width, channels, rows)
+        self.shift = strip_shift(width, channels)
+        self.height = 1 << self.shift
         self.strips = -(-rows // self.height)
         self.starts = np.zeros(self.strips + 1, np.int64)
         self.pairs = np.empty(0, np.int32)
@@ -67,25 +66,26 @@ class Plan:
         return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
 
     def update(self, splats: Splats, window: Window) -> None:
-        """Compute the records and lists of checked `splats` for a checked `window`."""
+        """Compute the records, order and lists of checked `splats` for a checked `window`."""
         count = len(splats.mean)
         if count != self._count:
             self._count = count
             self.records = aligned((count, RECORD))
-            self.rows = np.empty((count, 2), np.int32)
-            self.order = np.empty(count, np.int32)
-        kernel, rest = prepare_kernel(), (*window, self.records, self.rows)
+            self._rows = np.empty((count, 2), np.int32)
+            self._order = np.empty(count, np.int32)
+        kernel, rest = prepare_kernel(), (*window, self.records, self._rows)
         if self.threads == 1 or count < _PREPARE_ALONE:
             kernel(*splats, 0, count, *rest)
         else:
             pool.run_split(
                 self.threads, count, lambda first, last: kernel(*splats, first, last, *rest)
             )
-        arguments = self.rows, window.y, self.height, self.starts, self.order
-        total = bin_kernel()(*arguments, self.pairs)
+        arguments = self._rows, self.shift, self.starts, self._order
+        used, total = bin_kernel()(*arguments, self.pairs)
         if total > len(self.pairs):
             self.pairs = np.empty(total + total // 4, np.int32)
             bin_kernel()(*arguments, self.pairs)
+        self.order = self._order[:used]
 
     def rewind(self) -> NDArray[np.int64]:
         """The work counter, set to the first piece."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
-from gsic_kernels.cpu.plan import Plan, aligned, row_pitch
+from gsic_kernels.cpu.plan import Plan, row_pitch
+from numpy.typing import NDArray
 
 
 def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
@@ -64,9 +63,7 @@ def _render(
     return out
 
 
-def render_sum_backward(
-    splats: Splats, window: Window, grad: F32, threads: int = 1
-) -> Gradients:
+def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
     """Gradient of `sum(render_sum(...) * grad)` by mean, factor and color.
 
     Args:
@@ -98,8 +95,17 @@ def render_sum_backward(
     )
     kernel = gather_kernel(channels)
     arguments = (
-        plan.channels, plan.rewind(), plan.records, plan.order, (x, y), width, rows,
-        planar.reshape(-1), pitch, np.float32(1.0), *gradients,
+        plan.channels,
+        plan.rewind(),
+        plan.records,
+        plan.order,
+        (x, y),
+        width,
+        rows,
+        planar.reshape(-1),
+        pitch,
+        np.float32(1.0),
+        *gradients,
     )
     pool.run(threads, lambda worker: kernel(*arguments))
     return gradients

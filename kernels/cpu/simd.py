@@ -424,6 +424,21 @@ def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
     return types.UniTuple(lanes, count)(array, types.intp, channels), lower
 
 
+# --- loops and work -------------------------------------------------------------------------------
+
+
+@intrinsic
+def rolled(typing: Any) -> Any:
+    """Keep the loop that holds this from being unrolled."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        call = builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True)
+        call.attributes.add("convergent")
+        return context.get_dummy_value()
+
+    return types.void(), lower
+
+
 # --- sharing work ---------------------------------------------------------------------------------
 
 

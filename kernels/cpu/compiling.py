@@ -45,7 +45,7 @@ def kernel(signature: str, function: F) -> F:
     with _lock:
         folder = _folder()
         with _cache_dir(numba.config, folder), _timed():
-            jit = numba.njit(signature, nogil=True, cache=folder is not None, boundscheck=False)
+            jit = numba.njit(signature, nogil=True, cache=folder is not None, error_model="numpy")
             compiled: F = jit(function)
         return compiled
 
