@@ -47,6 +47,11 @@ class Model:
         frequencies: integers (n,), n >= 2, each at least 1, summing to exactly 2^24.
         lowest: the value of the first symbol.
 
+    Attributes:
+        highest: the value of the last symbol.
+        escape: the magnitude that stands for itself and everything beyond; -1 for none.
+        least_cost: what any symbol costs at least, in bits of 2^-24.
+
     Raises:
         ValueError: the table breaks one of those rules.
     """
@@ -58,27 +63,28 @@ class Model:
                 f"a model needs two or more frequencies of at least 1 with sum {TOTAL}, got "
                 f"{len(table)} with sum {table.sum()}"
             )
-        self._set((table - 1).astype(np.float64), lowest, int(table.max()))
+        self._set((table - 1).astype(np.float64), lowest, int(table.max()), -1)
 
     @classmethod
-    def from_weights(cls, weights: Float64Array, lowest: int, largest: int) -> "Model":
+    def from_weights(cls, weights: Float64Array, lowest: int, largest: int, escape: int) -> "Model":
         """Return a model of a table that is right by construction: checks take long to decode.
 
         Args:
             weights: float64 (n,), each frequency less 1.
             lowest: the value of the first symbol.
             largest: the largest frequency.
+            escape: the magnitude that is an escape, -1 for none.
         """
         model = cls.__new__(cls)
-        model._set(weights, lowest, largest)
+        model._set(weights, lowest, largest, escape)
         return model
 
-    def _set(self, weights: Float64Array, lowest: int, largest: int) -> None:
+    def _set(self, weights: Float64Array, lowest: int, largest: int, escape: int) -> None:
         self.lowest = lowest
         self.highest = lowest + len(weights) - 1
-        self._weights = weights
-        # What any symbol costs at least, in bits of 2^-24.
+        self.escape = escape
         self.least_cost = TOTAL - largest
+        self._weights = weights
         # constriction spreads 2^24 - n over n given weights and adds 1 to each, so f - 1 comes
         # back as exactly f; `perfect` is always given because its default has changed before.
         self.coder_model = Categorical(weights, perfect=False)

@@ -70,6 +70,19 @@ def fit_share(values: Int64Array) -> tuple[int, float]:
     return share, float(below * bits[1] + above * bits[0])
 
 
+def fit_levels(values: Int64Array, count: int) -> list[int]:
+    """Return the levels of `models.histogram` that fit one or more values.
+
+    Args:
+        values: integers in 0..count - 1.
+        count: size of the table.
+    """
+    counts = np.bincount(values, minlength=count)
+    # The largest count gets level 15, which is 384 to the 2 of level 0.
+    octaves = np.log2(np.maximum(counts * (384.0 / counts.max()), 2.0)) - 1.0
+    return [min(15, round(2 * octave)) for octave in octaves.tolist()]
+
+
 def _costs(groups: Sequence[Int64Array], signed: bool) -> Float64Array:
     """Bits of each group at each scale, spread and zero but for signs, (G, SCALES, 4, 16)."""
     top = max(max(int(values.max()), -int(values.min())) for values in groups)

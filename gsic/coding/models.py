@@ -47,6 +47,8 @@ _MANTISSAS = (136, 114, 96, 81)
 
 SHAPE_BITS = 10
 
+LEVEL_BITS = 4
+
 FLAG_BITS = 5
 FLAG_SHARES = 1 << FLAG_BITS
 
@@ -96,7 +98,7 @@ def stop(scale: int) -> int:
 def reach(scale: int) -> int:
     """Return the largest magnitude in the table of a scale; it stands for all larger ones too."""
     octave = max(0, min(scale, LAST_WHOLE) - len(_STEEP) + 4) >> 2
-    return (16 << octave) - 1
+    return (12 << octave) - 1
 
 
 @lru_cache(maxsize=SCALES * len(SPREADS))
@@ -173,7 +175,7 @@ def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> l
     largest = np.maximum.reduceat(weights, first) + np.uint64(1)
     floats = weights.astype(np.float64)
     return [
-        Model.from_weights(floats[start:end], side.lowest, most)
+        Model.from_weights(floats[start:end], side.lowest, most, side.escape)
         for side, start, end, most in zip(
             sides, first.tolist(), ends.tolist(), largest.tolist(), strict=True
         )
@@ -184,6 +186,7 @@ class _Side(NamedTuple):
     """A table before its chances become frequencies: segments below 0, of 0 and above it."""
 
     lowest: int
+    escape: int
     chances: UInt64Array
     lengths: tuple[int, int, int]
     free: tuple[int, int, int]
@@ -198,11 +201,11 @@ def _side(scale: int, shape: Shape, signed: bool) -> _Side:
     fixed = count + ESCAPE_FREQUENCY - 1
     rest = TOTAL - zero_share(scale, shape.zero, signed)
     if not signed:
-        return _Side(0, np.concatenate((zero, above)), (0, 1, count), (0, 0, rest - fixed))
+        return _Side(0, count, np.concatenate((zero, above)), (0, 1, count), (0, 0, rest - fixed))
     positive = max(1, 2 * shape.positive)
     free = (rest * (32 - positive) // 32 - fixed, 0, rest * positive // 32 - fixed)
     both = np.concatenate((above[::-1], zero, above))
-    return _Side(-count, both, (count, 1, count), free)
+    return _Side(-count, count, both, (count, 1, count), free)
 
 
 @lru_cache(maxsize=FLAG_SHARES)
@@ -210,3 +213,16 @@ def flags(share: int) -> Model:
     """Return the table over 0 and 1 in which 1 has (2 share + 1) / 64 of the chances."""
     ones = (2 * share + 1) * (TOTAL // (2 * FLAG_SHARES))
     return Model([TOTAL - ones, ones])
+
+
+def histogram(levels: Sequence[int]) -> Model:
+    """Return a table over 0..n - 1 with explicit chances.
+
+    Args:
+        levels: n >= 2 of 0..15, about two to a doubling of the chance.
+    """
+    weights = [(2 + (level & 1)) << (level >> 1) for level in levels]
+    free, total = TOTAL - len(weights), sum(weights)
+    frequencies = [1 + weight * free // total for weight in weights]
+    frequencies[0] += TOTAL - sum(frequencies)
+    return Model(frequencies)

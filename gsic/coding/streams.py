@@ -20,15 +20,15 @@ def write_escaped(
 
     Args:
         groups: int64 arrays, each of one or more values.
-        tables: one per group; its highest symbol, and its lowest if that is negative, stand for
-            everything beyond them. Values of tables that begin at 0 are not negative.
+        tables: one per group; values outside an alphabet need an escape at that end.
     """
     excess = []
     for values, table in zip(groups, tables, strict=True):
         writer.symbols(np.clip(values, table.lowest, table.highest), table)
-        magnitudes = np.abs(values)
-        excess.append(magnitudes[magnitudes >= table.highest] - table.highest)
-    write_gamma(writer, np.concatenate(excess).astype(np.uint64))
+        if table.escape >= 0:
+            magnitudes = np.abs(values)
+            excess.append(magnitudes[magnitudes >= table.escape] - table.escape)
+    write_gamma(writer, np.concatenate([*excess, []]).astype(np.uint64))
 
 
 def read_escaped(
@@ -39,21 +39,21 @@ def read_escaped(
     Args:
         reader: where it is.
         sizes: values of each group.
-        tables: one per group, either all with negative symbols or all without.
+        tables: one per group.
         bound: at most 2^62; the magnitudes must be less.
 
     Raises:
         CorruptFile: a magnitude at or above `bound`.
     """
     indices = [reader.indices(table, size) for table, size in zip(tables, sizes, strict=True)]
-    values = np.concatenate(indices).astype(np.int64)
-    highest = np.repeat(np.array([table.highest for table in tables]), sizes)
-    if tables[0].lowest:
-        values -= highest
-    escaped = np.flatnonzero(np.abs(values) == highest)
+    symbols = np.concatenate(indices)
+    symbols += np.repeat(np.array([table.lowest for table in tables], np.int32), sizes)
+    escapes = np.repeat(np.array([table.escape for table in tables], np.int32), sizes)
+    escaped = np.flatnonzero(np.abs(symbols) == escapes)
+    values = symbols.astype(np.int64)
     if len(escaped):
         excess = read_gamma(reader, len(escaped))
-        if int(excess.max()) >= bound - int(highest.max()):
+        if int(excess.max()) >= bound - int(escapes.max()):
             raise CorruptFile("payload: a value out of range")
         values[escaped] += np.sign(values[escaped]) * excess.astype(np.int64)
     return values

@@ -9,45 +9,20 @@ faster. FORMAT.md section 5 is normative.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from gsic.coding import fitting, models
+from gsic.coding import fitting, forms, models
 from gsic.coding.ans import Int64Array, Model, SymbolReader, SymbolWriter
+from gsic.coding.forms import Form
 from gsic.coding.streams import read_escaped, write_escaped
 from gsic.errors import CorruptFile
 
 IntArray = npt.NDArray[np.integer]
-BoolArray = npt.NDArray[np.bool_]
 
 BOUND = 1 << 30
 """Values lie strictly between -BOUND and BOUND."""
-
-
-class Form(IntEnum):
-    """How the values of a column become symbols; the encoder takes the cheapest.
-
-    PLAIN: as they are. CENTRED: less a centre that each group has. MIRRORED: their magnitudes
-    less a centre, and the signs of those that are not 0 with a share per group.
-    """
-
-    PLAIN = 0
-    CENTRED = 1
-    MIRRORED = 2
-
-
-_FORM_BITS = 2
-_HEAD_BITS = _FORM_BITS + models.SHAPE_BITS
-
-_FIRST_SCALE = 16
-
-# Scales of the tables of differences from one group's scale or centre to the next.
-_SCALE_STEPS = 14
-_CENTRE_STEPS = 20
 
 
 class Contexts:
@@ -94,18 +69,20 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
     for column in numbers:
         if _largest(column) >= BOUND:
             raise ValueError(f"values {column.min()}..{column.max()} are out of range")
-    plans = [_cheapest_plan(contexts.split(column)) for column in numbers]
-    heads = [plan.form | models.packed(plan.shape) << _FORM_BITS for plan in plans]
-    writer.raw(np.array(heads), _HEAD_BITS)
-    _write_paths(writer, [plan.scales for plan in plans], _FIRST_SCALE, _SCALE_STEPS)
+    plans = [forms.cheapest(contexts.split(column)) for column in numbers]
+    heads = [plan.form | models.packed(plan.shape) << forms.FORM_BITS for plan in plans]
+    writer.raw(np.array(heads), forms.HEAD_BITS)
+    scales = [plan.scales for plan in plans]
+    _write_paths(writer, scales, forms.FIRST_SCALE, forms.SCALE_STEPS)
     centres = [plan.centres for plan in plans if plan.form is not Form.PLAIN]
-    _write_paths(writer, centres, 0, _CENTRE_STEPS)
+    _write_paths(writer, centres, 0, forms.CENTRE_STEPS)
+    levels = [level for plan in plans for group in plan.levels for level in group]
+    writer.raw(np.array(levels, np.int64), models.LEVEL_BITS)
+    chosen = [(plan.form, plan.shape) for plan in plans]
+    tables, low_bits = _tables(chosen, scales, levels)
     residuals = [group for plan in plans for group in plan.residuals]
-    scales = [scale for plan in plans for scale in plan.scales]
-    shapes = [plan.shape for plan in plans for _ in plan.scales]
-    low_bits = [models.low_bits(scale) for scale in scales]
     high = [group >> bits for group, bits in zip(residuals, low_bits, strict=True)]
-    write_escaped(writer, high, models.tables(scales, shapes, signed=True))
+    write_escaped(writer, high, tables)
     for group, bits in zip(residuals, low_bits, strict=True):
         writer.raw(group & ((1 << bits) - 1), bits)
     for column, plan in zip(numbers, plans, strict=True):
@@ -127,29 +104,33 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     rows, groups = len(contexts.order), len(contexts.sizes)
     if rows == 0:
         return np.empty((count, 0), np.int64)
-    heads = reader.raw(_HEAD_BITS, count).tolist()
-    forms = [head & (1 << _FORM_BITS) - 1 for head in heads]
-    shapes = [models.unpacked(head >> _FORM_BITS) for head in heads for _ in range(groups)]
-    if max(forms) > Form.MIRRORED:
-        raise CorruptFile(f"payload: form {max(forms)} of a column")
-    scales = _read_paths(reader, count, groups, _FIRST_SCALE, _SCALE_STEPS).ravel().tolist()
-    if min(scales) < 0 or max(scales) >= models.SCALES:
+    heads = reader.raw(forms.HEAD_BITS, count).tolist()
+    chosen = [
+        (Form(head & (1 << forms.FORM_BITS) - 1), models.unpacked(head >> forms.FORM_BITS))
+        for head in heads
+    ]
+    scales = _read_paths(reader, count, groups, forms.FIRST_SCALE, forms.SCALE_STEPS)
+    if scales.min() < 0 or scales.max() >= models.SCALES:
         raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
-    moved = [index for index, form in enumerate(forms) if form != Form.PLAIN]
-    centres = _read_paths(reader, len(moved), groups, 0, _CENTRE_STEPS)
+    moved = [index for index, (form, _) in enumerate(chosen) if form is not Form.PLAIN]
+    centres = _read_paths(reader, len(moved), groups, 0, forms.CENTRE_STEPS)
+    listed = [index for index, (form, _) in enumerate(chosen) if form is Form.LISTED]
+    levels = int((scales[listed] + forms.LEAST_LISTED).sum())
+    tables, low_bits = _tables(
+        chosen, scales.tolist(), reader.raw(models.LEVEL_BITS, levels).tolist()
+    )
     sizes = contexts.sizes * count
-    tables = models.tables(scales, shapes, signed=True)
     grouped = read_escaped(reader, sizes, tables, BOUND)
-    _read_low_bits(reader, grouped, sizes, scales)
+    _read_low_bits(reader, grouped, sizes, low_bits)
     columns = grouped.reshape(count, rows)
     if moved:
         columns[moved] += np.repeat(centres, contexts.sizes, axis=1)
     if _largest(columns) >= BOUND:
         raise CorruptFile("payload: a value out of range")
-    for column, form in zip(columns, forms, strict=True):
-        if form == Form.MIRRORED:
+    for column, (form, _) in zip(columns, chosen, strict=True):
+        if form is Form.MIRRORED:
             _read_signs(reader, column, contexts.sizes)
-    return columns[:, contexts.place]
+    return columns.take(contexts.place, axis=1)
 
 
 def cost_bits(column: IntArray, contexts: Contexts) -> float:
@@ -161,53 +142,51 @@ def cost_bits(column: IntArray, contexts: Contexts) -> float:
     """
     if not contexts.sizes:
         return 0.0
-    return _cheapest_plan(contexts.split(np.asarray(column, np.int64))).bits
+    return forms.cheapest(contexts.split(np.asarray(column, np.int64))).bits
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How to code a column: residuals are what the tables see, a group each."""
+def _tables(
+    chosen: Sequence[tuple[Form, models.Shape]],
+    scales: Sequence[Sequence[int]],
+    levels: Sequence[int],
+) -> tuple[list[Model], list[int]]:
+    """(tables, raw low bits) of all groups of all columns.
 
-    form: Form
-    shape: models.Shape
-    scales: list[int]
-    centres: list[int]
-    residuals: list[Int64Array]
-    bits: float
-
-
-def _cheapest_plan(groups: list[Int64Array]) -> _Plan:
-    return min((_planned(form, groups) for form in Form), key=lambda plan: plan.bits)
-
-
-def _planned(form: Form, groups: list[Int64Array]) -> _Plan:
-    bits = float(_HEAD_BITS)
-    centres = [0] * len(groups)
-    if form is Form.MIRRORED:
-        bits += sum(models.FLAG_BITS + fitting.fit_share(group)[1] for group in groups)
-        groups = [np.abs(group) for group in groups]
-    if form is not Form.PLAIN:
-        centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
-        groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
-        steps = _step_table(_CENTRE_STEPS)
-        bits += steps.cost_bits(np.clip(np.diff([0, *centres]), steps.lowest, steps.highest))
-    fit = fitting.fit(groups, _FIRST_SCALE, _step_table(_SCALE_STEPS), signed=True)
-    return _Plan(form, fit.shape, fit.scales, centres, groups, bits + fit.bits)
+    Args:
+        chosen: of each column.
+        scales: of each group of each column.
+        levels: of the listed columns, one group after the other.
+    """
+    fitted = [i for i, (form, _) in enumerate(chosen) if form is not Form.LISTED]
+    flat = [scale for index in fitted for scale in scales[index]]
+    shapes = [chosen[index][1] for index in fitted for _ in scales[index]]
+    curves = iter(models.tables(flat, shapes, signed=True) if flat else ())
+    tables: list[Model] = []
+    low_bits: list[int] = []
+    start = 0
+    for (form, _), column in zip(chosen, scales, strict=True):
+        if form is not Form.LISTED:
+            tables += [next(curves) for _ in column]
+            low_bits += [models.low_bits(scale) for scale in column]
+            continue
+        for scale in column:
+            end = start + scale + forms.LEAST_LISTED
+            tables.append(models.histogram(levels[start:end]))
+            low_bits.append(0)
+            start = end
+    return tables, low_bits
 
 
 def _read_low_bits(
-    reader: SymbolReader, values: Int64Array, sizes: list[int], scales: list[int]
+    reader: SymbolReader, values: Int64Array, sizes: Sequence[int], low_bits: Sequence[int]
 ) -> None:
-    """Complete values whose scale leaves low bits out of the table, in place."""
-    if max(scales) <= models.LAST_WHOLE:
-        return
+    """Complete values whose tables leave low bits out, in place."""
     start = 0
-    for size, scale in zip(sizes, scales, strict=True):
-        low_bits = models.low_bits(scale)
-        if low_bits:
+    for size, bits in zip(sizes, low_bits, strict=True):
+        if bits:
             group = values[start : start + size]
-            group <<= low_bits
-            group += reader.raw(low_bits, size).astype(np.int64)
+            group <<= bits
+            group += reader.raw(bits, size).astype(np.int64)
         start += size
 
 
@@ -224,17 +203,14 @@ def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> N
     if column.min() < 0:
         raise CorruptFile("payload: a negative magnitude")
     shares = reader.raw(models.FLAG_BITS, len(sizes)).tolist()
-    start = 0
-    for size, share in zip(sizes, shares, strict=True):
-        group = column[start : start + size]
-        nonzero = np.flatnonzero(group)
-        group[nonzero] *= 1 - 2 * reader.indices(models.flags(share), len(nonzero))
-        start += size
-
-
-@lru_cache(maxsize=2)
-def _step_table(scale: int) -> Model:
-    return models.tables((scale,), (models.Shape(),), signed=True)[0]
+    nonzero = np.flatnonzero(column)
+    ends = np.searchsorted(nonzero, np.cumsum(sizes))
+    counts = np.diff(ends, prepend=0).tolist()
+    negative = [
+        reader.indices(models.flags(share), count)
+        for share, count in zip(shares, counts, strict=True)
+    ]
+    column[nonzero] *= 1 - 2 * np.concatenate(negative)
 
 
 def _write_paths(
@@ -244,7 +220,7 @@ def _write_paths(
     if paths:
         padded = np.array([[first, *path] for path in paths], np.int64)
         steps = padded[:, 1:] - padded[:, :-1]
-        write_escaped(writer, [steps.ravel()], [_step_table(scale)])
+        write_escaped(writer, [steps.ravel()], [forms.step_table(scale)])
 
 
 def _read_paths(
@@ -253,7 +229,7 @@ def _read_paths(
     """What `_write_paths` wrote, int64 (count, length)."""
     if count == 0:
         return np.empty((0, length), np.int64)
-    steps = read_escaped(reader, [count * length], [_step_table(scale)], BOUND)
+    steps = read_escaped(reader, [count * length], [forms.step_table(scale)], BOUND)
     return first + np.cumsum(steps.reshape(count, length), axis=1)
 
 
