@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gsic_kernels.cpu.loss import SumLoss
 from gsic_kernels.cpu.render import render_sum, render_sum_backward, render_sum_bytes
 from gsic_kernels.registry import Backend
 
 
 def backend(name: str) -> Backend:
-    return Backend(name, render_sum, render_sum_bytes, render_sum_backward, SumLoss)
+    """The kernels made of vectors, or plain loops for "cpu-scalar"."""
+    if name == "cpu":
+        return Backend(name, render_sum, render_sum_bytes, render_sum_backward, SumLoss)
+    functions = render_sum, render_sum_bytes, render_sum_backward, SumLoss
+    return Backend(name, *(partial(function, plain=True) for function in functions))

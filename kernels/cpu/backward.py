@@ -14,12 +14,8 @@ per column or per row.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
-from gsic_kernels.cpu import compiling
-from gsic_kernels.cpu.forward import BATCH, F32, HALF, I32, I64, ZERO, solve_columns, span_table
+from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO
 from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
     broadcast,
@@ -31,17 +27,18 @@ from gsic_kernels.cpu.simd import (
     load_planes,
     ramp,
     rolled,
-    take,
     total,
     total_planes,
     where_le,
     zero_planes,
 )
+from gsic_kernels.cpu.spans import BATCH, solve_columns, span_table
+from gsic_kernels.cpu.work import take
 
 SCALE = np.float32(4.0)
 
 
-def _gather(
+def gather(
     channels: tuple[int, ...],
     counter: I64,
     records: F32,
@@ -65,9 +62,11 @@ def _gather(
     row_pitch = len(channels) * pitch
     x1, y1 = x0 + width - 1, y0 + height - 1
     spans, ends = span_table(width), np.empty(BATCH, np.int64)
+    # Few Gaussians may cover the image each: leave enough pieces for all threads.
+    batch = min(BATCH, 1 + len(order) // 64)
     while True:
-        begin = take(counter) * BATCH
-        end = min(begin + BATCH, len(order))
+        begin = take(counter) * batch
+        end = min(begin + batch, len(order))
         if begin >= end:
             return
         count = 0
@@ -122,13 +121,3 @@ def _gather(
             sums = total_planes(by_color)
             for c in range(len(channels)):
                 d_color[n, c] = scale * sums[c]
-
-
-@cache
-def gather_kernel(channels: int) -> Any:
-    line, plane = "float32[::1]", "float32[:, ::1]"
-    return compiling.kernel(
-        f"void(UniTuple(int64, {channels}), int64[::1], {plane}, int32[::1], UniTuple(int64, 2),"
-        f" int64, int64, {line}, int64, float32, {plane}, {plane}, {plane})",
-        _gather,
-    )

@@ -10,28 +10,10 @@ Scratch rows lie planar, C planes of `pitch` floats, with LANES floats of slack 
 
 from __future__ import annotations
 
-import math
-from functools import cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from gsic_kernels.cpu import compiling
-from gsic_kernels.cpu.prepare import (
-    COLOR,
-    FLOOR,
-    HALF_WIDTH,
-    LIMIT,
-    MARGIN,
-    MARGIN_FAR,
-    MEAN_X,
-    MEAN_Y,
-    RATIO,
-    SLOPE,
-    TOP,
-    P,
-    R,
-    T,
-)
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
     LANES,
     absolute,
@@ -51,10 +33,11 @@ from gsic_kernels.cpu.simd import (
     store_bytes,
     store_pixels,
     store_planes,
-    take,
     total,
     where_le,
 )
+from gsic_kernels.cpu.spans import BATCH, row_pitch, solve_columns, span_table
+from gsic_kernels.cpu.work import take
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -64,52 +47,7 @@ I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
 U8: TypeAlias = NDArray[np.uint8]
 
-# Gaussians whose spans are solved before the first of them is drawn.
-BATCH = 32
 HALF, ZERO = np.float32(0.5), np.float32(0.0)
-
-
-@register_jitable
-def row_pitch(width: int) -> int:
-    """Floats per plane of a scratch row: whole columns, and LANES of slack."""
-    return (width + 2 * LANES - 1) // LANES * LANES
-
-
-@register_jitable
-def solve_columns(
-    record: F32, n: int, x0: int, x1: int, y0: int, y1: int, spans: I32, count: int
-) -> int:
-    """Append the columns of Gaussian n within x0..x1, y0..y1 to `spans` and return the new count.
-
-    A span is (n, x, first row, last row): the rows that the ellipse can touch in the LANES
-    columns from x on, a few too many rather than one too few.
-    """
-    mean_x, mean_y = float(record[MEAN_X]), float(record[MEAN_Y])
-    slope, ratio = float(record[SLOPE]), float(record[RATIO])
-    half_width, top = float(record[HALF_WIDTH]), float(record[TOP])
-    square = half_width * half_width
-    reach = half_width + MARGIN + MARGIN_FAR * half_width
-    x_first = math.ceil(max(mean_x - reach - 0.5, float(x0)))
-    x_last = math.floor(min(mean_x + reach - 0.5, float(x1)))
-    for x in range(x_first, x_last + 1, LANES):
-        left, right = x + 0.5 - mean_x, min(x + LANES - 1, x_last) + 0.5 - mean_x
-        high = min(max(top, left), right)
-        low = min(max(-top, left), right)
-        up = slope * high + ratio * math.sqrt(max(square - high * high, 0.0))
-        down = slope * low - ratio * math.sqrt(max(square - low * low, 0.0))
-        margin = MARGIN + MARGIN_FAR * (max(-left, right) + max(-down, up))
-        first = math.ceil(max(mean_y + down - margin - 0.5, float(y0)))
-        last = math.floor(min(mean_y + up + margin - 0.5, float(y1)))
-        spans[count, 0], spans[count, 1] = n, x
-        spans[count, 2], spans[count, 3] = first, last
-        count += last >= first
-    return count
-
-
-@register_jitable
-def span_table(width: int) -> I32:
-    """Room for the spans of BATCH Gaussians in a window of this width."""
-    return np.empty((BATCH * (width // LANES + 2), 4), np.int32)
 
 
 @register_jitable
@@ -178,7 +116,7 @@ def _accumulate(
             _draw(channels, records[n], x, first, last, strip, at, pitch)
 
 
-def _render_float(
+def render_float(
     channels: tuple[int, ...],
     counter: I64,
     records: F32,
@@ -218,7 +156,7 @@ def _render_float(
                     flat[to + x * len(channels) + i] = line[i]
 
 
-def _render_bytes(
+def render_bytes(
     channels: tuple[int, ...],
     counter: I64,
     records: F32,
@@ -258,7 +196,7 @@ def _render_bytes(
                     flat[to + x * len(channels) + i] = line[i]
 
 
-def _render_loss(
+def render_loss(
     channels: tuple[int, ...],
     counter: I64,
     records: F32,
@@ -308,28 +246,3 @@ def _render_loss(
             absolutes += total(row_absolutes)
             squares += total(row_squares)
         sums[s, 0], sums[s, 1] = absolutes, squares
-
-
-_COMMON = (
-    "UniTuple(int64, {channels}), int64[::1], float32[:, ::1], int64[::1], int32[::1],"
-    " float32[::1], "
-)
-
-
-@cache
-def render_float_kernel(channels: int) -> Any:
-    rest = "UniTuple(int64, 2), int64, float32[::1], float32[:, :, ::1]"
-    return compiling.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_float)
-
-
-@cache
-def render_bytes_kernel(channels: int) -> Any:
-    rest = "UniTuple(int64, 2), int64, float32[::1], uint8[:, :, ::1]"
-    return compiling.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_bytes)
-
-
-@cache
-def render_loss_kernel(channels: int) -> Any:
-    line = "float32[::1]"
-    rest = f"int64, int64, {line}, {line}, {line}, {line}, {line}, float64[:, ::1]"
-    return compiling.kernel(f"void({_COMMON.format(channels=channels)}{rest})", _render_loss)

@@ -8,6 +8,7 @@ import numpy as np
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
+from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.plan import Plan, row_pitch
 
 
@@ -19,13 +20,21 @@ class SumLoss:
     thread of the caller at a time.
     """
 
-    def __init__(self, target: F32, loss: Literal["l2", "l1"] = "l2", threads: int = 1) -> None:
+    def __init__(
+        self,
+        target: F32,
+        loss: Literal["l2", "l1"] = "l2",
+        threads: int = 1,
+        *,
+        plain: bool = False,
+    ) -> None:
         """Keep a planar copy of the target.
 
         Args:
             target: float32 (H, W, C), 0..1, C = 1..4.
             loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
             threads: how many threads to use; no result depends on it.
+            plain: use the loops of `scalar`; the same but for rounding, and slower.
 
         Raises:
             TypeError: the target is not float32.
@@ -39,7 +48,7 @@ class SumLoss:
         target = checks.image("target", target, self._shape)
         self._window = checks.window(Window(0, 0, width, rows))
         self._threads = checks.threads(threads)
-        self._l1 = loss == "l1"
+        self._l1, self._plain = loss == "l1", plain
         pitch = row_pitch(width)
         planar = np.zeros((rows, channels, pitch), np.float32)
         planar[:, :, :width] = target.transpose(0, 2, 1)
@@ -62,8 +71,6 @@ class SumLoss:
         Returns:
             The sum, and gradients that the next call overwrites.
         """
-        from gsic_kernels.cpu.backward import gather_kernel
-
         splats = self._forward(splats, background)
         count, channels = splats.color.shape
         if self._gradients is None or len(self._gradients.mean) != count:
@@ -75,7 +82,7 @@ class SumLoss:
         else:
             for gradient in self._gradients:
                 gradient.fill(0.0)
-        plan, kernel, (rows, width, _) = self._plan, gather_kernel(channels), self._shape
+        plan, (rows, width, _) = self._plan, self._shape
         image, scale = (self._signs, 1.0) if self._l1 else (self._residual, 2.0)
         arguments = (
             plan.channels,
@@ -90,7 +97,8 @@ class SumLoss:
             np.float32(scale),
             *self._gradients,
         )
-        pool.run(self._threads, lambda worker: kernel(*arguments))
+        gather = kernel("gather", channels, self._plain)
+        pool.run(self._threads, lambda worker: gather(*arguments))
         return float(self._sums[:, 0 if self._l1 else 1].sum()), self._gradients
 
     def sse(self, splats: Splats, background: F32) -> float:
@@ -105,13 +113,11 @@ class SumLoss:
         return planar[:, :, :width].transpose(0, 2, 1)
 
     def _forward(self, splats: Splats, background: F32) -> Splats:
-        from gsic_kernels.cpu.forward import render_loss_kernel
-
         splats, channels = checks.splats(splats), self._shape[2]
         if splats.color.shape[1] != channels:
             raise ValueError(f"splats have {splats.color.shape[1]} channels, target {channels}")
         background = checks.background(background, channels)
-        plan, kernel = self._plan, render_loss_kernel(channels)
+        plan, render = self._plan, kernel("render_loss", channels, self._plain)
         plan.update(splats, self._window)
         front = (
             plan.channels,
@@ -124,5 +130,5 @@ class SumLoss:
             plan.height,
         )
         back = self._target, self._inside, self._residual, self._signs, self._sums
-        pool.run(self._threads, lambda worker: kernel(*front, self._scratch[worker], *back))
+        pool.run(self._threads, lambda worker: render(*front, self._scratch[worker], *back))
         return splats

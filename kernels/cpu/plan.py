@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.cpu import pool
-from gsic_kernels.cpu.prepare import I32, RECORD, bin_kernel, prepare_kernel
+from gsic_kernels.cpu.dispatch import kernel
+from gsic_kernels.cpu.prepare import I32, LANES, RECORD
 from numpy.typing import NDArray
-
-LANES = 16
 
 # A strip should stay in a core's second-level cache.
 _STRIP_BYTES = 320 << 10
@@ -73,18 +72,18 @@ class Plan:
             self.records = aligned((count, RECORD))
             self._rows = np.empty((count, 2), np.int32)
             self._order = np.empty(count, np.int32)
-        kernel, rest = prepare_kernel(), (*window, self.records, self._rows)
+        prepare, rest = kernel("prepare"), (*window, self.records, self._rows)
         if self.threads == 1 or count < _PREPARE_ALONE:
-            kernel(*splats, 0, count, *rest)
+            prepare(*splats, 0, count, *rest)
         else:
             pool.run_split(
-                self.threads, count, lambda first, last: kernel(*splats, first, last, *rest)
+                self.threads, count, lambda first, last: prepare(*splats, first, last, *rest)
             )
         arguments = self._rows, self.shift, self.starts, self._order
-        used, total = bin_kernel()(*arguments, self.pairs)
+        used, total = kernel("fill_strips")(*arguments, self.pairs)
         if total > len(self.pairs):
             self.pairs = np.empty(total + total // 4, np.int32)
-            bin_kernel()(*arguments, self.pairs)
+            kernel("fill_strips")(*arguments, self.pairs)
         self.order = self._order[:used]
 
     def rewind(self) -> NDArray[np.int64]:

@@ -8,11 +8,14 @@ import numpy as np
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
+from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.plan import Plan, row_pitch
 from numpy.typing import NDArray
 
 
-def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
+def render_sum(
+    splats: Splats, window: Window, background: F32, threads: int = 1, *, plain: bool = False
+) -> F32:
     """Render `background` plus the sum of weight times colour over all Gaussians.
 
     Args:
@@ -20,6 +23,7 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
         window: the pixels to render, anywhere.
         background: float32 (C,), 1.0 = full scale.
         threads: how many threads to use; the result does not depend on it.
+        plain: use the loops of `scalar`; the same but for rounding, and slower.
 
     Returns:
         float32 (height, width, C), not clamped.
@@ -28,28 +32,28 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
         TypeError: an array is not float32.
         ValueError: a shape does not fit.
     """
-    from gsic_kernels.cpu.forward import render_float_kernel
-
-    kernel = render_float_kernel(splats.color.shape[1])
-    return _render(kernel, splats, window, background, threads, np.float32)
+    return _render("render_float", np.float32, splats, window, background, threads, plain)
 
 
 def render_sum_bytes(
-    splats: Splats, window: Window, background: F32, threads: int = 1
+    splats: Splats, window: Window, background: F32, threads: int = 1, *, plain: bool = False
 ) -> NDArray[np.uint8]:
     """Render like `render_sum`, clamped to 0..1, times 255, rounded half up.
 
     Returns:
         uint8 (height, width, C).
     """
-    from gsic_kernels.cpu.forward import render_bytes_kernel
-
-    kernel = render_bytes_kernel(splats.color.shape[1])
-    return _render(kernel, splats, window, background, threads, np.uint8)
+    return _render("render_bytes", np.uint8, splats, window, background, threads, plain)
 
 
 def _render(
-    kernel: Any, splats: Splats, window: Window, background: F32, threads: int, kind: Any
+    name: str,
+    kind: type,
+    splats: Splats,
+    window: Window,
+    background: F32,
+    threads: int,
+    plain: bool,
 ) -> Any:
     splats, window = checks.splats(splats), checks.window(window)
     threads, channels = checks.threads(threads), splats.color.shape[1]
@@ -58,12 +62,15 @@ def _render(
     plan = Plan(width, rows, channels, threads)
     plan.update(splats, window)
     out, scratch, counter = np.empty((rows, width, channels), kind), plan.scratch(), plan.rewind()
+    draw = kernel(name, channels, plain)
     front = plan.channels, counter, plan.records, plan.starts, plan.pairs, background, (x, y)
-    pool.run(threads, lambda worker: kernel(*front, plan.height, scratch[worker], out))
+    pool.run(threads, lambda worker: draw(*front, plan.height, scratch[worker], out))
     return out
 
 
-def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
+def render_sum_backward(
+    splats: Splats, window: Window, grad: F32, threads: int = 1, *, plain: bool = False
+) -> Gradients:
     """Gradient of `sum(render_sum(...) * grad)` by mean, factor and color.
 
     Args:
@@ -71,13 +78,12 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
         window: the pixels that were rendered.
         grad: float32 (height, width, C), the derivative by each rendered value.
         threads: how many threads to use; the result does not depend on it.
+        plain: use the loops of `scalar`; the same but for rounding, and slower.
 
     Returns:
         Freshly made gradients; zero for Gaussians that contribute nothing. The cut at `reach`
         and `floor` are taken as fixed.
     """
-    from gsic_kernels.cpu.backward import gather_kernel
-
     splats, window = checks.splats(splats), checks.window(window)
     threads, channels = checks.threads(threads), splats.color.shape[1]
     x, y, width, rows = window
@@ -93,7 +99,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
         np.zeros((count, 3), np.float32),
         np.zeros((count, channels), np.float32),
     )
-    kernel = gather_kernel(channels)
+    gather = kernel("gather", channels, plain)
     arguments = (
         plan.channels,
         plan.rewind(),
@@ -107,5 +113,5 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
         np.float32(1.0),
         *gradients,
     )
-    pool.run(threads, lambda worker: kernel(*arguments))
+    pool.run(threads, lambda worker: gather(*arguments))
     return gradients

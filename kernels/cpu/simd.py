@@ -15,28 +15,16 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from gsic_kernels.cpu.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS, LANES
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-LANES = 16
-
 _FLOAT = ir.FloatType()
 _BYTE = ir.IntType(8)
 _INT32 = ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
-
-# exp(-z) on 0 <= z <= 2, whose 8th power is within 2e-7 of exp(-8 z) (6e-7 with float32 rounding):
-# weighted minimax of degree 5 with the last coefficient held at 1. From z^5 down to z.
-_EXP_POWER = 3
-_EXP_COEFFICIENTS = (
-    -0.005683351585629732,
-    0.03969855954144699,
-    -0.16604719003792975,
-    0.49992334645030734,
-    -0.9999972920570864,
-)
 
 
 class _Lanes(types.Type):
@@ -134,10 +122,10 @@ def _vector_function(count: int, emit: Any) -> Any:
 
 
 def _emit_exp(builder: Any, z: Any) -> Any:
-    value = _constant(_EXP_COEFFICIENTS[0])
-    for coefficient in (*_EXP_COEFFICIENTS[1:], 1.0):
+    value = _constant(EXP_COEFFICIENTS[0])
+    for coefficient in EXP_COEFFICIENTS[1:]:
         value = _fma(builder, value, z, _constant(coefficient))
-    for _ in range(_EXP_POWER):
+    for _ in range(EXP_SQUARINGS):
         value = builder.fmul(value, value)
     return value
 
@@ -233,7 +221,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, lanes), lower
 
 
-# --- tuples of vectors: one per colour channel -----------------------------------------------------
+# --- tuples of vectors: one per colour channel ----------------------------------------------------
 #
 # `channels` is a tuple of C integers whose values do not matter: its type tells the compiler C.
 # Plane c of a row lies c * pitch floats behind plane 0.
@@ -424,7 +412,7 @@ def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
     return types.UniTuple(lanes, count)(array, types.intp, channels), lower
 
 
-# --- loops and work -------------------------------------------------------------------------------
+# --- loops ----------------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -437,17 +425,3 @@ def rolled(typing: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(), lower
-
-
-# --- sharing work ---------------------------------------------------------------------------------
-
-
-@intrinsic
-def take(typing: Any, counter: Any) -> Any:
-    """Add one to counter[0] of an int64 array and return what it was: the next piece of work."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, sig.args[0], args[0], ir.IntType(64)(0))
-        return builder.atomic_rmw("add", pointer, ir.IntType(64)(1), "monotonic")
-
-    return types.int64(counter), lower
