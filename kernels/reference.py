@@ -38,7 +38,7 @@ def render_sum(splats: Splats, window: Window, background: F32) -> F64:
         float64 (height, width, C), not clamped.
     """
     image = np.tile(background.astype(np.float64), (window.height, window.width, 1))
-    for n in np.flatnonzero(contributes(splats)):
+    for n in np.flatnonzero(contributes(splats)).tolist():
         _, _, _, _, _, weight = _terms(splats, n, window)
         image += weight[:, :, None] * splats.color[n].astype(np.float64)
     return image
@@ -59,7 +59,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64,
     count, channels = splats.color.shape
     d_mean, d_factor = np.zeros((count, 2)), np.zeros((count, 3))
     d_color = np.zeros((count, channels))
-    for n in np.flatnonzero(contributes(splats)):
+    for n in np.flatnonzero(contributes(splats)).tolist():
         p, r, t = (float(value) for value in splats.factor[n])
         dx, dy, u, v, bell, weight = _terms(splats, n, window)
         d_color[n] = (grad * weight[:, :, None]).sum(axis=(0, 1))

@@ -13,5 +13,10 @@ def backend(name: str) -> Backend:
     """The kernels made of vectors, or plain loops for "cpu-scalar"."""
     if name == "cpu":
         return Backend(name, render_sum, render_sum_bytes, render_sum_backward, SumLoss)
-    functions = render_sum, render_sum_bytes, render_sum_backward, SumLoss
-    return Backend(name, *(partial(function, plain=True) for function in functions))
+    return Backend(
+        name,
+        partial(render_sum, plain=True),
+        partial(render_sum_bytes, plain=True),
+        partial(render_sum_backward, plain=True),
+        partial(SumLoss, plain=True),
+    )

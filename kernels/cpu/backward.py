@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO
-from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LANES, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
     broadcast,
     dot_planes,
@@ -24,9 +24,11 @@ from gsic_kernels.cpu.simd import (
     fma,
     fma_planes,
     load_colors,
+    load_pixels,
     load_planes,
     ramp,
     rolled,
+    store_planes,
     total,
     total_planes,
     where_le,
@@ -36,6 +38,31 @@ from gsic_kernels.cpu.spans import BATCH, solve_columns, span_table
 from gsic_kernels.cpu.work import take
 
 SCALE = np.float32(4.0)
+# Rows of an image that are taken at once.
+ROWS = 16
+
+
+def split_planes(
+    channels: tuple[int, ...], counter: I64, image: F32, planar: F32, pitch: int
+) -> None:
+    """Copy `image` (H, W, C) to planar rows, and set their slack to 0."""
+    rows, width, _ = image.shape
+    flat = image.reshape(-1)
+    while True:
+        begin = take(counter) * ROWS
+        if begin >= rows:
+            return
+        for row in range(begin, min(begin + ROWS, rows)):
+            at, to = row * width * len(channels), row * len(channels) * pitch
+            whole = width // LANES * LANES
+            for x in range(0, whole, LANES):
+                planes = load_pixels(flat, at + x * len(channels), channels)
+                store_planes(planar, to + x, pitch, planes)
+            for c in range(len(channels)):
+                for x in range(whole, width):
+                    planar[to + c * pitch + x] = image[row, x, c]
+                for x in range(width, pitch):
+                    planar[to + c * pitch + x] = ZERO
 
 
 def gather(

@@ -15,9 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-
-F = TypeVar("F", bound=Callable[..., Any])
+from typing import Any
 
 _lock = threading.RLock()
 _seconds = 0.0
@@ -30,7 +28,7 @@ def compile_seconds() -> float:
     return _seconds
 
 
-def kernel(signature: str, function: F) -> F:
+def kernel(signature: str, function: Callable[..., Any]) -> Any:
     """Compile `function` for one Numba signature, or load it from the cache.
 
     Args:
@@ -46,8 +44,7 @@ def kernel(signature: str, function: F) -> F:
         folder = _folder()
         with _cache_dir(numba.config, folder), _timed():
             jit = numba.njit(signature, nogil=True, cache=folder is not None, error_model="numpy")
-            compiled: F = jit(function)
-        return compiled
+            return jit(function)
 
 
 def folder_name() -> str:
@@ -105,7 +102,7 @@ def _timed() -> Iterator[None]:
     """Count the time in which Numba really compiles, and say once that it does."""
     from numba.core import event
 
-    class Listener(event.Listener):  # type: ignore[misc]
+    class Listener(event.Listener):
         depth, begun = 0, 0.0
 
         def on_start(self, event: Any) -> None:

@@ -40,6 +40,11 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         f"void({_STRIPS}, int64, int64, {_LINE}, {_LINE}, {_LINE}, {_LINE}, {_LINE},"
         " float64[:, ::1])",
     ),
+    "split_planes": (
+        "backward",
+        "scalar",
+        f"void(UniTuple(int64, {{C}}), int64[::1], float32[:, :, ::1], {_LINE}, int64)",
+    ),
     "gather": (
         "backward",
         "scalar",

@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LANES, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
-    LANES,
     absolute,
     broadcast,
     clamp01,

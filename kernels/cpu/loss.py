@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
+from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.plan import Plan, row_pitch
@@ -42,7 +43,7 @@ class SumLoss:
         """
         if loss not in ("l2", "l1"):
             raise ValueError(f"loss must be l2 or l1, got {loss!r}")
-        if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= checks.CHANNELS_MAX:
+        if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= CHANNELS_MAX:
             raise ValueError(f"target must be (H, W, 1..4), got {np.shape(target)}")
         rows, width, channels = self._shape = target.shape
         target = checks.image("target", target, self._shape)

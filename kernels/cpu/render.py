@@ -12,6 +12,8 @@ from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.plan import Plan, row_pitch
 from numpy.typing import NDArray
 
+U8 = NDArray[np.uint8]
+
 
 def render_sum(
     splats: Splats, window: Window, background: F32, threads: int = 1, *, plain: bool = False
@@ -32,18 +34,20 @@ def render_sum(
         TypeError: an array is not float32.
         ValueError: a shape does not fit.
     """
-    return _render("render_float", np.float32, splats, window, background, threads, plain)
+    image: F32 = _render("render_float", np.float32, splats, window, background, threads, plain)
+    return image
 
 
 def render_sum_bytes(
     splats: Splats, window: Window, background: F32, threads: int = 1, *, plain: bool = False
-) -> NDArray[np.uint8]:
+) -> U8:
     """Render like `render_sum`, clamped to 0..1, times 255, rounded half up.
 
     Returns:
         uint8 (height, width, C).
     """
-    return _render("render_bytes", np.uint8, splats, window, background, threads, plain)
+    image: U8 = _render("render_bytes", np.uint8, splats, window, background, threads, plain)
+    return image
 
 
 def _render(
@@ -61,7 +65,8 @@ def _render(
     x, y, width, rows = window
     plan = Plan(width, rows, channels, threads)
     plan.update(splats, window)
-    out, scratch, counter = np.empty((rows, width, channels), kind), plan.scratch(), plan.rewind()
+    out: NDArray[Any] = np.empty((rows, width, channels), kind)
+    scratch, counter = plan.scratch(), plan.rewind()
     draw = kernel(name, channels, plain)
     front = plan.channels, counter, plan.records, plan.starts, plan.pairs, background, (x, y)
     pool.run(threads, lambda worker: draw(*front, plan.height, scratch[worker], out))
@@ -89,10 +94,11 @@ def render_sum_backward(
     x, y, width, rows = window
     grad = checks.image("grad", grad, (rows, width, channels))
     pitch = row_pitch(width)
-    planar = np.zeros((rows, channels, pitch), np.float32)
-    planar[:, :, :width] = grad.transpose(0, 2, 1)
     plan = Plan(width, rows, channels, threads)
     plan.update(splats, window)
+    planar = np.empty(rows * channels * pitch, np.float32)
+    split, counter = kernel("split_planes", channels, plain), plan.rewind()
+    pool.run(threads, lambda worker: split(plan.channels, counter, grad, planar, pitch))
     count = len(splats.mean)
     gradients = Gradients(
         np.zeros((count, 2), np.float32),
@@ -108,7 +114,7 @@ def render_sum_backward(
         (x, y),
         width,
         rows,
-        planar.reshape(-1),
+        planar,
         pitch,
         np.float32(1.0),
         *gradients,

@@ -200,6 +200,22 @@ def render_loss(
         sums[s, 0], sums[s, 1] = absolutes, squares
 
 
+def split_planes(
+    channels: tuple[int, ...], counter: I64, image: F32, planar: F32, pitch: int
+) -> None:
+    """See `backward.split_planes`."""
+    rows, width, count = image.shape
+    while True:
+        row = take(counter)
+        if row >= rows:
+            return
+        for c in range(count):
+            at = (row * count + c) * pitch
+            planar[at + width : at + pitch] = ZERO
+            for x in range(width):
+                planar[at + x] = image[row, x, c]
+
+
 def gather(
     channels: tuple[int, ...],
     counter: I64,

@@ -10,6 +10,9 @@ would depend on the CPU.
     fma(v, w, z)                v * w + z, fused where the CPU can
 """
 
+# Numba's extension interface has no types.
+# mypy: disable-error-code="no-untyped-call, untyped-decorator"
+
 from __future__ import annotations
 
 import operator
@@ -17,9 +20,13 @@ from typing import Any
 
 from gsic_kernels.cpu.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS, LANES
 from llvmlite import ir
+from numba import extending
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
+
+# Numba types an intrinsic as the function that is its recipe, not as what a kernel calls.
+intrinsic: Any = extending.intrinsic
 
 _FLOAT = ir.FloatType()
 _BYTE = ir.IntType(8)

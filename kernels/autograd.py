@@ -1,0 +1,90 @@
+"""Sums of Gaussians as a differentiable torch function on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from gsic_kernels import registry
+from gsic_kernels.checks import Splats, Window
+
+
+def render_sum(
+    mean: torch.Tensor,
+    factor: torch.Tensor,
+    color: torch.Tensor,
+    reach: torch.Tensor,
+    floor: torch.Tensor,
+    window: Window,
+    background: torch.Tensor,
+    threads: int = 1,
+) -> torch.Tensor:
+    """Render like the backend's `render_sum`, differentiable in mean, factor, color, background.
+
+    Args:
+        mean: float32 (N, 2), px.
+        factor: float32 (N, 3), px^-1.
+        color: float32 (N, C), 1.0 = full scale.
+        reach: float32 (N,), taken as fixed.
+        floor: float32 (N,), taken as fixed.
+        window: the pixels to render.
+        background: float32 (C,).
+        threads: how many threads to use; no result depends on it.
+
+    Returns:
+        float32 (height, width, C), not clamped.
+
+    Raises:
+        TypeError: a tensor is not float32 on the CPU.
+        ValueError: a shape does not fit.
+    """
+    image: torch.Tensor = _RenderSum.apply(  # type: ignore[no-untyped-call]
+        mean, factor, color, background, reach, floor, window, threads
+    )
+    return image
+
+
+class _RenderSum(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        mean: torch.Tensor,
+        factor: torch.Tensor,
+        color: torch.Tensor,
+        background: torch.Tensor,
+        reach: torch.Tensor,
+        floor: torch.Tensor,
+        window: Window,
+        threads: int,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(mean, factor, color, reach, floor)
+        ctx.window, ctx.threads = window, threads
+        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, reach, floor)))
+        image = registry.get("cpu").render_sum(splats, window, _array(background), threads)
+        return torch.from_numpy(image)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        (grad,) = grads
+        splats = Splats(*(_array(tensor) for tensor in ctx.saved_tensors))
+        by_mean, by_factor, by_color = registry.get("cpu").render_sum_backward(
+            splats, ctx.window, _array(grad), ctx.threads
+        )
+        return (
+            torch.from_numpy(by_mean),
+            torch.from_numpy(by_factor),
+            torch.from_numpy(by_color),
+            grad.sum(dim=(0, 1)),
+            None,
+            None,
+            None,
+            None,
+        )
+
+
+def _array(tensor: torch.Tensor) -> Any:
+    if tensor.device.type != "cpu":
+        raise TypeError(f"tensors must be on the CPU, got {tensor.device}")
+    array = tensor.detach().numpy()
+    return np.ascontiguousarray(array)
