@@ -20,9 +20,6 @@ PRECISION = 24
 
 TOTAL = 1 << PRECISION
 
-TAIL_BITS = 24
-"""Size of the number that rides in the coder's first state (see `SymbolWriter.finish`)."""
-
 RAW_CHUNK = 24
 """Raw fields wider than this are split, lowest bits first."""
 
@@ -118,18 +115,12 @@ def _chunks(width: int) -> list[tuple[int, int]]:
     return [(s, min(RAW_CHUNK, width - s)) for s in range(0, width, RAW_CHUNK)]
 
 
-def new_coder(tail: int = 0) -> Any:
-    """Return a coder in its first state, 2^24 + tail.
-
-    Raises:
-        ValueError: a tail out of range.
-    """
-    if not 0 <= tail < 1 << TAIL_BITS:
-        raise ValueError(f"the tail holds {TAIL_BITS} bits, got {tail}")
-    # From a state of at least 2^24 every symbol enlarges the state, so whoever reads more than
-    # was written ends below it. From state 0 a run of first symbols would cost nothing and
-    # reading past the end would go unnoticed.
-    return AnsCoder(np.array([(1 << TAIL_BITS) + tail], np.uint32))
+def new_coder() -> Any:
+    """Return a coder in its first state, 2^24."""
+    # From 2^24 on every symbol enlarges the state, so whoever reads more or less than was written
+    # does not end there. From state 0 a run of first symbols would cost nothing, and reading past
+    # the end would go unnoticed.
+    return AnsCoder(np.array([TOTAL], np.uint32))
 
 
 def stored(coder: Any) -> bytes:
@@ -149,17 +140,15 @@ def restored(payload: bytes) -> Any:
     return AnsCoder(words)
 
 
-def tail_of(coder: Any) -> int:
-    """Return the tail of a coder that must be back in its first state.
+def check_finished(coder: Any) -> None:
+    """Check that a coder is back in its first state.
 
     Raises:
         CorruptFile: it is not.
     """
     words = coder.get_compressed()
-    state = int(words[0]) if len(words) == 1 else 0
-    if not 1 << TAIL_BITS <= state < 2 << TAIL_BITS:
+    if len(words) != 1 or words[0] != TOTAL:
         raise CorruptFile("payload: its symbols do not end where its bytes do")
-    return state - (1 << TAIL_BITS)
 
 
 class SymbolWriter:
@@ -213,17 +202,9 @@ class SymbolWriter:
             chunk = (fields >> np.uint64(shift)) & np.uint64((1 << bits) - 1)
             self._streams.append((chunk.astype(np.int32), _uniform(bits)))
 
-    def finish(self, tail: int = 0) -> bytes:
-        """Return the payload.
-
-        Args:
-            tail: 24 bits that ride in the coder's first state, where they cost nothing: the
-                reader gets them back when it has read everything else.
-
-        Raises:
-            ValueError: a tail out of range.
-        """
-        coder = new_coder(tail)
+    def finish(self) -> bytes:
+        """Return the payload."""
+        coder = new_coder()
         for values, coder_model in reversed(self._streams):
             coder.encode_reverse(values, coder_model)
         return stored(coder)
@@ -272,9 +253,8 @@ class SymbolReader:
     def _chunk(self, width: int, count: int) -> UInt64Array:
         if width == 0:
             return np.zeros(count, np.uint64)
-        least_cost = TOTAL - (TOTAL >> width)
-        return self._decode(_uniform(width), count, least_cost).astype(np.uint64)
+        return self._decode(_uniform(width), count, width << PRECISION).astype(np.uint64)
 
-    def finish(self) -> int:
-        """Check that exactly everything was read and return the tail, 0..2^24 - 1."""
-        return tail_of(self._coder)
+    def finish(self) -> None:
+        """Check that exactly everything was read."""
+        check_finished(self._coder)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gsic.coding.ans import Model, Uniform, new_coder, restored, stored, tail_of
+from gsic.coding.ans import Model, Uniform, check_finished, new_coder, restored, stored
 from gsic.errors import CorruptFile
 
 Int32Array = npt.NDArray[np.int32]
@@ -85,7 +85,7 @@ def decode(payload: bytes, models: Sequence[Model], count: int, plain: int = 1) 
         rows.insert(rank, row)
         if 1 < done <= count - plain:
             coder.encode_reverse(rank, Uniform(done))
-    tail_of(coder)
+    check_finished(coder)
     return np.array(rows, np.int32).reshape(count, len(models))
 
 

@@ -19,28 +19,25 @@ _WHOLE = LAST_WHOLE + 1
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters of a stream and the bits that its symbols take with them, these included."""
+    """Parameters of a column, and the bits of its symbols and scales."""
 
     shape: Shape
     scales: list[int]
     bits: float
 
 
-def fit(groups: Sequence[Int64Array], first: int, steps: Model, *, signed: bool) -> Fit:
+def fit(groups: Sequence[Int64Array], first: int, steps: Model) -> Fit:
     """Return the shape and the scales, one per group, that code the groups in the fewest bits.
 
     Args:
         groups: one or more int64 arrays of one or more values.
         first: the scale that the first group's scale is coded relative to.
         steps: the table of the changes of scale from group to group.
-        signed: False for values of 0 and more.
     """
-    costs = _costs(groups, signed)
+    costs = _costs(groups, signed=True)
     per_shape = costs.min(axis=1).sum(axis=0)
     spread, zero = np.unravel_index(int(per_shape.argmin()), per_shape.shape)
     scales, bits = _cheapest_path(costs[:, :, spread, zero], first, steps)
-    if not signed:
-        return Fit(Shape(int(zero), int(spread)), scales, bits)
     above = sum(int((values > 0).sum()) for values in groups)
     below = sum(int((values < 0).sum()) for values in groups)
     positive = min(15, round(16 * above / max(1, above + below)))
@@ -56,7 +53,7 @@ def fit_one(values: Int64Array, shape: Shape, scale: int) -> tuple[Shape, int, f
         values: int64 (n,), n >= 1.
         shape, scale: what the gain is measured against, in bits.
     """
-    costs = _costs([values], False)[0, :_WHOLE]
+    costs = _costs([values], signed=False)[0, :_WHOLE]
     best, spread, zero = np.unravel_index(int(costs.argmin()), costs.shape)
     gain = costs[scale, shape.spread, shape.zero] - costs[best, spread, zero]
     return Shape(int(zero), int(spread)), int(best), float(gain)
@@ -83,7 +80,7 @@ def fit_levels(values: Int64Array, count: int) -> list[int]:
     return [min(15, round(2 * octave)) for octave in octaves.tolist()]
 
 
-def _costs(groups: Sequence[Int64Array], signed: bool) -> Float64Array:
+def _costs(groups: Sequence[Int64Array], *, signed: bool) -> Float64Array:
     """Bits of each group at each scale, spread and zero but for signs, (G, SCALES, 4, 16)."""
     top = max(max(int(values.max()), -int(values.min())) for values in groups)
     costs = np.full((len(groups), SCALES, len(SPREADS), len(ZERO_ODDS)), np.inf)

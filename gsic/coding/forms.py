@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
 
 import numpy as np
 
 from gsic.coding import fitting, models
 from gsic.coding.ans import Int64Array, Model
+from gsic.coding.streams import escaped_bits
 
 
 class Form(IntEnum):
@@ -28,11 +28,11 @@ class Form(IntEnum):
 FORM_BITS = 2
 HEAD_BITS = FORM_BITS + models.SHAPE_BITS
 
-FIRST_SCALE = 16
+FIRST_SCALE = 8
 
-# Scales of the tables of differences from one group's scale or centre to the next.
-SCALE_STEPS = 14
-CENTRE_STEPS = 20
+# Tables of the differences from one group's scale or centre to the next.
+(SCALE_STEPS,) = models.tables((14,), (models.Shape(zero=5, positive=12),), signed=True)
+(CENTRE_STEPS,) = models.tables((15,), (models.Shape(zero=7, spread=3, positive=10),), signed=True)
 
 # A listed group's scale is the number of its values less this.
 LEAST_LISTED = 2
@@ -59,12 +59,6 @@ class Plan:
     levels: list[list[int]] = field(default_factory=list)
 
 
-@lru_cache(maxsize=2)
-def step_table(scale: int) -> Model:
-    """Return the table of differences, either of scales or of centres."""
-    return models.tables((scale,), (models.Shape(),), signed=True)[0]
-
-
 def cheapest(groups: Sequence[Int64Array]) -> Plan:
     """Return the plan with the fewest bits for a column.
 
@@ -87,7 +81,7 @@ def _fitted(form: Form, groups: Sequence[Int64Array]) -> Plan:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
         groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
         bits += _path_bits(centres, 0, CENTRE_STEPS)
-    fit = fitting.fit(groups, FIRST_SCALE, step_table(SCALE_STEPS), signed=True)
+    fit = fitting.fit(groups, FIRST_SCALE, SCALE_STEPS)
     return Plan(form, fit.shape, fit.scales, centres, list(groups), bits + fit.bits)
 
 
@@ -104,6 +98,6 @@ def _listed(groups: Sequence[Int64Array]) -> Plan:
     return Plan(Form.LISTED, models.Shape(), scales, least, residuals, bits, levels)
 
 
-def _path_bits(path: Sequence[int], first: int, scale: int) -> float:
-    table = step_table(scale)
-    return table.cost_bits(np.clip(np.diff([first, *path]), table.lowest, table.highest))
+def _path_bits(path: Sequence[int], first: int, steps: Model) -> float:
+    padded = np.array([first, *path])
+    return escaped_bits(padded[1:] - padded[:-1], steps)

@@ -59,6 +59,14 @@ def read_escaped(
     return values
 
 
+def escaped_bits(values: Int64Array, table: Model) -> float:
+    """Return how many bits `write_escaped` takes for one group."""
+    bits = table.cost_bits(np.clip(values, table.lowest, table.highest))
+    magnitudes = np.abs(values)
+    excess = magnitudes[magnitudes >= table.escape] - table.escape
+    return bits + float((_EXPONENT_BITS + np.frexp(excess + 1.0)[1] - 1).sum())
+
+
 def write_gamma(writer: SymbolWriter, values: UInt64Array) -> None:
     """Append non-negative integers of any size: exponents of value + 1, then their low bits.
 

@@ -24,6 +24,9 @@ IntArray = npt.NDArray[np.integer]
 BOUND = 1 << 30
 """Values lie strictly between -BOUND and BOUND."""
 
+# Values less a centre, and differences of centres, may be twice as large.
+_RESIDUAL_BOUND = 1 << 32
+
 
 class Contexts:
     """Groups of rows with equal context, worked out once for everything that is coded by them.
@@ -120,7 +123,7 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
         chosen, scales.tolist(), reader.raw(models.LEVEL_BITS, levels).tolist()
     )
     sizes = contexts.sizes * count
-    grouped = read_escaped(reader, sizes, tables, BOUND)
+    grouped = read_escaped(reader, sizes, tables, _RESIDUAL_BOUND)
     _read_low_bits(reader, grouped, sizes, low_bits)
     columns = grouped.reshape(count, rows)
     if moved:
@@ -214,22 +217,21 @@ def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> N
 
 
 def _write_paths(
-    writer: SymbolWriter, paths: Sequence[Sequence[int]], first: int, scale: int
+    writer: SymbolWriter, paths: Sequence[Sequence[int]], first: int, table: Model
 ) -> None:
     """Equally long paths as differences, each from `first`."""
     if paths:
         padded = np.array([[first, *path] for path in paths], np.int64)
-        steps = padded[:, 1:] - padded[:, :-1]
-        write_escaped(writer, [steps.ravel()], [forms.step_table(scale)])
+        write_escaped(writer, [(padded[:, 1:] - padded[:, :-1]).ravel()], [table])
 
 
 def _read_paths(
-    reader: SymbolReader, count: int, length: int, first: int, scale: int
+    reader: SymbolReader, count: int, length: int, first: int, table: Model
 ) -> Int64Array:
     """What `_write_paths` wrote, int64 (count, length)."""
     if count == 0:
         return np.empty((0, length), np.int64)
-    steps = read_escaped(reader, [count * length], [forms.step_table(scale)], BOUND)
+    steps = read_escaped(reader, [count * length], [table], _RESIDUAL_BOUND)
     return first + np.cumsum(steps.reshape(count, length), axis=1)
 
 

@@ -1,0 +1,175 @@
+"""The ANS payload: round trips, the update rule written out, pinned bytes, what readers refuse."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
+from gsic.errors import CorruptFile
+
+
+def decoded_by_hand(payload: bytes, tables: list[Sequence[int]]) -> list[int]:
+    """FORMAT.md section 3 in plain Python: one symbol per table of cumulative frequencies."""
+    words = payload + bytes(-len(payload) % 4)
+    stack = [int.from_bytes(words[i : i + 4], "little") for i in range(0, len(words), 4)]
+    state = stack.pop()
+    if stack:
+        state = state << 32 | stack.pop()
+    symbols = []
+    for starts in tables:
+        slot = state % 2**24
+        symbol = bisect_right(starts, slot) - 1
+        frequency = starts[symbol + 1] - starts[symbol]
+        state = (state >> 24) * frequency + slot - starts[symbol]
+        if state < 2**32 and stack:
+            state = state << 32 | stack.pop()
+        symbols.append(symbol)
+    assert not stack
+    assert state == 2**24
+    return symbols
+
+
+def cumulative(frequencies: Sequence[int]) -> Sequence[int]:
+    return [0, *accumulate(frequencies)]
+
+
+def uniform(bits: int) -> Sequence[int]:
+    return range(0, 2**24 + 1, 2 ** (24 - bits))
+
+
+def random_model(rng: np.random.Generator, size: int, lowest: int = 0) -> Model:
+    shares = rng.dirichlet(np.full(size, rng.choice([0.02, 0.3, 3.0])))
+    frequencies = np.floor(shares * (TOTAL - size)).astype(np.int64) + 1
+    frequencies[shares.argmax()] += TOTAL - frequencies.sum()
+    return Model(frequencies, lowest)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 64, 513])
+def test_the_update_is_the_one_of_the_format(size: int) -> None:
+    rng = np.random.default_rng(size)
+    for count in (0, 1, 2, 40):
+        model = random_model(rng, size)
+        symbols = rng.integers(0, size, count)
+        writer = SymbolWriter()
+        writer.symbols(symbols, model)
+        tables = [cumulative(model.frequencies.tolist())] * count
+        assert decoded_by_hand(writer.finish(), tables) == symbols.tolist()
+
+
+def test_raw_fields_are_uniform_tables() -> None:
+    writer = SymbolWriter()
+    writer.raw(np.array([5, 2]), 3)
+    assert decoded_by_hand(writer.finish(), [uniform(3)] * 2) == [5, 2]
+
+
+def test_frequencies_reach_the_coder_exactly() -> None:
+    # The coder takes weights as floats. With extreme frequencies any rounding would show.
+    frequencies = [1, TOTAL - 5, 1, 2, 1]
+    writer = SymbolWriter()
+    writer.symbols(np.array([0, 4, 2, 1, 3]), Model(frequencies))
+    assert decoded_by_hand(writer.finish(), [cumulative(frequencies)] * 5) == [0, 4, 2, 1, 3]
+
+
+def test_pinned_payloads() -> None:
+    writer = SymbolWriter()
+    assert writer.finish().hex() == "00000001"
+    writer = SymbolWriter()
+    writer.symbols(np.array([-1, 1, 0, 0, -1]), Model([2**22, 2**23, 2**22], -1))
+    writer.raw(np.array([0x123456789ABCDEF0, 1]), 61)
+    payload = writer.finish()
+    assert payload.hex() == "00a09100000000000100009af0de3c8b78560004"
+    tables = [cumulative([2**22, 2**23, 2**22])] * 5 + [uniform(24)] * 4 + [uniform(13)] * 2
+    chunks = [0xBCDEF0, 1, 0x56789A, 0, 0x1234, 0]
+    assert decoded_by_hand(payload, tables) == [0, 2, 1, 1, 0, *chunks]
+
+
+def test_streams_come_back_in_order() -> None:
+    rng = np.random.default_rng(1)
+    model = random_model(rng, 41, -20)
+    symbols = rng.integers(-20, 21, 1000)
+    fields = rng.integers(0, 2**50, 300)
+    writer = SymbolWriter()
+    writer.symbols(symbols, model)
+    writer.raw(fields, 50)
+    writer.raw(np.array([2**64 - 1], np.uint64), 64)
+    writer.raw(np.zeros(7, np.int64), 0)
+    writer.symbols(symbols[:3], model)
+    reader = SymbolReader(writer.finish())
+    np.testing.assert_array_equal(reader.symbols(model, 1000), symbols)
+    np.testing.assert_array_equal(reader.raw(50, 300), fields)
+    assert int(reader.raw(64, 1)[0]) == 2**64 - 1
+    np.testing.assert_array_equal(reader.raw(0, 7), np.zeros(7))
+    np.testing.assert_array_equal(reader.symbols(model, 3), symbols[:3])
+    reader.finish()
+
+
+def test_size_is_within_four_bytes_of_the_ideal() -> None:
+    rng = np.random.default_rng(2)
+    model = random_model(rng, 50)
+    symbols = rng.choice(50, 3000, p=model.frequencies / TOTAL)
+    writer = SymbolWriter()
+    writer.symbols(symbols, model)
+    writer.raw(rng.integers(0, 2**11, 100), 11)
+    ideal = (model.cost_bits(symbols) + 1100) / 8
+    assert ideal <= len(writer.finish()) <= ideal + 4
+
+
+@pytest.mark.parametrize(
+    "frequencies", [[TOTAL], [TOTAL, 0], [TOTAL - 1, 2], [TOTAL + 1, -1], []], ids=str
+)
+def test_tables_that_break_the_rules_are_refused(frequencies: list[int]) -> None:
+    with pytest.raises(ValueError, match="a model needs"):
+        Model(np.array(frequencies, np.int64))
+
+
+@pytest.mark.parametrize(("values", "width"), [([8], 3), ([-1], 3), ([1], 0), ([0], 65), ([0], -1)])
+def test_raw_fields_out_of_range_are_refused(values: list[int], width: int) -> None:
+    with pytest.raises(ValueError, match="raw fields"):
+        SymbolWriter().raw(np.array(values), width)
+
+
+def test_symbols_outside_the_alphabet_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"outside the model's -1\.\.0"):
+        SymbolWriter().symbols(np.array([1]), Model([TOTAL // 2] * 2, -1))
+
+
+def payload_of(model: Model, symbols: Any) -> bytes:
+    writer = SymbolWriter()
+    writer.symbols(symbols, model)
+    return writer.finish()
+
+
+def test_reading_past_the_end_is_found_at_the_end() -> None:
+    # Symbol 0 costs so little that the bytes alone would allow many more of it.
+    model = Model([TOTAL - 2**17, 2**17])
+    for written in (0, 1, 5, 100):
+        payload = payload_of(model, np.zeros(written, np.int64))
+        for read in {0, max(0, written - 1), written + 1, written + 50} - {written}:
+            reader = SymbolReader(payload)
+            reader.symbols(model, read)
+            with pytest.raises(CorruptFile, match="do not end where"):
+                reader.finish()
+
+
+def test_more_symbols_than_the_bytes_can_hold_are_refused_before_decoding() -> None:
+    model = Model([TOTAL - 2**17, 2**17])
+    payload = payload_of(model, np.zeros(10, np.int64))
+    with pytest.raises(CorruptFile, match="more than its bytes can hold"):
+        SymbolReader(payload).symbols(model, 10**15)
+    with pytest.raises(CorruptFile, match="more than its bytes can hold"):
+        SymbolReader(payload).raw(1, 10**15)
+    reader = SymbolReader(payload)
+    for _ in range((8 * len(payload) + 64) // 24):
+        reader.raw(24, 1)
+    with pytest.raises(CorruptFile, match="more than its bytes can hold"):
+        reader.raw(24, 1)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\1\0", b"abcd\0"])
+def test_payloads_end_in_a_byte_that_is_not_zero(payload: bytes) -> None:
+    with pytest.raises(CorruptFile, match="non-zero byte"):
+        SymbolReader(payload)

@@ -1,0 +1,119 @@
+"""Sorted sets: they come back, they cost what bits-back costs, and bad keys are refused."""
+
+from math import lgamma, log
+
+import numpy as np
+import pytest
+
+from gsic.coding import bits_back, sorted_set
+from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
+from gsic.coding.sorted_set import MAX_CELLS
+from gsic.errors import CorruptFile
+
+
+def payload_of(sets: list[list[int]] | list[np.ndarray], cells: list[int]) -> bytes:
+    writer = SymbolWriter()
+    sorted_set.write_sets(writer, [np.array(keys) for keys in sets], cells)
+    return writer.finish()
+
+
+def read_back(payload: bytes, counts: list[int], cells: list[int]) -> list[list[int]]:
+    reader = SymbolReader(payload)
+    sets = sorted_set.read_sets(reader, counts, cells)
+    reader.finish()
+    return [keys.tolist() for keys in sets]
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 300, 4000])
+@pytest.mark.parametrize("cells", [1, 2, 7, 3072, 2**18, 2**33 + 1, MAX_CELLS])
+def test_sets_come_back(count: int, cells: int) -> None:
+    keys = np.sort(np.random.default_rng(count).integers(0, cells, count))
+    payload = payload_of([keys], [cells])
+    assert read_back(payload, [count], [cells]) == [keys.tolist()]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [0],
+        [MAX_CELLS - 1],
+        [0, MAX_CELLS - 1],
+        [0] * 100,
+        [MAX_CELLS - 1] * 100,
+        [*range(5000)],
+        [*range(MAX_CELLS - 50, MAX_CELLS)],
+        [0] * 1000 + [MAX_CELLS - 1] * 1000,
+    ],
+    ids=lambda keys: f"{len(keys)} from {keys[0]} to {keys[-1]}",
+)
+def test_extreme_sets_come_back(keys: list[int]) -> None:
+    assert read_back(payload_of([keys], [MAX_CELLS]), [len(keys)], [MAX_CELLS]) == [keys]
+
+
+def test_several_sets_come_back_together() -> None:
+    sets = [[3, 3, 9], [0], [5, 2**40], list(range(0, 4000, 4))]
+    cells = [10, 1, 2**41, 4000]
+    payload = payload_of(sets, cells)
+    assert read_back(payload, [3, 1, 2, 1000], cells) == sets
+    assert read_back(payload_of([], []), [], []) == []
+
+
+@pytest.mark.parametrize("count", [500, 1000, 4000])
+@pytest.mark.parametrize("cells", [3072 * 16, 2**18, 2**24])
+def test_uniform_sets_cost_what_bits_back_costs(count: int, cells: int) -> None:
+    rng = np.random.default_rng(cells + count)
+    keys = np.sort(rng.choice(cells, count, replace=False))
+    half = cells.bit_length() // 2
+    uniform = Model([TOTAL >> half] * (1 << half))
+    rest = cells >> half
+    high = Model([TOTAL // rest] * (rest - 1) + [TOTAL - TOTAL // rest * (rest - 1)])
+    rows = np.stack((keys >> half, keys & ((1 << half) - 1)), axis=1).astype(np.int32)
+    oracle = 8 * len(bits_back.encode(rows, [high, uniform]))
+    bits = 8 * len(payload_of([keys], [cells]))
+    assert bits <= oracle + 0.2 * count
+    ideal = count * log(cells, 2) - lgamma(count + 1) / log(2)
+    assert bits <= ideal + 0.1 * count + 40
+
+
+def test_clustered_sets_cost_less_than_uniform_ones() -> None:
+    rng = np.random.default_rng(7)
+    rows = rng.integers(0, 40, 2000) + 100 * rng.integers(0, 3, 2000)
+    clustered = np.sort(rows * 768 + rng.integers(0, 768, 2000))
+    uniform = np.sort(rng.integers(0, 768 * 512, 2000))
+    bits = [8 * len(payload_of([keys], [768 * 512])) for keys in (clustered, uniform)]
+    assert bits[0] < bits[1] - 500
+
+
+@pytest.mark.parametrize(
+    ("keys", "cells"),
+    [([5], 5), ([-1], 5), ([3, 2], 5), ([0], 0), ([0], MAX_CELLS + 1)],
+    ids=str,
+)
+def test_what_is_no_sorted_set_is_refused(keys: list[int], cells: int) -> None:
+    with pytest.raises(ValueError, match="a sorted set"):
+        payload_of([keys], [cells])
+
+
+def test_keys_beyond_the_cells_are_corrupt() -> None:
+    payload = payload_of([[10, 900]], [1000])
+    # Both bounds give the same table and low bits, so only the bound check can tell.
+    with pytest.raises(CorruptFile, match=r"a key outside 0\.\.899"):
+        read_back(payload, [2], [900])
+
+
+def test_gaps_beyond_the_cells_are_corrupt() -> None:
+    writer = SymbolWriter()
+    writer.raw(np.array([0]), 1)
+    writer.raw(np.arange(100), 24)
+    payload = writer.finish()
+    for seed in range(50):
+        noise = payload[:5] + np.random.default_rng(seed).bytes(300)[:-1] + b"\1"
+        with pytest.raises(CorruptFile):
+            read_back(noise, [60], [61])
+
+
+def test_counts_that_the_bytes_cannot_hold_are_refused_before_decoding() -> None:
+    payload = payload_of([[1, 2, 3]], [100])
+    for count in (10**4, 10**9, 10**18):
+        with pytest.raises(CorruptFile, match="more than its bytes can hold"):
+            read_back(payload, [count], [100])
