@@ -214,7 +214,7 @@ def render_loss(
     """Render strips and set `residual` = clamp(render) - target, planar rows as the target.
 
     `inside` is 1 where a row has pixels and 0 in its slack, where the residual must be 0 for the
-    backward kernel. `sums[s, 0]` and `[s, 1]` become the absolute and the squared sums of strip s.
+    backward kernel. `sums` become the absolute and the squared sums of each row.
     `signs` becomes the sign of the residual, unless it is empty.
     """
     pitch = len(inside)
@@ -230,18 +230,17 @@ def render_loss(
         _accumulate(
             channels, records, members, background, origin, y, width, count, strip, pitch, spans
         )
-        absolutes, squares = 0.0, 0.0
-        for line in range(count * len(channels)):
-            at, to = line * pitch, (y * len(channels) + line) * pitch
+        for row in range(y, y + count):
             row_absolutes, row_squares = broadcast(ZERO), broadcast(ZERO)
-            for x in range(0, pitch, LANES):
-                error = clamp01(load(strip, at + x)) - load(target, to + x)
-                error = error * load(inside, x)
-                store(residual, to + x, error)
-                if len(signs):
-                    store(signs, to + x, sign(error))
-                row_absolutes = row_absolutes + absolute(error)
-                row_squares = fma(error, error, row_squares)
-            absolutes += total(row_absolutes)
-            squares += total(row_squares)
-        sums[s, 0], sums[s, 1] = absolutes, squares
+            for c in range(len(channels)):
+                at = ((row - y) * len(channels) + c) * pitch
+                to = (row * len(channels) + c) * pitch
+                for x in range(0, pitch, LANES):
+                    error = clamp01(load(strip, at + x)) - load(target, to + x)
+                    error = error * load(inside, x)
+                    store(residual, to + x, error)
+                    if len(signs):
+                        store(signs, to + x, sign(error))
+                    row_absolutes = row_absolutes + absolute(error)
+                    row_squares = fma(error, error, row_squares)
+            sums[row, 0], sums[row, 1] = total(row_absolutes), total(row_squares)

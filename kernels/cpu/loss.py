@@ -59,7 +59,7 @@ class SumLoss:
         self._signs = np.zeros(self._residual.size if self._l1 else 0, np.float32)
         self._plan = Plan(width, rows, channels, self._threads)
         self._scratch = self._plan.scratch()
-        self._sums = np.zeros((self._plan.strips, 2))
+        self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
 
     def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:

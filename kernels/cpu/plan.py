@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.cpu import pool
@@ -10,10 +13,11 @@ from gsic_kernels.cpu.prepare import I32, LANES, RECORD
 from numpy.typing import NDArray
 
 # A strip should stay in a core's second-level cache.
-_STRIP_BYTES = 320 << 10
+_STRIP_BYTES = 640 << 10
 _STRIP_SHIFT = 6
+_STRIPS_PER_THREAD = 4
 # Below this many Gaussians, preparing them is cheaper than waking a thread.
-_PREPARE_ALONE = 8192
+_PREPARE_ALONE = 4096
 
 
 def row_pitch(width: int) -> int:
@@ -29,10 +33,14 @@ def aligned(shape: tuple[int, ...]) -> F32:
     return raw[skip : skip + count].reshape(shape)
 
 
-def strip_shift(width: int, channels: int) -> int:
-    """Log2 of the rows of a strip: as many as fit the cache."""
+def strip_shift(width: int, rows: int, channels: int, threads: int) -> int:
+    """Log2 of the rows of a strip: what fits the cache, and leaves each thread a few strips."""
     shift = 0
-    while shift < _STRIP_SHIFT and row_pitch(width) * channels * 8 << shift <= _STRIP_BYTES:
+    while (
+        shift < _STRIP_SHIFT
+        and row_pitch(width) * channels * 8 << shift <= _STRIP_BYTES
+        and (threads == 1 or rows >> shift + 1 >= _STRIPS_PER_THREAD * threads)
+    ):
         shift += 1
     return shift
 
@@ -52,7 +60,7 @@ class Plan:
         self.channels = (0,) * channels
         self.threads = threads
         self.pitch = row_pitch(width)
-        self.shift = strip_shift(width, channels)
+        self.shift = strip_shift(width, rows, channels, threads)
         self.height = 1 << self.shift
         self.strips = -(-rows // self.height)
         self.starts = np.zeros(self.strips + 1, np.int64)
@@ -64,21 +72,33 @@ class Plan:
         """One strip per thread, (threads, floats)."""
         return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
 
-    def update(self, splats: Splats, window: Window) -> None:
-        """Compute the records, order and lists of checked `splats` for a checked `window`."""
+    def update(
+        self, splats: Splats, window: Window, beside: Callable[[], object] | None = None
+    ) -> None:
+        """Compute the records, order and lists of checked `splats` for a checked `window`.
+
+        `beside` is work of the caller's that needs none of this. It is called once by each
+        thread, and so saves waking them twice.
+        """
         count = len(splats.mean)
         if count != self._count:
             self._count = count
             self.records = aligned((count, RECORD))
             self._rows = np.empty((count, 2), np.int32)
             self._order = np.empty(count, np.int32)
-        prepare, rest = kernel("prepare"), (*window, self.records, self._rows)
-        if self.threads == 1 or count < _PREPARE_ALONE:
-            prepare(*splats, 0, count, *rest)
-        else:
-            pool.run_split(
-                self.threads, count, lambda first, last: prepare(*splats, first, last, *rest)
-            )
+        prepare = kernel("prepare")
+        parts = self.threads if count >= _PREPARE_ALONE else 1
+        edges = [count * part // parts for part in range(parts + 1)]
+        pieces = iter(list(pairwise(edges)))
+
+        def work(_worker: int = 0) -> None:
+            # Taking from a zip of lists cannot be interrupted by another thread.
+            for first, last in pieces:
+                prepare(*splats, first, last, *window, self.records, self._rows)
+            if beside:
+                beside()
+
+        pool.run(self.threads if beside or parts > 1 else 1, work)
         arguments = self._rows, self.shift, self.starts, self._order
         used, total = kernel("fill_strips")(*arguments, self.pairs)
         if total > len(self.pairs):

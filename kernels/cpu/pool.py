@@ -35,22 +35,6 @@ def run(threads: int, work: Callable[[int], object]) -> None:
         future.result()
 
 
-def run_split(threads: int, count: int, work: Callable[[int, int], object]) -> None:
-    """Call `work(first, last)` on equal parts of range(count), one to a thread."""
-    parts = iter(range(threads))
-    guard = threading.Lock()
-
-    def one(_worker: int) -> None:
-        while True:
-            with guard:
-                part = next(parts, None)
-            if part is None:
-                return
-            work(count * part // threads, count * (part + 1) // threads)
-
-    run(threads, one)
-
-
 def _pool() -> ThreadPoolExecutor:
     global _executor
     with _lock:

@@ -95,10 +95,9 @@ def render_sum_backward(
     grad = checks.image("grad", grad, (rows, width, channels))
     pitch = row_pitch(width)
     plan = Plan(width, rows, channels, threads)
-    plan.update(splats, window)
     planar = np.empty(rows * channels * pitch, np.float32)
-    split, counter = kernel("split_planes", channels, plain), plan.rewind()
-    pool.run(threads, lambda worker: split(plan.channels, counter, grad, planar, pitch))
+    split, counter = kernel("split_planes", channels, plain), np.zeros(1, np.int64)
+    plan.update(splats, window, lambda: split(plan.channels, counter, grad, planar, pitch))
     count = len(splats.mean)
     gradients = Gradients(
         np.zeros((count, 2), np.float32),

@@ -187,17 +187,18 @@ def render_loss(
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
         accumulate(count, records, members, background, origin, y, width, used, strip, pitch)
-        absolutes, squares = 0.0, 0.0
-        for line in range(used * count):
-            for x in range(width):
-                at = (y * count + line) * pitch + x
-                error = clamp01(strip[line * pitch + x]) - target[at]
-                residual[at] = error
-                if len(signs) > 0:
-                    signs[at] = np.sign(error)
-                absolutes += abs(error)
-                squares += error * error
-        sums[s, 0], sums[s, 1] = absolutes, squares
+        for row in range(y, y + used):
+            absolutes, squares = 0.0, 0.0
+            for c in range(count):
+                for x in range(width):
+                    at = (row * count + c) * pitch + x
+                    error = clamp01(strip[((row - y) * count + c) * pitch + x]) - target[at]
+                    residual[at] = error
+                    if len(signs) > 0:
+                        signs[at] = np.sign(error)
+                    absolutes += abs(error)
+                    squares += error * error
+            sums[row, 0], sums[row, 1] = absolutes, squares
 
 
 def split_planes(
