@@ -47,10 +47,10 @@ def kernel(signature: str, function: Callable[..., Any]) -> Any:
             return jit(function)
 
 
-def folder_name() -> str:
+def folder_name(sources: Path = Path(__file__).parent) -> str:
     """Name of the cache folder for the kernel sources as they are on disk."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(sources.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return f"kernels-{digest.hexdigest()[:16]}"
 

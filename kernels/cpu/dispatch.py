@@ -81,7 +81,8 @@ def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
         if plain_module is None:
             raise
         _vectors_work = False
-        print(f"gsic: slow kernels, vectors do not compile: {error}", file=sys.stderr)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"gsic: slow kernels, vectors do not compile: {reason}", file=sys.stderr)
         return _compile(plain_module, name, signature)
 
 
