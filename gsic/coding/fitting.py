@@ -97,7 +97,9 @@ def _costs(groups: Sequence[Int64Array], *, signed: bool) -> Float64Array:
         for group, values in enumerate(groups):
             counts = np.bincount(np.minimum(np.abs(values >> low_bits), _TOP))
             zeros, rest = int(counts[0]), len(values) - int(counts[0])
-            bits = magnitude_bits[rows, :, : len(counts) - 1] @ counts[1:]
+            # Few of the magnitudes occur in a small group.
+            present = np.flatnonzero(counts[1:])
+            bits = magnitude_bits[rows][:, :, present] @ counts[1:][present]
             bits += low_bits * len(values)
             of_zeros = zeros * zero_bits[rows] + rest * rest_bits[rows]
             costs[group, into] = bits[:, :, None] + of_zeros[:, None, :]

@@ -1,0 +1,125 @@
+"""Any symbols, columns, contexts and sets survive the payload, and sizes are as estimated."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gsic.coding import bits_back, models, sorted_set
+from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
+from gsic.coding.models import SCALES, Shape
+from gsic.coding.streams import escaped_bits, read_escaped, read_gamma, write_escaped, write_gamma
+from gsic.coding.values import BOUND, Contexts, read_columns, write_columns
+
+scales = st.integers(0, SCALES - 1)
+shapes = st.builds(Shape, st.integers(0, 15), st.integers(0, 3), st.integers(0, 15))
+magnitudes = st.sampled_from([1, 3, 40, 1000, 10**6, BOUND - 1])
+integers = magnitudes.flatmap(lambda m: st.integers(-m, m))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Model:
+    """Any table of 2 to 40 symbols."""
+    shares = draw(st.lists(st.integers(0, 1000), min_size=2, max_size=40))
+    free, total = TOTAL - len(shares), max(1, sum(shares))
+    frequencies = [1 + share * free // total for share in shares]
+    frequencies[0] += TOTAL - sum(frequencies)
+    return Model(frequencies, draw(st.integers(-1000, 1000)))
+
+
+@st.composite
+def grouped_columns(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """(columns (S, n), contexts (n,))."""
+    count = draw(st.integers(1, 60))
+    rows = draw(st.integers(1, 3))
+    contexts = draw(arrays(np.int64, count, elements=st.integers(-3, 3)))
+    return draw(arrays(np.int64, (rows, count), elements=integers)), contexts
+
+
+@given(st.lists(st.tuples(tables(), st.lists(st.floats(0, 0.999), max_size=30)), max_size=5))
+def test_streams_of_any_tables(streams: list[tuple[Model, list[float]]]) -> None:
+    writer = SymbolWriter()
+    expected = []
+    bits = 0.0
+    for model, picks in streams:
+        span = model.highest - model.lowest + 1
+        symbols = model.lowest + (np.array(picks) * span).astype(np.int64)
+        writer.symbols(symbols, model)
+        expected.append(symbols.tolist())
+        bits += model.cost_bits(symbols)
+    payload = writer.finish()
+    assert bits / 8 + 2.9 <= len(payload) <= bits / 8 + 4.1
+    reader = SymbolReader(payload)
+    assert [reader.symbols(m, len(p)).tolist() for m, p in streams] == expected
+    reader.finish()
+
+
+@given(st.lists(st.tuples(st.integers(0, 64), st.lists(st.integers(0, 2**64 - 1), max_size=8))))
+def test_raw_fields_of_any_width(streams: list[tuple[int, list[int]]]) -> None:
+    writer = SymbolWriter()
+    cut = [(width, [value % 2**width for value in values]) for width, values in streams]
+    for width, values in cut:
+        writer.raw(np.array(values, np.uint64), width)
+    reader = SymbolReader(writer.finish())
+    for width, values in cut:
+        assert reader.raw(width, len(values)).tolist() == values
+    reader.finish()
+
+
+@given(st.lists(st.integers(0, 2**64 - 2), max_size=40))
+def test_gamma_numbers(values: list[int]) -> None:
+    writer = SymbolWriter()
+    write_gamma(writer, np.array(values, np.uint64))
+    reader = SymbolReader(writer.finish())
+    assert read_gamma(reader, len(values)).tolist() == values if values else True
+    reader.finish()
+
+
+@given(
+    scales, shapes, st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=40), st.booleans()
+)
+def test_every_family_carries_any_value(
+    scale: int, shape: Shape, values: list[int], signed: bool
+) -> None:
+    (table,) = models.tables([scale], [shape], signed=signed)
+    numbers = np.array(values) if signed else np.abs(values)
+    writer = SymbolWriter()
+    write_escaped(writer, [numbers], [table])
+    payload = writer.finish()
+    assert abs(8 * len(payload) - 28 - escaped_bits(numbers, table)) < 6
+    reader = SymbolReader(payload)
+    np.testing.assert_array_equal(read_escaped(reader, [len(values)], [table], 1 << 62), numbers)
+    reader.finish()
+
+
+@given(grouped_columns())
+def test_columns(case: tuple[np.ndarray, np.ndarray]) -> None:
+    columns, classes = case
+    contexts = Contexts(classes)
+    writer = SymbolWriter()
+    write_columns(writer, list(columns), contexts)
+    payload = writer.finish()
+    reader = SymbolReader(payload)
+    np.testing.assert_array_equal(read_columns(reader, len(columns), contexts), columns)
+    reader.finish()
+
+
+@given(st.lists(st.tuples(st.integers(1, 2**60), st.lists(st.floats(0, 1), min_size=1))))
+def test_sets(cases: list[tuple[int, list[float]]]) -> None:
+    cells = [bound for bound, _ in cases]
+    sets = [np.sort(np.array([min(bound - 1, int(bound * x)) for x in at])) for bound, at in cases]
+    writer = SymbolWriter()
+    sorted_set.write_sets(writer, sets, cells)
+    reader = SymbolReader(writer.finish())
+    decoded = sorted_set.read_sets(reader, [len(keys) for keys in sets], cells)
+    reader.finish()
+    assert [keys.tolist() for keys in decoded] == [keys.tolist() for keys in sets]
+
+
+@given(st.sets(st.tuples(st.integers(0, 255), st.integers(-9, 6)), max_size=40), st.integers(0, 50))
+def test_bits_back(rows: set[tuple[int, int]], plain: int) -> None:
+    columns = [Model([TOTAL >> 8] * 256), Model([TOTAL >> 4] * 16, -9)]
+    array = np.array(list(rows), np.int32).reshape(-1, 2)
+    payload = bits_back.encode(array, columns, plain)
+    decoded = bits_back.decode(payload, columns, len(rows), plain)
+    assert [tuple(row) for row in decoded.tolist()] == sorted(rows)
