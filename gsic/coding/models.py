@@ -223,6 +223,7 @@ def histogram(levels: Sequence[int]) -> Model:
     """
     weights = [(2 + (level & 1)) << (level >> 1) for level in levels]
     free, total = TOTAL - len(weights), sum(weights)
-    frequencies = [1 + weight * free // total for weight in weights]
-    frequencies[0] += TOTAL - sum(frequencies)
-    return Model(frequencies)
+    # Frequencies less 1; what rounding leaves over goes to the first value.
+    shares = [weight * free // total for weight in weights]
+    shares[0] += free - sum(shares)
+    return Model.from_weights(np.array(shares, np.float64), 0, max(shares) + 1, -1)

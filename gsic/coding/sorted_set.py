@@ -89,11 +89,12 @@ def read_sets(
         [reader.raw(bits, count) for bits, count in zip(low_bits, counts, strict=True)]
     ).astype(np.int64)
     sets = np.split(gaps, np.cumsum(counts[:-1]))
-    for keys, bound in zip(sets, cells, strict=True):
+    for keys in sets:
         np.cumsum(keys, out=keys)
-        # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
-        if int(keys.max()) >= bound or int(keys.min()) < 0:
-            raise CorruptFile(f"payload: a key outside 0..{bound - 1}")
+    # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
+    bounds = np.repeat(np.array(cells), counts)
+    if ((gaps >= bounds) | (gaps < 0)).any():
+        raise CorruptFile(f"payload: a key of a set beyond its {max(cells)} cells")
     return sets
 
 

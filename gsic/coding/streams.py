@@ -79,7 +79,7 @@ def write_gamma(writer: SymbolWriter, values: UInt64Array) -> None:
     plus_one = values + np.uint64(1)
     exponents = _bit_lengths(plus_one) - 1
     writer.raw(exponents, _EXPONENT_BITS)
-    for exponent in np.unique(exponents).tolist():
+    for exponent in sorted(set(exponents.tolist())):
         low = plus_one[exponents == exponent] & np.uint64((1 << exponent) - 1)
         writer.raw(low, exponent)
 
@@ -88,7 +88,7 @@ def read_gamma(reader: SymbolReader, count: int) -> UInt64Array:
     """Return what `write_gamma` wrote, uint64 (count,)."""
     exponents = reader.raw(_EXPONENT_BITS, count)
     plus_one = np.uint64(1) << exponents
-    for exponent in np.unique(exponents).tolist():
+    for exponent in sorted(set(exponents.tolist())):
         chosen = np.flatnonzero(exponents == exponent)
         plus_one[chosen] += reader.raw(exponent, len(chosen))
     return plus_one - np.uint64(1)
