@@ -18,6 +18,7 @@ from gsic.bench.summary import GSIC, complete_images, mean_curve, summarise
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 TITLES = {"jpeg": "JPEG 4:2:0", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
+INSTRUCTIONS = {"native": "all of this CPU", "avx2": "AVX2"}
 NONE = "–"
 
 
@@ -166,7 +167,27 @@ def memory(results: Path) -> list[str]:
 
 
 def kernels(results: Path) -> list[str]:
-    return []
+    found = load(results / "kernels-cpu.json")
+    if found is None:
+        return []
+    medians: dict[tuple[str, int], dict[tuple[str, int], float]] = {}
+    for row in found["rows"]:
+        size = medians.setdefault((row["target"], row["gaussians"]), {})
+        size[row["operation"], row["threads"]] = row["median_ms"]
+    lines = []
+    for (target, gaussians), ms in medians.items():
+        cells = [INSTRUCTIONS.get(target, target), str(gaussians)]
+        for operation in ("render_sum", "render_sum_backward", "SumLoss.step"):
+            by_threads = [ms[key] for key in sorted(ms) if key[0] == operation]
+            cells.append(" / ".join(f"{value:.2f}" for value in by_threads))
+        lines.append(cells)
+    image = found["image"]
+    return [
+        f"**Kernels alone: {image['width']}x{image['height']}, uniform Gaussians.** "
+        f"{origin(results / 'kernels-cpu.json')} Median milliseconds with "
+        f"{' / '.join(map(str, sorted({row['threads'] for row in found['rows']})))} threads.",
+        table(["instructions", "Gaussians", "forward", "backward", "loss and gradient"], lines),
+    ]
 
 
 def origin(path: Path) -> str:
@@ -175,8 +196,9 @@ def origin(path: Path) -> str:
     if found is None:
         return ""
     machine = found["machine"]
+    version = f", gsic {found['version']}" if "version" in found else ""
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, {found['date']}, gsic {found['version']}: "
+        f"{machine['cpu']}, {machine['cores']} cores, {found['date']}{version}: "
         f"`{found['command']}`."
     )
 

@@ -96,6 +96,39 @@ def test_the_readme_gets_the_figures_that_exist(
     assert "| 3000 | 29.60 |" in readme.figures(tmp_path)
 
 
+def test_every_kind_of_figure_has_a_table(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    stamp = machine.stamp("python benchmarks/x.py")
+    spread = {"p10": 1.0, "median": 2.0, "p90": 3.0}
+    stages = ("total_ms", "entropy_ms", "dequantise_ms", "render_ms", "jpeg", "jpeg2000")
+    speed = {
+        **{"image": "kodim03.png", "width": 768, "height": 512, "bpp": 0.3},
+        "encode": {"threads": 2, "seconds": {**spread, "median": 11.25}},
+        "decode": {"decodes": 200, "ms": dict.fromkeys(stages, spread)},
+        "commands": {
+            **{"help_seconds": spread, "decode_seconds": spread},
+            "first_decode_seconds": {**spread, "median": 4.75},
+        },
+    }
+    sizes = {"width": 6000, "height": 4000, "gaussians": 190_000, "peak_mib": 1234.4}
+    memory = {"bpp": 0.3, "rows": [{"task": "encode", **sizes}]}
+    kernels = {
+        "image": {"width": 768, "height": 512},
+        "rows": [
+            {"target": "avx2", "gaussians": 3000, "threads": n, "operation": name, "median_ms": ms}
+            for name in ("render_sum", "render_sum_backward", "SumLoss.step")
+            for n, ms in ((1, 2.5), (2, 1.5))
+        ],
+    }
+    for name, content in (("speed-cpu", speed), ("memory", memory), ("kernels-cpu", kernels)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**stamp, **content}))
+    text = script("readme").figures(tmp_path)
+    for cell in ("| 11.25 s |", "| 4.75 s |", "| 6000x4000 |", "| 1234 MiB |", "| 2.50 / 1.50 |"):
+        assert cell in text
+    assert text.count("`python benchmarks/x.py`") == 3
+
+
 def test_figures_stand_between_the_markers_and_can_be_filled_again(
     script: Callable[[str], ModuleType],
 ) -> None:
