@@ -33,6 +33,19 @@ def decoded_by_hand(payload: bytes, tables: list[Sequence[int]]) -> list[int]:
     return symbols
 
 
+def encoded_by_hand(symbols: Sequence[int], tables: list[Sequence[int]]) -> bytes:
+    """FORMAT.md section 3, the encoder."""
+    state, stack = 2**24, []
+    for symbol, starts in zip(reversed(symbols), reversed(tables), strict=True):
+        frequency = starts[symbol + 1] - starts[symbol]
+        if state >= frequency << 40:
+            stack.append(state % 2**32)
+            state >>= 32
+        state = (state // frequency << 24) + state % frequency + starts[symbol]
+    stack += [state % 2**32, state >> 32]
+    return b"".join(word.to_bytes(4, "little") for word in stack).rstrip(b"\0")
+
+
 def cumulative(frequencies: Sequence[int]) -> Sequence[int]:
     return [0, *accumulate(frequencies)]
 
@@ -57,7 +70,9 @@ def test_the_update_is_the_one_of_the_format(size: int) -> None:
         writer = SymbolWriter()
         writer.symbols(symbols, model)
         tables = [cumulative(model.frequencies.tolist())] * count
-        assert decoded_by_hand(writer.finish(), tables) == symbols.tolist()
+        payload = writer.finish()
+        assert decoded_by_hand(payload, tables) == symbols.tolist()
+        assert encoded_by_hand(symbols.tolist(), tables) == payload
 
 
 def test_raw_fields_are_uniform_tables() -> None:

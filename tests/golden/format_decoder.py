@@ -1,0 +1,232 @@
+"""A second decoder of `.gsi` files, written from FORMAT.md alone: slow, plain, nothing of gsic.
+
+The numbers in the comments are sections of FORMAT.md.
+"""
+
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain
+from math import isqrt
+
+Table = tuple[int, Sequence[int], int]  # lowest symbol, starts and 2^24, magnitude of escapes
+
+
+def container(data: bytes) -> dict[str, int | bytes]:
+    """2: profile, width, height, mode, parameters and payload."""
+    assert data[:5] == b"\xf7G\r\n\x01"
+    body = iter(data[5:])
+    length = varint(body)
+    content = bytes(body)
+    assert len(content) == length
+    assert zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "little")
+    body = iter(content[:-4])
+    fields: dict[str, int | bytes] = {n: varint(body) for n in ("profile", "width", "height")}
+    mode = varint(body)
+    for _ in range(varint(body) if mode & 8 else 0):
+        assert varint(body) in (2, 3, 4, 5)
+        skip(body, varint(body))
+    fields |= {"mode": mode % 8, "parameters": skip(body, varint(body)), "payload": bytes(body)}
+    return fields
+
+
+def varint(data: Iterable[int]) -> int:
+    """1."""
+    value = shift = 0
+    for byte in data:
+        value |= byte % 128 << shift
+        shift += 7
+        if byte < 128:
+            break
+    return value
+
+
+def skip(data: Iterable[int], count: int) -> bytes:
+    return bytes(byte for _, byte in zip(range(count), data, strict=False))
+
+
+class Payload:
+    """3 to 6: the numbers of a payload."""
+
+    def __init__(self, payload: bytes) -> None:
+        assert payload[-1] != 0
+        padded = payload + bytes(-len(payload) % 4)
+        self.stack = [int.from_bytes(padded[i : i + 4], "little") for i in range(0, len(padded), 4)]
+        self.state = self.stack.pop()
+        if self.stack:
+            self.state = self.state << 32 | self.stack.pop()
+
+    def symbol(self, table: Table) -> int:
+        """3."""
+        lowest, starts, _ = table
+        slot = self.state % 2**24
+        index = bisect_right(starts, slot) - 1
+        frequency = starts[index + 1] - starts[index]
+        self.state = (self.state >> 24) * frequency + slot - starts[index]
+        if self.state < 2**32 and self.stack:
+            self.state = self.state << 32 | self.stack.pop()
+        return lowest + index
+
+    def finish(self) -> None:
+        assert not self.stack
+        assert self.state == 2**24
+
+    def raw(self, bits: int, count: int) -> list[int]:
+        """3, raw fields."""
+        fields = [0] * count
+        for shift in range(0, bits, 24):
+            chunk = min(24, bits - shift)
+            equal = (0, range(0, 2**24 + 1, 2 ** (24 - chunk)), -1)
+            fields = [field + (self.symbol(equal) << shift) for field in fields]
+        return fields
+
+    def gamma(self, count: int) -> list[int]:
+        """3, gamma numbers."""
+        exponents = self.raw(6, count)
+        numbers = [0] * count
+        for exponent in sorted(set(exponents)):
+            chosen = [i for i in range(count) if exponents[i] == exponent]
+            for i, field in zip(chosen, self.raw(exponent, len(chosen)), strict=True):
+                numbers[i] = 2**exponent - 1 + field
+        return numbers
+
+    def escaped(self, sizes: Sequence[int], tables: Sequence[Table]) -> list[list[int]]:
+        """4, values with escapes."""
+        groups = [
+            [self.symbol(table) for _ in range(size)]
+            for size, table in zip(sizes, tables, strict=True)
+        ]
+        escapes = [
+            (group, i)
+            for group, table in zip(groups, tables, strict=True)
+            for i in range(len(group))
+            if abs(group[i]) == table[2]
+        ]
+        for (group, i), excess in zip(escapes, self.gamma(len(escapes)), strict=True):
+            group[i] += excess if group[i] > 0 else -excess
+        return groups
+
+    def paths(self, count: int, length: int, first: int, table: Table) -> list[list[int]]:
+        """5, item 2."""
+        (steps,) = self.escaped([count * length], [table])
+        return [
+            list(accumulate(steps[i * length : (i + 1) * length], initial=first))[1:]
+            for i in range(count)
+        ]
+
+    def columns(self, count: int, contexts: Sequence[int]) -> list[list[int]]:
+        """5."""
+        groups = [[i for i, c in enumerate(contexts) if c == g] for g in sorted(set(contexts))]
+        if not groups:
+            return [[] for _ in range(count)]
+        sizes = [len(group) for group in groups]
+        heads = self.raw(12, count)
+        forms = [head % 4 for head in heads]
+        shapes = [(head >> 2 & 15, head >> 6 & 3, head >> 8) for head in heads]
+        scales = self.paths(count, len(groups), 8, curve(14, (5, 0, 12), True))
+        moved = [i for i in range(count) if forms[i] != 0]
+        centres = [[0] * len(groups) for _ in range(count)]
+        path = self.paths(len(moved), len(groups), 0, curve(15, (7, 3, 10), True))
+        for i, column in zip(moved, path, strict=True):
+            centres[i] = column
+        listed = [scale + 2 for i in range(count) if forms[i] == 3 for scale in scales[i]]
+        levels = iter(self.raw(4, sum(listed)))
+        tables = [
+            listed_table(list(skip(levels, scale + 2)))
+            if forms[i] == 3
+            else curve(scale, shapes[i], True)
+            for i in range(count)
+            for scale in scales[i]
+        ]
+        residuals = self.escaped(sizes * count, tables)
+        for i in range(count):
+            for g, scale in enumerate(scales[i]):
+                group = residuals[i * len(groups) + g]
+                low = 0 if forms[i] == 3 else low_bits(scale)
+                fields = self.raw(low, len(group))
+                group[:] = [
+                    centres[i][g] + r * 2**low + f for r, f in zip(group, fields, strict=True)
+                ]
+        columns = []
+        for i in range(count):
+            column = residuals[i * len(groups) : (i + 1) * len(groups)]
+            if forms[i] == 2:
+                for group, share in zip(column, self.raw(5, len(groups)), strict=True):
+                    flags = (0, (0, 2**24 - (2 * share + 1) * 2**18, 2**24), -1)
+                    group[:] = [v and v * (1 - 2 * self.symbol(flags)) for v in group]
+            values = dict(zip(chain(*groups), chain(*column), strict=True))
+            columns.append([values[row] for row in range(len(contexts))])
+        return columns
+
+    def sets(self, counts: Sequence[int], bounds: Sequence[int]) -> list[list[int]]:
+        """6."""
+        low, chosen = [], []
+        for n, m in zip(counts, bounds, strict=True):
+            b = max(0, (m // n).bit_length() - 4)
+            chance = (2 ** (32 + b) * n) // (2**b * n + m)
+            scale = next((s for s in range(27) if stop(s) <= chance), 27)
+            low.append(b)
+            chosen.append((scale, (6, 0, 8)))
+        own = [i for i, flag in enumerate(self.raw(1, len(counts))) if flag]
+        for i, field in zip(own, self.raw(11, len(own)), strict=True):
+            chosen[i] = (field % 32, (field >> 5 & 15, field >> 9, 8))
+        quotients = self.escaped(counts, [curve(s, shape, False) for s, shape in chosen])
+        sets = []
+        for group, b in zip(quotients, low, strict=True):
+            fields = self.raw(b, len(group))
+            sets.append(list(accumulate(q * 2**b + f for q, f in zip(group, fields, strict=True))))
+        return sets
+
+
+def low_bits(scale: int) -> int:
+    """4."""
+    return (scale - 24) // 4 if scale >= 28 else 0
+
+
+def stop(scale: int) -> int:
+    """4."""
+    if scale < 8:
+        return 2**32 - 2 ** (18, 20, 22, 24, 25, 26, 27, 28)[scale]
+    if scale < 12:
+        return (218, 194, 172, 152)[scale - 8] * 2**24
+    mantissa = (136, 114, 96, 81)[(scale - 12) % 4]
+    return mantissa * 2 ** (21 if scale >= 28 else 24 - (scale - 12) // 4)
+
+
+def geometric(chance: int, count: int) -> list[int]:
+    """4, g_1 .. g_n."""
+    powers, step = [2**32], 2**32 - chance
+    while len(powers) < count:
+        powers += [power * step >> 32 for power in powers]
+        step = step * step >> 32
+    return [power * chance >> 32 for power in powers[: count - 1]] + [powers[count - 1]]
+
+
+def curve(scale: int, shape: tuple[int, int, int], two_sided: bool) -> Table:
+    """4, one- and two-sided tables."""
+    zero, spread, positive = shape
+    n = 12 * 2 ** max(0, (min(scale, 27) - 8) // 4) - 1
+    h, t = (0, 1, 3, 6)[spread], stop(scale)
+    both = zip(geometric(t, n), geometric(t >> 2, n), strict=True)
+    chances = [((16 - h) * near + h * far) >> 12 for near, far in both]
+    more = isqrt(2**32 * (2**32 - t)) if two_sided else 2**32 - t
+    odds = (4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 51, 64, 81, 102, 128)[zero] * (2**32 - more)
+    share = min(max(2**24 * odds // (odds + 16 * more), 2**17), 2**24 - 2**17)
+
+    def side(total: int) -> list[int]:
+        shared = [1 + (m * (total - n - 255) >> 24) for m in chances]
+        return [*shared[:-1], shared[-1] + 255]
+
+    w = max(1, 2 * positive)
+    below = side((2**24 - share) * (32 - w) // 32)[::-1] if two_sided else []
+    above = side((2**24 - share) * w // 32 if two_sided else 2**24 - share)
+    rest = 2**24 - sum(below) - sum(above)
+    return -len(below), list(accumulate([*below, rest, *above], initial=0)), n
+
+
+def listed_table(levels: Sequence[int]) -> Table:
+    """4."""
+    weights = [(2 + level % 2) * 2 ** (level // 2) for level in levels]
+    table = [1 + w * (2**24 - len(levels)) // sum(weights) for w in weights]
+    table[0] += 2**24 - sum(table)
+    return 0, list(accumulate(table, initial=0)), -1

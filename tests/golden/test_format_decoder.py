@@ -1,0 +1,72 @@
+"""FORMAT.md says what gsic does: a decoder written from it alone reads what gsic writes."""
+
+import format_decoder as independent
+import numpy as np
+import pytest
+
+from gsic import container
+from gsic.coding import models, sorted_set
+from gsic.coding.ans import SymbolWriter
+from gsic.coding.forms import Form, cheapest
+from gsic.coding.models import SCALES, Shape
+from gsic.coding.values import Contexts, write_columns
+from gsic.container import Container, Mode, Section
+
+
+@pytest.mark.parametrize("sections", [(), (Section(1, b"icc"), Section(2, b""))])
+def test_containers(sections: tuple[Section, ...]) -> None:
+    written = Container(1, 300, 70000, Mode.RGB_AS_L, b"\1\2", bytes(200) + b"\1", sections)
+    read = independent.container(container.write(written))
+    assert read == {
+        "profile": 1,
+        "width": 300,
+        "height": 70000,
+        "mode": 4,
+        "parameters": b"\1\2",
+        "payload": bytes(200) + b"\1",
+    }
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_tables(signed: bool) -> None:
+    for scale in range(SCALES):
+        shape = Shape(scale * 7 % 16, scale % 4, scale * 5 % 16)
+        (table,) = models.tables([scale], [shape], signed=signed)
+        lowest, starts, escape = independent.curve(scale, tuple(shape), signed)
+        assert np.diff(starts).tolist() == table.frequencies.tolist()
+        assert (lowest, escape) == (table.lowest, table.escape)
+    levels = [15, 0, 3, 8, 1]
+    starts = independent.listed_table(levels)[1]
+    assert np.diff(starts).tolist() == models.histogram(levels).frequencies.tolist()
+
+
+def test_payloads() -> None:
+    rng = np.random.default_rng(11)
+    forms = set()
+    for count in (1, 2, 40, 300):
+        classes = rng.integers(-2, 5, count)
+        contexts = Contexts(classes)
+        columns = [
+            np.rint(rng.laplace(0, 2.0**classes)).astype(np.int64),
+            np.rint(rng.laplace(50, 5, count)).astype(np.int64),
+            rng.choice([-1, 1], count) * (30 + rng.integers(-3, 4, count)),
+            rng.choice([-2, 3, 4], count),
+            np.rint(rng.laplace(0, 10.0 ** rng.integers(0, 8, count))).astype(np.int64),
+            np.zeros(count, np.int64),
+        ]
+        forms |= {cheapest(contexts.split(column)).form for column in columns}
+        bounds = [1, 9, 2**18, 2**60]
+        sets = [np.sort(rng.integers(0, bound, count)) for bound in bounds]
+        sets.append(np.arange(count) ** 3)
+        bounds.append(2**40)
+        writer = SymbolWriter()
+        sorted_set.write_sets(writer, sets, bounds)
+        write_columns(writer, columns, contexts)
+        writer.raw(np.array([2**63 + 5, 3], np.uint64), 64)
+        payload = independent.Payload(writer.finish())
+        assert payload.sets([count] * 5, bounds) == [keys.tolist() for keys in sets]
+        decoded = payload.columns(len(columns), classes.tolist())
+        assert decoded == [column.tolist() for column in columns]
+        assert payload.raw(64, 2) == [2**63 + 5, 3]
+        payload.finish()
+    assert forms == set(Form)
