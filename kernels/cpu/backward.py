@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO
-from gsic_kernels.cpu.prepare import COLOR, FLOOR, LANES, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
     broadcast,
     dot_planes,

@@ -1,6 +1,6 @@
 """Rendering a sum of Gaussians, a strip of rows at a time.
 
-Each Gaussian is drawn in columns of 16 pixels. A column is as many rows as the ellipse covers in
+Each Gaussian is drawn in columns of LANES pixels. A column is as many rows as the ellipse covers in
 it, so the loop over its rows has no test in it but the mask on q, and dx is one vector for all of
 them. A pixel's value depends only on the splats, their order and the pixel: no arithmetic
 depends on where a column, a strip or the window begins.
@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
-from gsic_kernels.cpu.prepare import COLOR, FLOOR, LANES, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
 from gsic_kernels.cpu.simd import (
     absolute,
     broadcast,
@@ -46,7 +47,7 @@ I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
 U8: TypeAlias = NDArray[np.uint8]
 
-HALF, ZERO = np.float32(0.5), np.float32(0.0)
+HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
 
 
 @register_jitable
@@ -66,9 +67,11 @@ def _draw(
     limit, floor = record[LIMIT], record[FLOOR]
     colors = load_colors(record, COLOR, channels)
     u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
-    for y in range(first, last + 1):
+    y = np.float32(first) + HALF
+    for _ in range(first, last + 1):
         rolled()
-        dy = np.float32(y) + HALF - mean_y
+        dy = y - mean_y
+        y += ONE
         u, v = u_column + r * dy, t * dy
         z = fma(u, u, v * v)
         weight = where_le(z, limit, exp_minus_8(z) - floor)

@@ -9,9 +9,12 @@ import numpy as np
 from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
-from gsic_kernels.cpu.prepare import I32, LANES, RECORD
+from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.prepare import I32, RECORD
 from numpy.typing import NDArray
 
+# Floats.
+CACHE_LINE = 16
 # A strip should stay in a core's second-level cache.
 _STRIP_BYTES = 640 << 10
 _STRIP_SHIFT = 6
@@ -28,8 +31,8 @@ def row_pitch(width: int) -> int:
 def aligned(shape: tuple[int, ...]) -> F32:
     """Uninitialised float32 array whose first element starts a cache line."""
     count = int(np.prod(shape))
-    raw = np.empty(count + LANES, np.float32)
-    skip = -raw.ctypes.data // 4 % LANES
+    raw = np.empty(count + CACHE_LINE, np.float32)
+    skip = -raw.ctypes.data // 4 % CACHE_LINE
     return raw[skip : skip + count].reshape(shape)
 
 

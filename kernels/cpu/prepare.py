@@ -25,9 +25,6 @@ F32: TypeAlias = NDArray[np.float32]
 I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
 
-# Pixels side by side that a vector kernel handles at once.
-LANES = 16
-
 RECORD = 16
 MEAN_X, MEAN_Y, P, R, T, LIMIT, FLOOR, COLOR = 0, 1, 2, 3, 4, 5, 6, 7
 SLOPE, RATIO, HALF_WIDTH, TOP = 11, 12, 13, 14

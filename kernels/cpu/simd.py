@@ -1,11 +1,11 @@
-"""A Numba type of 16 float32 lanes, so that kernels read like NumPy and LLVM sees vectors.
+"""A Numba type of LANES float32, so that kernels read like NumPy and LLVM sees vectors.
 
-LLVM maps the 16 lanes onto whatever the CPU has: one AVX-512 register, two of AVX2, four of SSE or
-NEON. Every function below is emitted in place: a vector is never an argument of a call, whose ABI
-would depend on the CPU.
+LLVM maps the lanes onto whatever the CPU has: one register of AVX-512 or AVX2, two of SSE or NEON
+(see `lanes`). Every function below is emitted in place: a vector is never an argument of a call,
+whose ABI would depend on the CPU.
 
-    v = load(row, x)            16 floats of a one-dimensional float32 array; any alignment
-    store(row, x, v)            the array must reach x + 16: rows carry LANES floats of slack
+    v = load(row, x)            LANES floats of a one-dimensional float32 array, any alignment
+    store(row, x, v)            the array must reach x + LANES: rows carry that much slack
     v + w, v - w, v * w         vector with vector, or with a float32 scalar
     fma(v, w, z)                v * w + z, fused where the CPU can
 """
@@ -18,7 +18,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from gsic_kernels.cpu.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS, LANES
+from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS
 from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
@@ -64,7 +65,7 @@ def _constant(value: float) -> Any:
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fmuladd.v16f32")
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
     return builder.call(function, [a, b, c])
 
 
@@ -169,7 +170,7 @@ def _emit_total(builder: Any, value: Any) -> Any:
     return builder.extract_element(value, _INT32(0))
 
 
-#: 16 copies of a float32
+#: a float32 in every lane
 broadcast = _vector_function(1, lambda builder, a: a)
 #: a * b + c
 fma = _vector_function(3, _fma)
@@ -186,7 +187,7 @@ absolute = _vector_function(1, _emit_absolute)
 
 @intrinsic
 def ramp(typing: Any) -> Any:
-    """0, 1, .. 15."""
+    """0, 1, .. LANES - 1."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return ir.Constant(_VECTOR, [float(lane) for lane in range(LANES)])
@@ -196,7 +197,7 @@ def ramp(typing: Any) -> Any:
 
 @intrinsic
 def total(typing: Any, a: Any) -> Any:
-    """Sum of the 16 lanes, by halves: the same order on every CPU."""
+    """Sum of the lanes, by halves."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return _emit_total(builder, args[0])
@@ -206,7 +207,7 @@ def total(typing: Any, a: Any) -> Any:
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """The 16 floats at array[index:]."""
+    """The LANES floats at array[index:]."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = _pointer(context, builder, sig.args[0], *args)
@@ -217,7 +218,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write 16 floats to array[index:]."""
+    """Write LANES floats to array[index:]."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, value = args
@@ -252,7 +253,7 @@ def load_colors(typing: Any, array: Any, index: Any, channels: Any) -> Any:
 
 @intrinsic
 def load_planes(typing: Any, array: Any, index: Any, pitch: Any, channels: Any) -> Any:
-    """16 pixels of C planes."""
+    """LANES pixels of C planes."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, pitch, _ = args
@@ -269,7 +270,7 @@ def load_planes(typing: Any, array: Any, index: Any, pitch: Any, channels: Any) 
 
 @intrinsic
 def store_planes(typing: Any, array: Any, index: Any, pitch: Any, planes: Any) -> Any:
-    """Write 16 pixels of C planes."""
+    """Write LANES pixels of C planes."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, pitch, planes = args
@@ -355,7 +356,7 @@ def _joined(builder: Any, a: Any, b: Any) -> Any:
 
 
 def _interleaved(builder: Any, vectors: list[Any]) -> Any:
-    """One vector a0 b0 c0 a1 b1 c1 .. of 1 to 4 vectors of 16 elements."""
+    """One vector a0 b0 c0 a1 b1 c1 .. of 1 to 4 vectors."""
     count = len(vectors)
     if count == 1:
         return vectors[0]
@@ -368,7 +369,7 @@ def _interleaved(builder: Any, vectors: list[Any]) -> Any:
 
 @intrinsic
 def store_pixels(typing: Any, array: Any, index: Any, planes: Any) -> Any:
-    """Write 16 pixels interleaved to array[index:], float32."""
+    """Write LANES pixels interleaved to array[index:], float32."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, planes = args
@@ -382,7 +383,7 @@ def store_pixels(typing: Any, array: Any, index: Any, planes: Any) -> Any:
 
 @intrinsic
 def store_bytes(typing: Any, array: Any, index: Any, planes: Any) -> Any:
-    """Write 16 pixels in 0..1 interleaved to array[index:] as 0..255, rounded half up."""
+    """Write LANES pixels in 0..1 interleaved to array[index:] as 0..255, rounded half up."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, planes = args
@@ -401,7 +402,7 @@ def store_bytes(typing: Any, array: Any, index: Any, planes: Any) -> Any:
 
 @intrinsic
 def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
-    """Read 16 interleaved float32 pixels at array[index:] as planes."""
+    """Read LANES interleaved float32 pixels at array[index:] as planes."""
     count = len(channels)
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:

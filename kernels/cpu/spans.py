@@ -6,9 +6,9 @@ import math
 from typing import TypeAlias
 
 import numpy as np
+from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.prepare import (
     HALF_WIDTH,
-    LANES,
     MARGIN,
     MARGIN_FAR,
     MEAN_X,

@@ -77,7 +77,7 @@ def _one_pixel() -> Scene:
     return scene._replace(splats=scene.splats._replace(mean=mean))
 
 
-# name: scene. Widths are around a column of 16 lanes, heights around a strip of 64 rows.
+# name: scene. Widths are around columns of 8 and 16 lanes, heights around a strip of 64 rows.
 SCENES: dict[str, Callable[[], Scene]] = {
     "1x1": lambda: make(9, 1, 1),
     "1 wide": lambda: make(20, 1, 71),
@@ -85,6 +85,9 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "below a lane and a strip": lambda: make(60, 15, 63),
     "a lane and a strip": lambda: make(60, 16, 64),
     "above a lane and a strip": lambda: make(60, 17, 65),
+    "below 8 lanes": lambda: make(60, 7, 32),
+    "8 lanes": lambda: make(60, 8, 33),
+    "above 8 lanes": lambda: make(60, 9, 31),
     "primes": lambda: make(150, 97, 151),
     "none": lambda: make(0, 19, 13),
     "all off-image": _off_image,
