@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from gsic import codec, images
+from gsic import images
 from gsic.bench import machine
 from gsic.bench.baselines import BASELINES, Sweep
-from gsic.bench.roundtrip import STAGES
+from gsic.bench.roundtrip import STAGES, decode_here
 
 GSIC = [sys.executable, "-m", "gsic"]
 
@@ -96,7 +96,7 @@ def decoding(data: bytes, image: np.ndarray, decodes: int) -> dict[str, Any]:
             others[name] = sweep.baseline.encode(image, sample.setting)
             times[name] = []
     for counts in [False, *[True] * decodes]:
-        report = codec.decode_report(data, device="cpu", threads=1).report
+        report = decode_here(data, "cpu")
         if counts:
             for stage in STAGES:
                 times[stage].append(report[stage])

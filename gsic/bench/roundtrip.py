@@ -56,7 +56,15 @@ def encode_to(
         GsicError: what the codec raises.
     """
     start = time.perf_counter()
-    encoded = codec.encode_report(image, options, device=device, threads=threads, progress=progress)
+    encoded = codec.encode_report(
+        image,
+        options,
+        init=None,
+        icc=None,
+        device=device,
+        threads=threads,
+        progress=progress,
+    )
     seconds = time.perf_counter() - start
     write_bytes_atomically(path, encoded.data)
     return Encoded(encoded.report, seconds - float(encoded.report.get("compile_seconds") or 0))
@@ -90,6 +98,13 @@ def decode_fresh(path: Path, device: str, threads: int | None) -> NDArray[np.uin
         return images.load(Path(folder, "image.png")).image
 
 
+def decode_here(data: bytes, device: str) -> dict[str, Any]:
+    """Decode the whole image in this process with one thread; what the decoder reports."""
+    return codec.decode_report(
+        data, scale=1.0, region=None, device=device, threads=1, limits=None
+    ).report
+
+
 def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
     """Median milliseconds of each stage of decoding in this process, with one thread.
 
@@ -101,8 +116,8 @@ def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
     Returns:
         Medians of the stages by the name in `decode --json`.
     """
-    codec.decode_report(data, device=device, threads=1)
-    reports = [codec.decode_report(data, device=device, threads=1).report for _ in range(runs)]
+    decode_here(data, device)
+    reports = [decode_here(data, device) for _ in range(runs)]
     return {stage: statistics.median(report[stage] for report in reports) for stage in STAGES}
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -193,9 +194,12 @@ def test_tiling_fills_the_large_image(
     assert (large[:32, 48:96] == small[:, ::-1]).all()
 
 
-def test_peak_memory_covers_what_was_allocated(script: Callable[[str], ModuleType]) -> None:
+def test_peak_memory_covers_what_a_command_allocated(script: Callable[[str], ModuleType]) -> None:
     memory = script("memory")
-    before = memory.peak_bytes()
-    assert before > 10 * 2**20
-    block = b"x" * (64 * 2**20 + before)
-    assert memory.peak_bytes() >= len(block)
+    code = "b = b'x' * (200 * 2**20); print('{}')"
+    report, seconds, peak = memory.measured([sys.executable, "-c", code])
+    assert report == {}
+    assert seconds > 0
+    assert 200 * 2**20 <= peak < 2**40
+    with pytest.raises(SystemExit, match="exits 3"):
+        memory.measured([sys.executable, "-c", "raise SystemExit(3)"])
