@@ -63,8 +63,8 @@ def main() -> int:
 
     from gsic.bench import machine
 
-    command = f"python benchmarks/memory.py {arguments.image.name} --bpp {arguments.bpp}"
-    result = {**machine.stamp(command), "bpp": float(arguments.bpp), "rows": rows}
+    made_by = f"python benchmarks/memory.py {arguments.image.name} --bpp {arguments.bpp}"
+    result = {**machine.stamp(made_by), "bpp": float(arguments.bpp), "rows": rows}
     (arguments.results / "memory.json").write_text(json.dumps(result, indent=1) + "\n")
     return 0
 

@@ -100,9 +100,10 @@ def decode_fresh(path: Path, device: str, threads: int | None) -> NDArray[np.uin
 
 def decode_here(data: bytes, device: str) -> dict[str, Any]:
     """Decode the whole image in this process with one thread; what the decoder reports."""
-    return codec.decode_report(
+    report: dict[str, Any] = codec.decode_report(
         data, scale=1.0, region=None, device=device, threads=1, limits=None
     ).report
+    return report
 
 
 def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
