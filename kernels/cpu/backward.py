@@ -17,7 +17,19 @@ from __future__ import annotations
 import numpy as np
 from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO
 from gsic_kernels.cpu.lanes import LANES
-from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.prepare import (
+    COLOR,
+    FLOOR,
+    LIMIT,
+    MEAN_X,
+    MEAN_Y,
+    RECORD,
+    SPLIT_ROWS,
+    P,
+    R,
+    T,
+    split_pieces,
+)
 from gsic_kernels.cpu.simd import (
     broadcast,
     dot_planes,
@@ -36,24 +48,22 @@ from gsic_kernels.cpu.simd import (
     zero_planes,
 )
 from gsic_kernels.cpu.spans import BATCH, solve_columns, span_table
-from gsic_kernels.cpu.work import take
+from gsic_kernels.cpu.work import finish, next_piece
 
 SCALE = np.float32(4.0)
-# Rows of an image that are taken at once.
-ROWS = 16
 
 
 def split_planes(
-    channels: tuple[int, ...], counter: I64, image: F32, planar: F32, pitch: int
+    channels: tuple[int, ...], counter: I64, worker: int, image: F32, planar: F32, pitch: int
 ) -> None:
     """Copy `image` (H, W, C) to planar rows, and set their slack to 0."""
     rows, width, _ = image.shape
     flat = image.reshape(-1)
     while True:
-        begin = take(counter) * ROWS
-        if begin >= rows:
+        begin = next_piece(counter, worker, split_pieces(rows)) * SPLIT_ROWS
+        if begin < 0:
             return
-        for row in range(begin, min(begin + ROWS, rows)):
+        for row in range(begin, min(begin + SPLIT_ROWS, rows)):
             at, to = row * width * len(channels), row * len(channels) * pitch
             whole = width // LANES * LANES
             for x in range(0, whole, LANES):
@@ -64,11 +74,13 @@ def split_planes(
                     planar[to + c * pitch + x] = image[row, x, c]
                 for x in range(width, pitch):
                     planar[to + c * pitch + x] = ZERO
+        finish(counter)
 
 
 def gather(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     order: I32,
     origin: tuple[int, int],
@@ -93,23 +105,22 @@ def gather(
     # Few Gaussians may cover the image each: leave enough pieces for all threads.
     batch = min(BATCH, 1 + len(order) // 64)
     while True:
-        begin = take(counter) * batch
-        end = min(begin + batch, len(order))
-        if begin >= end:
+        begin = next_piece(counter, worker, -(-len(order) // batch)) * batch
+        if begin < 0:
             return
+        end = min(begin + batch, len(order))
         count = 0
         for k in range(begin, end):
             n = order[k]
-            count = solve_columns(records[n], n, x0, x1, y0, y1, spans, count)
+            count = solve_columns(records, n, x0, x1, y0, y1, spans, count)
             ends[k - begin] = count
         i = 0
         for k in range(begin, end):
             n = order[k]
-            record = records[n]
-            mean_x, mean_y = record[MEAN_X], record[MEAN_Y]
-            p, r, t = record[P], record[R], record[T]
-            limit, floor = record[LIMIT], record[FLOOR]
-            colors = load_colors(record, COLOR, channels)
+            mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
+            p, r, t = records[n, P], records[n, R], records[n, T]
+            limit, floor = records[n, LIMIT], records[n, FLOOR]
+            colors = load_colors(records, n * RECORD + COLOR, channels)
             # Sums of h e times u, u dx, u dy, dy, dy^2, and of weight times gradient.
             by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
             by_color = zero_planes(channels)

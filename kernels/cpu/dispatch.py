@@ -11,12 +11,15 @@ from gsic_kernels.cpu import compiling
 
 # name: (module of the vector kernel, plain one or None where there is one for both, signature)
 _PLANE, _LINE, _PAIR = "float32[:, ::1]", "float32[::1]", "UniTuple(int64, 2)"
-_STRIPS = f"UniTuple(int64, {{C}}), int64[::1], {_PLANE}, int64[::1], int32[::1], {_LINE}"
+_SHARE = "int64[::1], int64"  # a counter and a worker
+_STRIPS = f"UniTuple(int64, {{C}}), {_SHARE}, {_PLANE}, int64[::1], int32[::1], {_LINE}"
 _KERNELS: dict[str, tuple[str, str | None, str]] = {
+    "finish_piece": ("work", None, "void(int64[::1])"),
+    "wait_for": ("work", None, "int64(int64[::1], int64)"),
     "prepare": (
         "prepare",
         None,
-        f"void({_PLANE}, {_PLANE}, {_PLANE}, {_LINE}, {_LINE}, int64, int64, int64, int64, int64,"
+        f"void({_SHARE}, {_PLANE}, {_PLANE}, {_PLANE}, {_LINE}, {_LINE}, int64, int64, int64,"
         f" int64, {_PLANE}, int32[:, ::1])",
     ),
     "fill_strips": (
@@ -43,12 +46,12 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
     "split_planes": (
         "backward",
         "scalar",
-        f"void(UniTuple(int64, {{C}}), int64[::1], float32[:, :, ::1], {_LINE}, int64)",
+        f"void(UniTuple(int64, {{C}}), {_SHARE}, float32[:, :, ::1], {_LINE}, int64)",
     ),
     "gather": (
         "backward",
         "scalar",
-        f"void(UniTuple(int64, {{C}}), int64[::1], {_PLANE}, int32[::1], {_PAIR}, int64, int64,"
+        f"void(UniTuple(int64, {{C}}), {_SHARE}, {_PLANE}, int32[::1], {_PAIR}, int64, int64,"
         f" {_LINE}, int64, float32, {_PLANE}, {_PLANE}, {_PLANE})",
     ),
 }

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 from gsic_kernels.cpu.lanes import LANES
-from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, P, R, T
+from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, RECORD, P, R, T
 from gsic_kernels.cpu.simd import (
     absolute,
     broadcast,
@@ -37,7 +37,7 @@ from gsic_kernels.cpu.simd import (
     where_le,
 )
 from gsic_kernels.cpu.spans import BATCH, row_pitch, solve_columns, span_table
-from gsic_kernels.cpu.work import take
+from gsic_kernels.cpu.work import finish, next_piece
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -53,7 +53,8 @@ HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
 @register_jitable
 def _draw(
     channels: tuple[int, ...],
-    record: F32,
+    records: F32,
+    n: int,
     x: int,
     first: int,
     last: int,
@@ -62,10 +63,10 @@ def _draw(
     pitch: int,
 ) -> None:
     """Add one column of a Gaussian, rows first..last, to the scratch rows from `at` on."""
-    mean_x, mean_y = record[MEAN_X], record[MEAN_Y]
-    p, r, t = record[P], record[R], record[T]
-    limit, floor = record[LIMIT], record[FLOOR]
-    colors = load_colors(record, COLOR, channels)
+    mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
+    p, r, t = records[n, P], records[n, R], records[n, T]
+    limit, floor = records[n, LIMIT], records[n, FLOOR]
+    colors = load_colors(records, n * RECORD + COLOR, channels)
     u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
     y = np.float32(first) + HALF
     for _ in range(first, last + 1):
@@ -109,18 +110,17 @@ def _accumulate(
         count = 0
         for k in range(begin, min(begin + BATCH, len(members))):
             n = members[k]
-            count = solve_columns(
-                records[n], n, x0, x0 + width - 1, y0, y0 + height - 1, spans, count
-            )
+            count = solve_columns(records, n, x0, x0 + width - 1, y0, y0 + height - 1, spans, count)
         for i in range(count):
             n, x, first, last = spans[i, 0], spans[i, 1], spans[i, 2], spans[i, 3]
             at = (first - y0) * len(channels) * pitch + x - x0
-            _draw(channels, records[n], x, first, last, strip, at, pitch)
+            _draw(channels, records, n, x, first, last, strip, at, pitch)
 
 
 def render_float(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     starts: I64,
     pairs: I32,
@@ -136,8 +136,8 @@ def render_float(
     flat = out.reshape(-1)
     line, spans = np.empty(LANES * len(channels), np.float32), span_table(width)
     while True:
-        s = take(counter)
-        if s >= len(starts) - 1:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
             return
         y = s * height
         count = min(height, rows - y)
@@ -156,11 +156,13 @@ def render_float(
                 store_pixels(line, 0, load_planes(strip, at + x, pitch, channels))
                 for i in range((width - x) * len(channels)):
                     flat[to + x * len(channels) + i] = line[i]
+        finish(counter)
 
 
 def render_bytes(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     starts: I64,
     pairs: I32,
@@ -176,8 +178,8 @@ def render_bytes(
     flat = out.reshape(-1)
     line, spans = np.empty(LANES * len(channels), np.uint8), span_table(width)
     while True:
-        s = take(counter)
-        if s >= len(starts) - 1:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
             return
         y = s * height
         count = min(height, rows - y)
@@ -196,11 +198,13 @@ def render_bytes(
                 store_bytes(line, 0, clamp01_planes(load_planes(strip, at + x, pitch, channels)))
                 for i in range((width - x) * len(channels)):
                     flat[to + x * len(channels) + i] = line[i]
+        finish(counter)
 
 
 def render_loss(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     starts: I64,
     pairs: I32,
@@ -224,8 +228,8 @@ def render_loss(
     rows = len(target) // (len(channels) * pitch)
     origin, spans = (0, 0), span_table(width)
     while True:
-        s = take(counter)
-        if s >= len(starts) - 1:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
             return
         y = s * height
         count = min(height, rows - y)
@@ -247,3 +251,4 @@ def render_loss(
                     row_absolutes = row_absolutes + absolute(error)
                     row_squares = fma(error, error, row_squares)
             sums[row, 0], sums[row, 1] = total(row_absolutes), total(row_squares)
+        finish(counter)

@@ -10,7 +10,8 @@ from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
-from gsic_kernels.cpu.plan import Plan, row_pitch
+from gsic_kernels.cpu.plan import Plan, empty_gradients, row_pitch
+from numpy.typing import NDArray
 
 
 class SumLoss:
@@ -48,7 +49,6 @@ class SumLoss:
         rows, width, channels = self._shape = target.shape
         target = checks.image("target", target, self._shape)
         self._window = checks.window(Window(0, 0, width, rows))
-        self._threads = checks.threads(threads)
         self._l1, self._plain = loss == "l1", plain
         pitch = row_pitch(width)
         planar = np.zeros((rows, channels, pitch), np.float32)
@@ -57,7 +57,7 @@ class SumLoss:
         self._inside = (np.arange(pitch) < width).astype(np.float32)
         self._residual = np.zeros(rows * channels * pitch, np.float32)
         self._signs = np.zeros(self._residual.size if self._l1 else 0, np.float32)
-        self._plan = Plan(width, rows, channels, self._threads)
+        self._plan = Plan(width, rows, channels, checks.threads(threads))
         self._scratch = self._plan.scratch()
         self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
@@ -72,39 +72,19 @@ class SumLoss:
         Returns:
             The sum, and gradients that the next call overwrites.
         """
-        splats = self._forward(splats, background)
-        count, channels = splats.color.shape
-        if self._gradients is None or len(self._gradients.mean) != count:
-            self._gradients = Gradients(
-                np.zeros((count, 2), np.float32),
-                np.zeros((count, 3), np.float32),
-                np.zeros((count, channels), np.float32),
-            )
-        else:
-            for gradient in self._gradients:
-                gradient.fill(0.0)
-        plan, (rows, width, _) = self._plan, self._shape
+        splats = self._checked(splats)
+        if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
+            self._gradients = empty_gradients(splats)
         image, scale = (self._signs, 1.0) if self._l1 else (self._residual, 2.0)
-        arguments = (
-            plan.channels,
-            plan.rewind(),
-            plan.records,
-            plan.order,
-            (0, 0),
-            width,
-            rows,
-            image,
-            plan.pitch,
-            np.float32(scale),
-            *self._gradients,
-        )
-        gather = kernel("gather", channels, self._plain)
-        pool.run(self._threads, lambda worker: gather(*arguments))
+        last = self._plan.gather(self._gradients, self._window, image, scale, self._plain)
+        steps = self._steps(splats, background, self._gradients)
+        pool.run(self._plan.threads, [*steps, last])
         return float(self._sums[:, 0 if self._l1 else 1].sum()), self._gradients
 
     def sse(self, splats: Splats, background: F32) -> float:
         """Sum of squared errors of the clamped rendering over all values, forward only."""
-        self._forward(splats, background)
+        steps = self._steps(self._checked(splats), background)
+        pool.run(self._plan.threads, steps)
         return float(self._sums[:, 1].sum())
 
     def residual(self) -> F32:
@@ -113,23 +93,38 @@ class SumLoss:
         planar = self._residual.reshape(rows, channels, self._plan.pitch)
         return planar[:, :, :width].transpose(0, 2, 1)
 
-    def _forward(self, splats: Splats, background: F32) -> Splats:
-        splats, channels = checks.splats(splats), self._shape[2]
-        if splats.color.shape[1] != channels:
-            raise ValueError(f"splats have {splats.color.shape[1]} channels, target {channels}")
-        background = checks.background(background, channels)
-        plan, render = self._plan, kernel("render_loss", channels, self._plain)
-        plan.update(splats, self._window)
-        front = (
-            plan.channels,
-            plan.rewind(),
-            plan.records,
-            plan.starts,
-            plan.pairs,
-            background,
-            self._shape[1],
-            plan.height,
-        )
-        back = self._target, self._inside, self._residual, self._signs, self._sums
-        pool.run(self._threads, lambda worker: render(*front, self._scratch[worker], *back))
+    def _checked(self, splats: Splats) -> Splats:
+        splats = checks.splats(splats)
+        if splats.color.shape[1] != self._shape[2]:
+            channels = splats.color.shape[1]
+            raise ValueError(f"splats have {channels} channels, the target {self._shape[2]}")
         return splats
+
+    def _steps(
+        self, splats: Splats, background: F32, gradients: Gradients | None = None
+    ) -> list[pool.Step]:
+        """Everything up to the residual and the sums."""
+        plan, (_, width, channels) = self._plan, self._shape
+        background = checks.background(background, channels)
+        render = kernel("render_loss", channels, self._plain)
+        back = self._target, self._inside, self._residual, self._signs, self._sums
+
+        def call(counter: NDArray[np.int64], worker: int) -> None:
+            lists = plan.records, plan.starts, plan.pairs
+            scratch = self._scratch[worker]
+            render(
+                plan.channels,
+                counter,
+                worker,
+                *lists,
+                background,
+                width,
+                plan.height,
+                scratch,
+                *back,
+            )
+
+        return [
+            *plan.steps(splats, self._window, gradients),
+            pool.Step(plan.strips, call),
+        ]

@@ -1,16 +1,13 @@
-"""Scratch memory of a rendering, and the two steps before rasterising: records and strip lists."""
+"""Scratch memory of a rendering, and the steps before rasterising: records and strip lists."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-
 import numpy as np
-from gsic_kernels.checks import F32, Splats, Window
+from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.lanes import LANES
-from gsic_kernels.cpu.prepare import I32, RECORD
+from gsic_kernels.cpu.prepare import I32, RECORD, prepare_pieces
 from numpy.typing import NDArray
 
 # Floats.
@@ -19,8 +16,6 @@ CACHE_LINE = 16
 _STRIP_BYTES = 640 << 10
 _STRIP_SHIFT = 6
 _STRIPS_PER_THREAD = 4
-# Below this many Gaussians, preparing them is cheaper than waking a thread.
-_PREPARE_ALONE = 4096
 
 
 def row_pitch(width: int) -> int:
@@ -51,7 +46,7 @@ def strip_shift(width: int, rows: int, channels: int, threads: int) -> int:
 class Plan:
     """Records of N Gaussians, their order and their strip lists, for windows of one size.
 
-    Everything is kept between calls of `update`, so one object serves one caller at a time.
+    Everything is kept between calls, so one object serves one caller at a time.
     """
 
     records: F32
@@ -68,20 +63,18 @@ class Plan:
         self.strips = -(-rows // self.height)
         self.starts = np.zeros(self.strips + 1, np.int64)
         self.pairs = np.empty(0, np.int32)
-        self.counter = np.zeros(1, np.int64)
         self._count = -1
 
     def scratch(self) -> F32:
         """One strip per thread, (threads, floats)."""
         return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
 
-    def update(
-        self, splats: Splats, window: Window, beside: Callable[[], object] | None = None
-    ) -> None:
-        """Compute the records, order and lists of checked `splats` for a checked `window`.
+    def steps(
+        self, splats: Splats, window: Window, gradients: Gradients | None = None
+    ) -> list[pool.Step]:
+        """The steps that compute the records, order and lists of checked `splats`.
 
-        `beside` is work of the caller's that needs none of this. It is called once by each
-        thread, and so saves waking them twice.
+        `gradients` are set to zero unless every Gaussian counts and will have its own.
         """
         count = len(splats.mean)
         if count != self._count:
@@ -89,27 +82,45 @@ class Plan:
             self.records = aligned((count, RECORD))
             self._rows = np.empty((count, 2), np.int32)
             self._order = np.empty(count, np.int32)
-        prepare = kernel("prepare")
-        parts = self.threads if count >= _PREPARE_ALONE else 1
-        edges = [count * part // parts for part in range(parts + 1)]
-        pieces = iter(list(pairwise(edges)))
-
-        def work(_worker: int = 0) -> None:
-            # Taking from a zip of lists cannot be interrupted by another thread.
-            for first, last in pieces:
-                prepare(*splats, first, last, *window, self.records, self._rows)
-            if beside:
-                beside()
-
-        pool.run(self.threads if beside or parts > 1 else 1, work)
+        prepare, fill_strips = kernel("prepare"), kernel("fill_strips")
+        rest = *splats, *window, self.records, self._rows
         arguments = self._rows, self.shift, self.starts, self._order
-        used, total = kernel("fill_strips")(*arguments, self.pairs)
-        if total > len(self.pairs):
-            self.pairs = np.empty(total + total // 4, np.int32)
-            kernel("fill_strips")(*arguments, self.pairs)
-        self.order = self._order[:used]
 
-    def rewind(self) -> NDArray[np.int64]:
-        """The work counter, set to the first piece."""
-        self.counter[0] = 0
-        return self.counter
+        def fill() -> None:
+            used, total = fill_strips(*arguments, self.pairs)
+            if total > len(self.pairs):
+                self.pairs = np.empty(total + total // 4, np.int32)
+                fill_strips(*arguments, self.pairs)
+            self.order = self._order[:used]
+            if used < count and gradients:
+                for gradient in gradients:
+                    gradient.fill(0.0)
+
+        return [
+            pool.Step(
+                prepare_pieces(count),
+                lambda counter, worker: prepare(counter, worker, *rest),
+                waits=False,
+            ),
+            pool.once(fill),
+        ]
+
+    def gather(
+        self, gradients: Gradients, window: Window, image: F32, scale: float, plain: bool
+    ) -> pool.Step:
+        """The last step: `gradients` by the gradient `image`, planar, times `scale`."""
+        gather = kernel("gather", len(self.channels), plain)
+        x, y, width, rows = window
+        rest = (x, y), width, rows, image, self.pitch, np.float32(scale), *gradients
+        # Nobody waits for its pieces.
+        return pool.Step(
+            0,
+            lambda counter, worker: gather(
+                self.channels, counter, worker, self.records, self.order, *rest
+            ),
+        )
+
+
+def empty_gradients(splats: Splats) -> Gradients:
+    """Uninitialised gradients for `splats`."""
+    return Gradients(*(np.empty(array.shape, np.float32) for array in splats[:3]))

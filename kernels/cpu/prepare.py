@@ -19,6 +19,8 @@ from typing import TypeAlias
 
 import numpy as np
 from gsic_kernels.constants import REACH_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
+from gsic_kernels.cpu.work import finish, next_piece
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 F32: TypeAlias = NDArray[np.float32]
@@ -28,6 +30,10 @@ I64: TypeAlias = NDArray[np.int64]
 RECORD = 16
 MEAN_X, MEAN_Y, P, R, T, LIMIT, FLOOR, COLOR = 0, 1, 2, 3, 4, 5, 6, 7
 SLOPE, RATIO, HALF_WIDTH, TOP = 11, 12, 13, 14
+
+# Gaussians to prepare, and rows of an image to split into planes, as one piece of work.
+PREPARE_COUNT = 1024
+SPLIT_ROWS = 16
 
 # exp(-z) on 0 <= z <= 2, whose 8th power is within 2e-7 of exp(-8 z) (6e-7 with float32 rounding):
 # weighted minimax of degree 5 with the last coefficient held at 1. From z^5 down to 1.
@@ -51,14 +57,26 @@ MARGIN = 1.0 / 64
 MARGIN_FAR = 2.0**-20
 
 
+@register_jitable
+def prepare_pieces(count: int) -> int:
+    """Pieces of work that `prepare` makes of `count` Gaussians."""
+    return (count + PREPARE_COUNT - 1) // PREPARE_COUNT
+
+
+@register_jitable
+def split_pieces(rows: int) -> int:
+    """Pieces of work that splitting an image of `rows` rows into planes is."""
+    return (rows + SPLIT_ROWS - 1) // SPLIT_ROWS
+
+
 def prepare(
+    counter: I64,
+    worker: int,
     mean: F32,
     factor: F32,
     color: F32,
     reach: F32,
     floor: F32,
-    first: int,
-    last: int,
     x0: int,
     y0: int,
     width: int,
@@ -66,54 +84,58 @@ def prepare(
     records: F32,
     rows: I32,
 ) -> None:
-    """Fill `records` and `rows` of the Gaussians first..last - 1.
+    """Fill `records` and `rows` of the Gaussians, PREPARE_COUNT at a time.
 
     `rows` are the first and last row of the window that a Gaussian reaches, counted from its
     top, or 0, -1 where it contributes nothing.
     """
-    for n in range(first, last):
-        rows[n, 0], rows[n, 1] = 0, -1
-        p, r, t = float(factor[n, 0]), float(factor[n, 1]), float(factor[n, 2])
-        x, y = float(mean[n, 0]), float(mean[n, 1])
-        limit = float(reach[n])
-        # Finite float32 cannot overflow a float64 sum, so the sum tells of all of them.
-        every = x + y + p + r + t + limit + float(floor[n])
-        for c in range(color.shape[1]):
-            every += float(color[n, c])
-        # The squared singular values of the factor, reciprocals of those of the Gaussian, are
-        # the roots of s^2 - squares s + determinant^2.
-        length = r * r + t * t
-        squares, determinant = p * p + length, abs(p * t)
-        if not (math.isfinite(every) and limit >= 0.0):
-            continue
-        if squares > 2 * LARGEST or LARGEST * (LARGEST - squares) + determinant**2 < 0.0:
-            continue
-        if squares < 2 * SMALLEST or SMALLEST * (SMALLEST - squares) + determinant**2 < 0.0:
-            continue
-        limit = min(limit, REACH_MAX)
-        radius = math.sqrt(2.0 * limit) * WIDEN
-        half_height = radius / abs(t)
-        half_width = radius * math.sqrt(length) / determinant
-        reach_x = half_width * (1.0 + MARGIN_FAR) + MARGIN
-        reach_y = half_height * (1.0 + MARGIN_FAR) + MARGIN
-        # The centre of row i is at i + 0.5.
-        left, top = x - x0 - 0.5, y - y0 - 0.5
-        if left + reach_x < 0 or left - reach_x > width - 1:
-            continue
-        if top + reach_y < 0 or top - reach_y > height - 1:
-            continue
-        rows[n, 0] = math.ceil(max(top - reach_y, 0.0))
-        rows[n, 1] = math.floor(min(top + reach_y, height - 1.0))
-        record = records[n]
-        record[MEAN_X], record[MEAN_Y] = mean[n, 0], mean[n, 1]
-        record[P], record[R], record[T] = p * 0.25, r * 0.25, t * 0.25
-        record[LIMIT], record[FLOOR] = limit * 0.125, floor[n]
-        for c in range(color.shape[1]):
-            record[COLOR + c] = color[n, c]
-        record[SLOPE] = -p * r / length
-        record[RATIO] = determinant / length
-        record[HALF_WIDTH] = half_width
-        record[TOP] = -r / p * half_height
+    while True:
+        begin = next_piece(counter, worker, prepare_pieces(len(mean))) * PREPARE_COUNT
+        if begin < 0:
+            return
+        for n in range(begin, min(begin + PREPARE_COUNT, len(mean))):
+            rows[n, 0], rows[n, 1] = 0, -1
+            p, r, t = float(factor[n, 0]), float(factor[n, 1]), float(factor[n, 2])
+            x, y = float(mean[n, 0]), float(mean[n, 1])
+            limit = float(reach[n])
+            # Finite float32 cannot overflow a float64 sum, so the sum tells of all of them.
+            every = x + y + p + r + t + limit + float(floor[n])
+            for c in range(color.shape[1]):
+                every += float(color[n, c])
+            # The squared singular values of the factor, reciprocals of those of the Gaussian, are
+            # the roots of s^2 - squares s + determinant^2.
+            length = r * r + t * t
+            squares, determinant = p * p + length, abs(p * t)
+            if not (math.isfinite(every) and limit >= 0.0):
+                continue
+            if squares > 2 * LARGEST or LARGEST * (LARGEST - squares) + determinant**2 < 0.0:
+                continue
+            if squares < 2 * SMALLEST or SMALLEST * (SMALLEST - squares) + determinant**2 < 0.0:
+                continue
+            limit = min(limit, REACH_MAX)
+            radius = math.sqrt(2.0 * limit) * WIDEN
+            half_height = radius / abs(t)
+            half_width = radius * math.sqrt(length) / determinant
+            reach_x = half_width * (1.0 + MARGIN_FAR) + MARGIN
+            reach_y = half_height * (1.0 + MARGIN_FAR) + MARGIN
+            # The centre of row i is at i + 0.5.
+            left, top = x - x0 - 0.5, y - y0 - 0.5
+            if left + reach_x < 0 or left - reach_x > width - 1:
+                continue
+            if top + reach_y < 0 or top - reach_y > height - 1:
+                continue
+            rows[n, 0] = math.ceil(max(top - reach_y, 0.0))
+            rows[n, 1] = math.floor(min(top + reach_y, height - 1.0))
+            records[n, MEAN_X], records[n, MEAN_Y] = mean[n, 0], mean[n, 1]
+            records[n, P], records[n, R], records[n, T] = p * 0.25, r * 0.25, t * 0.25
+            records[n, LIMIT], records[n, FLOOR] = limit * 0.125, floor[n]
+            for c in range(color.shape[1]):
+                records[n, COLOR + c] = color[n, c]
+            records[n, SLOPE] = -p * r / length
+            records[n, RATIO] = determinant / length
+            records[n, HALF_WIDTH] = half_width
+            records[n, TOP] = -r / p * half_height
+        finish(counter)
 
 
 def fill_strips(rows: I32, shift: int, starts: I64, order: I32, pairs: I32) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
-from gsic_kernels.cpu.plan import Plan, row_pitch
+from gsic_kernels.cpu.plan import Plan, empty_gradients
+from gsic_kernels.cpu.prepare import split_pieces
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
@@ -64,12 +65,24 @@ def _render(
     background = checks.background(background, channels)
     x, y, width, rows = window
     plan = Plan(width, rows, channels, threads)
-    plan.update(splats, window)
     out: NDArray[Any] = np.empty((rows, width, channels), kind)
-    scratch, counter = plan.scratch(), plan.rewind()
-    draw = kernel(name, channels, plain)
-    front = plan.channels, counter, plan.records, plan.starts, plan.pairs, background, (x, y)
-    pool.run(threads, lambda worker: draw(*front, plan.height, scratch[worker], out))
+    draw, scratch = kernel(name, channels, plain), plan.scratch()
+
+    def call(counter: NDArray[np.int64], worker: int) -> None:
+        lists = plan.records, plan.starts, plan.pairs
+        draw(
+            plan.channels,
+            counter,
+            worker,
+            *lists,
+            background,
+            (x, y),
+            plan.height,
+            scratch[worker],
+            out,
+        )
+
+    pool.run(threads, [*plan.steps(splats, window), pool.Step(plan.strips, call)])
     return out
 
 
@@ -91,32 +104,16 @@ def render_sum_backward(
     """
     splats, window = checks.splats(splats), checks.window(window)
     threads, channels = checks.threads(threads), splats.color.shape[1]
-    x, y, width, rows = window
+    _, _, width, rows = window
     grad = checks.image("grad", grad, (rows, width, channels))
-    pitch = row_pitch(width)
-    plan = Plan(width, rows, channels, threads)
-    planar = np.empty(rows * channels * pitch, np.float32)
-    split, counter = kernel("split_planes", channels, plain), np.zeros(1, np.int64)
-    plan.update(splats, window, lambda: split(plan.channels, counter, grad, planar, pitch))
-    count = len(splats.mean)
-    gradients = Gradients(
-        np.zeros((count, 2), np.float32),
-        np.zeros((count, 3), np.float32),
-        np.zeros((count, channels), np.float32),
+    plan, gradients = Plan(width, rows, channels, threads), empty_gradients(splats)
+    planar = np.empty(rows * channels * plan.pitch, np.float32)
+    split = kernel("split_planes", channels, plain)
+    split_step = pool.Step(
+        split_pieces(rows),
+        lambda counter, worker: split(plan.channels, counter, worker, grad, planar, plan.pitch),
+        waits=False,
     )
-    gather = kernel("gather", channels, plain)
-    arguments = (
-        plan.channels,
-        plan.rewind(),
-        plan.records,
-        plan.order,
-        (x, y),
-        width,
-        rows,
-        planar,
-        pitch,
-        np.float32(1.0),
-        *gradients,
-    )
-    pool.run(threads, lambda worker: gather(*arguments))
+    last = plan.gather(gradients, window, planar, 1.0, plain)
+    pool.run(threads, [split_step, *plan.steps(splats, window, gradients), last])
     return gradients

@@ -18,12 +18,14 @@ from gsic_kernels.cpu.prepare import (
     MARGIN_FAR,
     MEAN_X,
     MEAN_Y,
+    SPLIT_ROWS,
     WIDEN,
     P,
     R,
     T,
+    split_pieces,
 )
-from gsic_kernels.cpu.work import take
+from gsic_kernels.cpu.work import finish, next_piece
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -48,16 +50,16 @@ def exp_minus_8(z: np.float32) -> np.float32:
 
 
 @register_jitable
-def row_span(record: F32, y: int, x0: int, x1: int) -> tuple[int, int]:
+def row_span(records: F32, n: int, y: int, x0: int, x1: int) -> tuple[int, int]:
     """First and last pixel of x0..x1 that the ellipse can touch in row y."""
-    dy = y + 0.5 - record[MEAN_Y]
-    p, v = float(record[P]), float(record[T]) * dy
-    rest = float(record[LIMIT]) * WIDEN * WIDEN - v * v
+    dy = y + 0.5 - records[n, MEAN_Y]
+    p, v = float(records[n, P]), float(records[n, T]) * dy
+    rest = float(records[n, LIMIT]) * WIDEN * WIDEN - v * v
     if rest < 0.0:
         return x1 + 1, x1
-    half, center = math.sqrt(rest) / abs(p), -float(record[R]) * dy / p
+    half, center = math.sqrt(rest) / abs(p), -float(records[n, R]) * dy / p
     half += MARGIN + MARGIN_FAR * (half + abs(center) + abs(dy))
-    center += record[MEAN_X] - 0.5
+    center += records[n, MEAN_X] - 0.5
     first, last = max(center - half, float(x0)), min(center + half, float(x1))
     if last < first:
         return x1 + 1, x1
@@ -84,20 +86,19 @@ def accumulate(
             strip[at : at + pitch] = background[c]
     x0, y0 = origin[0], origin[1] + y0
     for n in members:
-        record = records[n]
-        p, limit, floor = record[P], record[LIMIT], record[FLOOR]
+        p, limit, floor = records[n, P], records[n, LIMIT], records[n, FLOOR]
         for y in range(y0, y0 + height):
-            first, last = row_span(record, y, x0, x0 + width - 1)
-            dy = np.float32(y) + HALF - record[MEAN_Y]
-            u_row, v = record[R] * dy, record[T] * dy
+            first, last = row_span(records, n, y, x0, x0 + width - 1)
+            dy = np.float32(y) + HALF - records[n, MEAN_Y]
+            u_row, v = records[n, R] * dy, records[n, T] * dy
             for x in range(first, last + 1):
-                u = (np.float32(x) + HALF - record[MEAN_X]) * p + u_row
+                u = (np.float32(x) + HALF - records[n, MEAN_X]) * p + u_row
                 z = u * u + v * v
                 if z <= limit:
                     weight = exp_minus_8(z) - floor
                     at = (y - y0) * count * pitch + x - x0
                     for c in range(count):
-                        strip[at + c * pitch] += weight * record[COLOR + c]
+                        strip[at + c * pitch] += weight * records[n, COLOR + c]
 
 
 @register_jitable
@@ -108,6 +109,7 @@ def clamp01(value: np.float32) -> np.float32:
 def render_float(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     starts: I64,
     pairs: I32,
@@ -120,8 +122,8 @@ def render_float(
     """See `forward.render_float`."""
     rows, width, count = out.shape
     while True:
-        s = take(counter)
-        if s >= len(starts) - 1:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
             return
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
@@ -130,11 +132,13 @@ def render_float(
             for x in range(width):
                 for c in range(count):
                     out[y + row, x, c] = strip[(row * count + c) * width + x]
+        finish(counter)
 
 
 def render_bytes(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     starts: I64,
     pairs: I32,
@@ -147,8 +151,8 @@ def render_bytes(
     """See `forward.render_bytes`."""
     rows, width, count = out.shape
     while True:
-        s = take(counter)
-        if s >= len(starts) - 1:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
             return
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
@@ -158,11 +162,13 @@ def render_bytes(
                 for c in range(count):
                     value = clamp01(strip[(row * count + c) * width + x])
                     out[y + row, x, c] = np.uint8(value * FULL + HALF)
+        finish(counter)
 
 
 def render_loss(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     starts: I64,
     pairs: I32,
@@ -181,8 +187,8 @@ def render_loss(
     rows = len(target) // (count * pitch)
     origin = (0, 0)
     while True:
-        s = take(counter)
-        if s >= len(starts) - 1:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
             return
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
@@ -199,27 +205,31 @@ def render_loss(
                     absolutes += abs(error)
                     squares += error * error
             sums[row, 0], sums[row, 1] = absolutes, squares
+        finish(counter)
 
 
 def split_planes(
-    channels: tuple[int, ...], counter: I64, image: F32, planar: F32, pitch: int
+    channels: tuple[int, ...], counter: I64, worker: int, image: F32, planar: F32, pitch: int
 ) -> None:
     """See `backward.split_planes`."""
     rows, width, count = image.shape
     while True:
-        row = take(counter)
-        if row >= rows:
+        begin = next_piece(counter, worker, split_pieces(rows)) * SPLIT_ROWS
+        if begin < 0:
             return
-        for c in range(count):
-            at = (row * count + c) * pitch
-            planar[at + width : at + pitch] = ZERO
-            for x in range(width):
-                planar[at + x] = image[row, x, c]
+        for row in range(begin, min(begin + SPLIT_ROWS, rows)):
+            for c in range(count):
+                at = (row * count + c) * pitch
+                planar[at + width : at + pitch] = ZERO
+                for x in range(width):
+                    planar[at + x] = image[row, x, c]
+        finish(counter)
 
 
 def gather(
     channels: tuple[int, ...],
     counter: I64,
+    worker: int,
     records: F32,
     order: I32,
     origin: tuple[int, int],
@@ -236,25 +246,24 @@ def gather(
     count = len(channels)
     x0, y0 = origin
     while True:
-        k = take(counter)
-        if k >= len(order):
+        k = next_piece(counter, worker, len(order))
+        if k < 0:
             return
         n = order[k]
-        record = records[n]
-        p, limit, floor = record[P], record[LIMIT], record[FLOOR]
+        p, limit, floor = records[n, P], records[n, LIMIT], records[n, FLOOR]
         by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0
         by_color = np.zeros(count)
-        radius = math.sqrt(limit) * WIDEN / abs(record[T])
+        radius = math.sqrt(limit) * WIDEN / abs(records[n, T])
         radius += MARGIN + MARGIN_FAR * radius
-        middle = record[MEAN_Y] - 0.5
+        middle = records[n, MEAN_Y] - 0.5
         y_first = math.ceil(max(middle - radius, float(y0)))
         y_last = math.floor(min(middle + radius, float(y0 + height - 1)))
         for y in range(y_first, y_last + 1):
-            first, last = row_span(record, y, x0, x0 + width - 1)
-            dy = np.float32(y) + HALF - record[MEAN_Y]
-            u_row, v = record[R] * dy, record[T] * dy
+            first, last = row_span(records, n, y, x0, x0 + width - 1)
+            dy = np.float32(y) + HALF - records[n, MEAN_Y]
+            u_row, v = records[n, R] * dy, records[n, T] * dy
             for x in range(first, last + 1):
-                dx = np.float32(x) + HALF - record[MEAN_X]
+                dx = np.float32(x) + HALF - records[n, MEAN_X]
                 u = dx * p + u_row
                 z = u * u + v * v
                 if z <= limit:
@@ -263,7 +272,7 @@ def gather(
                     h = 0.0
                     for c in range(count):
                         value = grad[at + c * pitch]
-                        h += record[COLOR + c] * value
+                        h += records[n, COLOR + c] * value
                         by_color[c] += (bell - floor) * value
                     he = h * bell
                     by_u += he * u
@@ -272,7 +281,7 @@ def gather(
                     by_dy += he * dy
                     by_dy2 += he * dy * dy
         # Records hold p, r, t times 1/4, and so u.
-        p, r, t = record[P] * SCALE, record[R] * SCALE, record[T] * SCALE
+        p, r, t = records[n, P] * SCALE, records[n, R] * SCALE, records[n, T] * SCALE
         d_factor[n, 0] = -scale * SCALE * by_u_dx
         d_factor[n, 1] = -scale * SCALE * by_u_dy
         d_factor[n, 2] = -scale * t * by_dy2

@@ -237,7 +237,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def load_colors(typing: Any, array: Any, index: Any, channels: Any) -> Any:
-    """C consecutive floats, each broadcast."""
+    """C consecutive floats of an array of any shape, each broadcast."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, _ = args

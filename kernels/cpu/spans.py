@@ -35,16 +35,16 @@ def row_pitch(width: int) -> int:
 
 @register_jitable
 def solve_columns(
-    record: F32, n: int, x0: int, x1: int, y0: int, y1: int, spans: I32, count: int
+    records: F32, n: int, x0: int, x1: int, y0: int, y1: int, spans: I32, count: int
 ) -> int:
     """Append the columns of Gaussian n within x0..x1, y0..y1 to `spans` and return the new count.
 
     A span is (n, x, first row, last row): the rows that the ellipse can touch in the LANES
     columns from x on, a few too many rather than one too few.
     """
-    mean_x, mean_y = float(record[MEAN_X]), float(record[MEAN_Y])
-    slope, ratio = float(record[SLOPE]), float(record[RATIO])
-    half_width, top = float(record[HALF_WIDTH]), float(record[TOP])
+    mean_x, mean_y = float(records[n, MEAN_X]), float(records[n, MEAN_Y])
+    slope, ratio = float(records[n, SLOPE]), float(records[n, RATIO])
+    half_width, top = float(records[n, HALF_WIDTH]), float(records[n, TOP])
     square = half_width * half_width
     reach = half_width + MARGIN + MARGIN_FAR * half_width
     x_first = math.ceil(max(mean_x - reach - 0.5, float(x0)))
