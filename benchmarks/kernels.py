@@ -3,9 +3,9 @@
     python benchmarks/kernels.py [--rounds 60] [--threads 1,2] [--output FILE]
 
 A 768 x 512 image, 3 channels, N uniform Gaussians whose Cholesky factors have a diagonal of
-U(0.5, 1.5) s and an off-diagonal of U(-0.7, 0.7) s, cut at 3 sigma. Operations take turns, so that
-a disturbance hits all of them; percentiles are over the rounds. Everything is measured for the CPU
-at hand and, in a second process, for AVX2 without AVX-512 (on x86).
+U(0.5, 1.5) s and an off-diagonal of U(-0.7, 0.7) s, cut at 3 sigma. Operations take turns in
+bursts, so that a disturbance hits all of them; percentiles are over all rounds. Everything is
+measured for the CPU at hand and, in a second process, for AVX2 without AVX-512 (on x86).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import numpy as np
 
 WIDTH, HEIGHT, CHANNELS = 768, 512, 3
 SIZES = [(3000, 6.0), (10000, 3.3), (70000, 1.4)]
+# Each operation is timed in this many bursts, the first calls of each not counted.
+BURSTS, WARM = 6, 3
 AVX2 = {
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+bmi,+bmi2,+f16c,+popcnt,"
@@ -79,12 +81,13 @@ def measure(rounds: int, threads: list[int]) -> list[dict[str, Any]]:
     for count, sigma in SIZES:
         calls = {(n, name): f for n in threads for name, f in operations(count, sigma, n).items()}
         spent: dict[Any, list[float]] = {key: [] for key in calls}
-        for repeat in range(rounds + 2):
+        for _ in range(BURSTS):
             for key, call in calls.items():
-                begun = time.perf_counter()
-                call()
-                if repeat >= 2:
-                    spent[key].append((time.perf_counter() - begun) * 1e3)
+                for repeat in range(WARM + -(-rounds // BURSTS)):
+                    begun = time.perf_counter()
+                    call()
+                    if repeat >= WARM:
+                        spent[key].append((time.perf_counter() - begun) * 1e3)
         for (n, name), values in spent.items():
             p10, median, p90 = (round(float(v), 3) for v in np.percentile(values, (10, 50, 90)))
             rows.append(

@@ -48,21 +48,32 @@ from gsic_kernels.cpu.simd import (
     zero_planes,
 )
 from gsic_kernels.cpu.spans import BATCH, solve_columns, span_table
-from gsic_kernels.cpu.work import finish, next_piece
+from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 
 SCALE = np.float32(4.0)
 
 
 def split_planes(
-    channels: tuple[int, ...], counter: I64, worker: int, image: F32, planar: F32, pitch: int
-) -> None:
+    gates: I64,
+    needs: I64,
+    step: int,
+    worker: int,
+    channels: tuple[int, ...],
+    image: F32,
+    planar: F32,
+    pitch: int,
+) -> int:
     """Copy `image` (H, W, C) to planar rows, and set their slack to 0."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter = gates[step]
     rows, width, _ = image.shape
     flat = image.reshape(-1)
     while True:
         begin = next_piece(counter, worker, split_pieces(rows)) * SPLIT_ROWS
         if begin < 0:
-            return
+            return READY
         for row in range(begin, min(begin + SPLIT_ROWS, rows)):
             at, to = row * width * len(channels), row * len(channels) * pitch
             whole = width // LANES * LANES
@@ -78,11 +89,14 @@ def split_planes(
 
 
 def gather(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     order: I32,
+    sizes: I64,
     origin: tuple[int, int],
     width: int,
     height: int,
@@ -92,23 +106,28 @@ def gather(
     d_mean: F32,
     d_factor: F32,
     d_color: F32,
-) -> None:
-    """Gradients of the Gaussians that `order` names, times `scale`.
+) -> int:
+    """Gradients of the first `sizes[0]` Gaussians of `order`, times `scale`.
 
     `grad` is planar, rows of C planes of `pitch` floats, with zeros in the slack of every row.
     """
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter = gates[step]
     x0, y0 = origin
     zero = broadcast(ZERO)
     row_pitch = len(channels) * pitch
     x1, y1 = x0 + width - 1, y0 + height - 1
+    used = sizes[0]
     spans, ends = span_table(width), np.empty(BATCH, np.int64)
     # Few Gaussians may cover the image each: leave enough pieces for all threads.
-    batch = min(BATCH, 1 + len(order) // 64)
+    batch = min(BATCH, 1 + used // 64)
     while True:
-        begin = next_piece(counter, worker, -(-len(order) // batch)) * batch
+        begin = next_piece(counter, worker, -(-used // batch)) * batch
         if begin < 0:
-            return
-        end = min(begin + batch, len(order))
+            return READY
+        end = min(begin + batch, used)
         count = 0
         for k in range(begin, end):
             n = order[k]

@@ -9,50 +9,50 @@ from typing import Any
 
 from gsic_kernels.cpu import compiling
 
-# name: (module of the vector kernel, plain one or None where there is one for both, signature)
-_PLANE, _LINE, _PAIR = "float32[:, ::1]", "float32[::1]", "UniTuple(int64, 2)"
-_SHARE = "int64[::1], int64"  # a counter and a worker
-_STRIPS = f"UniTuple(int64, {{C}}), {_SHARE}, {_PLANE}, int64[::1], int32[::1], {_LINE}"
+_PLANE, _LINE, _IMAGE = "float32[:, ::1]", "float32[::1]", "float32[:, :, ::1]"
+_INTS, _LIST, _PAIR = "int64[::1]", "int32[::1]", "UniTuple(int64, 2)"
+# What `pool.run` gives every kernel: gates, needs, step, worker.
+_SHARE = "int64[:, ::1], int64[::1], int64, int64"
+_RENDER = f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_INTS}, {_LIST}, {_LINE}"
+
+# name: (module of the vector kernel, plain one or None where there is one for both, arguments)
 _KERNELS: dict[str, tuple[str, str | None, str]] = {
-    "finish_piece": ("work", None, "void(int64[::1])"),
-    "wait_for": ("work", None, "int64(int64[::1], int64)"),
     "prepare": (
         "prepare",
         None,
-        f"void({_SHARE}, {_PLANE}, {_PLANE}, {_PLANE}, {_LINE}, {_LINE}, int64, int64, int64,"
-        f" int64, {_PLANE}, int32[:, ::1])",
+        f"{_SHARE}, {_PLANE}, {_PLANE}, {_PLANE}, {_LINE}, {_LINE}, int64, int64, int64, int64,"
+        f" {_PLANE}, int32[:, ::1]",
     ),
     "fill_strips": (
         "prepare",
         None,
-        f"{_PAIR}(int32[:, ::1], int64, int64[::1], int32[::1], int32[::1])",
+        f"{_SHARE}, int32[:, ::1], int64, {_INTS}, {_LIST}, {_LIST}, {_INTS}",
     ),
     "render_float": (
         "forward",
         "scalar",
-        f"void({_STRIPS}, {_PAIR}, int64, {_LINE}, float32[:, :, ::1])",
+        f"{_RENDER}, {_PAIR}, int64, {_PLANE}, {_IMAGE}",
     ),
     "render_bytes": (
         "forward",
         "scalar",
-        f"void({_STRIPS}, {_PAIR}, int64, {_LINE}, uint8[:, :, ::1])",
+        f"{_RENDER}, {_PAIR}, int64, {_PLANE}, uint8[:, :, ::1]",
     ),
     "render_loss": (
         "forward",
         "scalar",
-        f"void({_STRIPS}, int64, int64, {_LINE}, {_LINE}, {_LINE}, {_LINE}, {_LINE},"
-        " float64[:, ::1])",
+        f"{_RENDER}, int64, int64, {_PLANE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, float64[:, ::1]",
     ),
     "split_planes": (
         "backward",
         "scalar",
-        f"void(UniTuple(int64, {{C}}), {_SHARE}, float32[:, :, ::1], {_LINE}, int64)",
+        f"{_SHARE}, UniTuple(int64, {{C}}), {_IMAGE}, {_LINE}, int64",
     ),
     "gather": (
         "backward",
         "scalar",
-        f"void(UniTuple(int64, {{C}}), {_SHARE}, {_PLANE}, int32[::1], {_PAIR}, int64, int64,"
-        f" {_LINE}, int64, float32, {_PLANE}, {_PLANE}, {_PLANE})",
+        f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_LIST}, {_INTS}, {_PAIR}, int64, int64,"
+        f" {_LINE}, int64, float32, {_PLANE}, {_PLANE}, {_PLANE}",
     ),
 }
 
@@ -73,8 +73,8 @@ def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
         plain kernels are used from then on, and one line on stderr says so.
     """
     global _vectors_work
-    vector_module, plain_module, signature = _KERNELS[name]
-    signature = signature.format(C=channels)
+    vector_module, plain_module, arguments = _KERNELS[name]
+    signature = f"int64({arguments.format(C=channels)})"
     if plain_module and (plain or not _vectors_work):
         return _compile(plain_module, name, signature)
     try:

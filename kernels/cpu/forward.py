@@ -37,7 +37,7 @@ from gsic_kernels.cpu.simd import (
     where_le,
 )
 from gsic_kernels.cpu.spans import BATCH, row_pitch, solve_columns, span_table
-from gsic_kernels.cpu.work import finish, next_piece
+from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -118,19 +118,25 @@ def _accumulate(
 
 
 def render_float(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     starts: I64,
     pairs: I32,
     background: F32,
     origin: tuple[int, int],
     height: int,
-    strip: F32,
+    scratch: F32,
     out: F32,
-) -> None:
+) -> int:
     """Render strips of `height` rows to `out`, float32 (H, W, C), until none is left to take."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
     rows, width, _ = out.shape
     pitch = row_pitch(width)
     flat = out.reshape(-1)
@@ -138,7 +144,7 @@ def render_float(
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
-            return
+            return READY
         y = s * height
         count = min(height, rows - y)
         members = pairs[starts[s] : starts[s + 1]]
@@ -160,19 +166,25 @@ def render_float(
 
 
 def render_bytes(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     starts: I64,
     pairs: I32,
     background: F32,
     origin: tuple[int, int],
     height: int,
-    strip: F32,
+    scratch: F32,
     out: U8,
-) -> None:
+) -> int:
     """The same clamped to 0..1, as 0..255 rounded half up, uint8 (H, W, C)."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
     rows, width, _ = out.shape
     pitch = row_pitch(width)
     flat = out.reshape(-1)
@@ -180,7 +192,7 @@ def render_bytes(
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
-            return
+            return READY
         y = s * height
         count = min(height, rows - y)
         members = pairs[starts[s] : starts[s + 1]]
@@ -202,35 +214,41 @@ def render_bytes(
 
 
 def render_loss(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     starts: I64,
     pairs: I32,
     background: F32,
     width: int,
     height: int,
-    strip: F32,
+    scratch: F32,
     target: F32,
     inside: F32,
     residual: F32,
     signs: F32,
     sums: F64,
-) -> None:
+) -> int:
     """Render strips and set `residual` = clamp(render) - target, planar rows as the target.
 
     `inside` is 1 where a row has pixels and 0 in its slack, where the residual must be 0 for the
     backward kernel. `sums` become the absolute and the squared sums of each row.
     `signs` becomes the sign of the residual, unless it is empty.
     """
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
     pitch = len(inside)
     rows = len(target) // (len(channels) * pitch)
     origin, spans = (0, 0), span_table(width)
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
-            return
+            return READY
         y = s * height
         count = min(height, rows - y)
         members = pairs[starts[s] : starts[s + 1]]

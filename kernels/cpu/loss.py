@@ -11,7 +11,6 @@ from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.plan import Plan, empty_gradients, row_pitch
-from numpy.typing import NDArray
 
 
 class SumLoss:
@@ -76,15 +75,24 @@ class SumLoss:
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
             self._gradients = empty_gradients(splats)
         image, scale = (self._signs, 1.0) if self._l1 else (self._residual, 2.0)
-        last = self._plan.gather(self._gradients, self._window, image, scale, self._plain)
-        steps = self._steps(splats, background, self._gradients)
-        pool.run(self._plan.threads, [*steps, last])
-        return float(self._sums[:, 0 if self._l1 else 1].sum()), self._gradients
+        plan, gradients = self._plan, self._gradients
+        background = checks.background(background, self._shape[2])
+        plan.run(
+            splats,
+            self._window,
+            (),
+            lambda: [
+                self._render(background),
+                plan.gather(gradients, self._window, image, scale, self._plain),
+            ],
+        )
+        plan.clear_idle(gradients)
+        return float(self._sums[:, 0 if self._l1 else 1].sum()), gradients
 
     def sse(self, splats: Splats, background: F32) -> float:
         """Sum of squared errors of the clamped rendering over all values, forward only."""
-        steps = self._steps(self._checked(splats), background)
-        pool.run(self._plan.threads, steps)
+        splats, background = self._checked(splats), checks.background(background, self._shape[2])
+        self._plan.run(splats, self._window, (), lambda: [self._render(background)])
         return float(self._sums[:, 1].sum())
 
     def residual(self) -> F32:
@@ -100,31 +108,10 @@ class SumLoss:
             raise ValueError(f"splats have {channels} channels, the target {self._shape[2]}")
         return splats
 
-    def _steps(
-        self, splats: Splats, background: F32, gradients: Gradients | None = None
-    ) -> list[pool.Step]:
-        """Everything up to the residual and the sums."""
+    def _render(self, background: F32) -> pool.Step:
+        """The step up to the residual and the sums."""
         plan, (_, width, channels) = self._plan, self._shape
-        background = checks.background(background, channels)
-        render = kernel("render_loss", channels, self._plain)
-        back = self._target, self._inside, self._residual, self._signs, self._sums
-
-        def call(counter: NDArray[np.int64], worker: int) -> None:
-            lists = plan.records, plan.starts, plan.pairs
-            scratch = self._scratch[worker]
-            render(
-                plan.channels,
-                counter,
-                worker,
-                *lists,
-                background,
-                width,
-                plan.height,
-                scratch,
-                *back,
-            )
-
-        return [
-            *plan.steps(splats, self._window, gradients),
-            pool.Step(plan.strips, call),
-        ]
+        lists = plan.channels, plan.records, plan.starts, plan.pairs
+        images = self._target, self._inside, self._residual, self._signs, self._sums
+        arguments = *lists, background, width, plan.height, self._scratch, *images
+        return pool.Step(kernel("render_loss", channels, self._plain), arguments, plan.strips)

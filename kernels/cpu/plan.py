@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
@@ -62,63 +64,70 @@ class Plan:
         self.height = 1 << self.shift
         self.strips = -(-rows // self.height)
         self.starts = np.zeros(self.strips + 1, np.int64)
-        self.pairs = np.empty(0, np.int32)
+        # How many Gaussians count, and how many pairs of a strip and a Gaussian there are.
+        self._sizes = np.zeros(2, np.int64)
         self._count = -1
 
     def scratch(self) -> F32:
         """One strip per thread, (threads, floats)."""
         return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
 
-    def steps(
-        self, splats: Splats, window: Window, gradients: Gradients | None = None
-    ) -> list[pool.Step]:
-        """The steps that compute the records, order and lists of checked `splats`.
+    def run(
+        self,
+        splats: Splats,
+        window: Window,
+        before: Sequence[pool.Step],
+        after: Callable[[], Sequence[pool.Step]],
+    ) -> None:
+        """Compute the records, order and lists of checked `splats`, amid the caller's steps.
 
-        `gradients` are set to zero unless every Gaussian counts and will have its own.
+        Args:
+            splats: N Gaussians.
+            window: of this plan's size.
+            before: steps that do not need the lists.
+            after: gives the steps that do, with the arrays of this object as they are then.
         """
         count = len(splats.mean)
         if count != self._count:
             self._count = count
             self.records = aligned((count, RECORD))
+            self.order = np.empty(count, np.int32)
+            # Enough unless most Gaussians are several strips high.
+            self.pairs = np.empty(4 * count + 64, np.int32)
             self._rows = np.empty((count, 2), np.int32)
-            self._order = np.empty(count, np.int32)
         prepare, fill_strips = kernel("prepare"), kernel("fill_strips")
-        rest = *splats, *window, self.records, self._rows
-        arguments = self._rows, self.shift, self.starts, self._order
-
-        def fill() -> None:
-            used, total = fill_strips(*arguments, self.pairs)
-            if total > len(self.pairs):
-                self.pairs = np.empty(total + total // 4, np.int32)
-                fill_strips(*arguments, self.pairs)
-            self.order = self._order[:used]
-            if used < count and gradients:
-                for gradient in gradients:
-                    gradient.fill(0.0)
-
-        return [
-            pool.Step(
-                prepare_pieces(count),
-                lambda counter, worker: prepare(counter, worker, *rest),
-                waits=False,
-            ),
-            pool.once(fill),
-        ]
+        inputs = *splats, *window, self.records, self._rows
+        lists = self._rows, self.shift, self.starts, self.order
+        while True:
+            steps = [
+                *before,
+                pool.Step(prepare, inputs, prepare_pieces(count)),
+                pool.Step(fill_strips, (*lists, self.pairs, self._sizes), 1),
+                *after(),
+            ]
+            pool.run(self.threads, steps)
+            if self._sizes[1] <= len(self.pairs):
+                return
+            self.pairs = np.empty(self._sizes[1] + self._sizes[1] // 4, np.int32)
 
     def gather(
         self, gradients: Gradients, window: Window, image: F32, scale: float, plain: bool
     ) -> pool.Step:
         """The last step: `gradients` by the gradient `image`, planar, times `scale`."""
-        gather = kernel("gather", len(self.channels), plain)
         x, y, width, rows = window
-        rest = (x, y), width, rows, image, self.pitch, np.float32(scale), *gradients
-        # Nobody waits for its pieces.
-        return pool.Step(
-            0,
-            lambda counter, worker: gather(
-                self.channels, counter, worker, self.records, self.order, *rest
-            ),
+        arguments = (
+            *(self.channels, self.records, self.order, self._sizes, (x, y), width, rows),
+            *(image, self.pitch, np.float32(scale), *gradients),
         )
+        # Nobody waits for its pieces.
+        return pool.Step(kernel("gather", len(self.channels), plain), arguments, 0)
+
+    def clear_idle(self, gradients: Gradients) -> None:
+        """Set to zero the gradients of Gaussians that contribute nothing."""
+        if self._sizes[0] < self._count:
+            idle = self._rows[:, 1] < 0
+            for gradient in gradients:
+                gradient[idle] = 0.0
 
 
 def empty_gradients(splats: Splats) -> Gradients:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import numpy as np
 from gsic_kernels.constants import REACH_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
-from gsic_kernels.cpu.work import finish, next_piece
+from gsic_kernels.cpu.work import DONE, GIVEN_UP, READY, STOP, finish, next_piece, wait_for
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -34,6 +34,9 @@ SLOPE, RATIO, HALF_WIDTH, TOP = 11, 12, 13, 14
 # Gaussians to prepare, and rows of an image to split into planes, as one piece of work.
 PREPARE_COUNT = 1024
 SPLIT_ROWS = 16
+# The backward kernel goes through Gaussians from top to bottom, this many rows at a time: what it
+# reads of the image gradient meanwhile fits a second-level cache.
+ORDER_ROWS = 16
 
 # exp(-z) on 0 <= z <= 2, whose 8th power is within 2e-7 of exp(-8 z) (6e-7 with float32 rounding):
 # weighted minimax of degree 5 with the last coefficient held at 1. From z^5 down to 1.
@@ -70,7 +73,9 @@ def split_pieces(rows: int) -> int:
 
 
 def prepare(
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
     mean: F32,
     factor: F32,
@@ -83,16 +88,20 @@ def prepare(
     height: int,
     records: F32,
     rows: I32,
-) -> None:
+) -> int:
     """Fill `records` and `rows` of the Gaussians, PREPARE_COUNT at a time.
 
     `rows` are the first and last row of the window that a Gaussian reaches, counted from its
     top, or 0, -1 where it contributes nothing.
     """
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter = gates[step]
     while True:
         begin = next_piece(counter, worker, prepare_pieces(len(mean))) * PREPARE_COUNT
         if begin < 0:
-            return
+            return READY
         for n in range(begin, min(begin + PREPARE_COUNT, len(mean))):
             rows[n, 0], rows[n, 1] = 0, -1
             p, r, t = float(factor[n, 0]), float(factor[n, 1]), float(factor[n, 2])
@@ -138,38 +147,58 @@ def prepare(
         finish(counter)
 
 
-def fill_strips(rows: I32, shift: int, starts: I64, order: I32, pairs: I32) -> tuple[int, int]:
-    """List the Gaussians of each strip of 2^shift rows, in the order given.
+def fill_strips(
+    gates: I64,
+    needs: I64,
+    step: int,
+    worker: int,
+    rows: I32,
+    shift: int,
+    starts: I64,
+    order: I32,
+    pairs: I32,
+    sizes: I64,
+) -> int:
+    """List the Gaussians of each strip of 2^shift rows, in the order given; one piece of work.
 
     `pairs[starts[s]:starts[s + 1]]` become those of strip s; `order` names every Gaussian that
-    counts, by first strip. Returns how many that are and the number of pairs, and fills nothing
-    when `pairs` is too short.
+    counts, by first row in units of ORDER_ROWS. `sizes` become how many that are and the number
+    of pairs. When they do not fit `pairs`, the call is given up.
     """
-    strips = len(starts) - 1
-    fresh = np.zeros(strips + 1, np.int64)
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter = gates[step]
+    if next_piece(counter, worker, 1) < 0:
+        return READY
+    # Places in `order` by the first row in units of ORDER_ROWS.
+    places = np.zeros((len(starts) << shift) // ORDER_ROWS + 2, np.int64)
     starts[:] = 0
     # Differences of the counts: one up where a Gaussian starts, one down behind its end.
     for n in range(len(rows)):
         if rows[n, 1] >= 0:
-            first = rows[n, 0] >> shift
-            fresh[first] += 1
-            starts[first] += 1
+            places[rows[n, 0] // ORDER_ROWS + 1] += 1
+            starts[rows[n, 0] >> shift] += 1
             starts[(rows[n, 1] >> shift) + 1] -= 1
-    count, place, used = 0, 0, 0
-    for s in range(strips + 1):
+    count, place = 0, 0
+    for s in range(len(starts)):
         count += starts[s]
         starts[s] = place
         place += count
-        fresh[s], used = used, used + fresh[s]
+    for k in range(1, len(places)):
+        places[k] += places[k - 1]
+    sizes[0], sizes[1] = places[-1], place
     if place > len(pairs):
-        return used, place
+        gates[:, DONE] = STOP
+        return GIVEN_UP
     cursor = starts.copy()
     for n in range(len(rows)):
         if rows[n, 1] >= 0:
-            first, last = rows[n, 0] >> shift, rows[n, 1] >> shift
-            order[fresh[first]] = n
-            fresh[first] += 1
-            for s in range(first, last + 1):
+            k = rows[n, 0] // ORDER_ROWS
+            order[places[k]] = n
+            places[k] += 1
+            for s in range(rows[n, 0] >> shift, (rows[n, 1] >> shift) + 1):
                 pairs[cursor[s]] = n
                 cursor[s] += 1
-    return used, place
+    finish(counter)
+    return READY

@@ -68,21 +68,12 @@ def _render(
     out: NDArray[Any] = np.empty((rows, width, channels), kind)
     draw, scratch = kernel(name, channels, plain), plan.scratch()
 
-    def call(counter: NDArray[np.int64], worker: int) -> None:
-        lists = plan.records, plan.starts, plan.pairs
-        draw(
-            plan.channels,
-            counter,
-            worker,
-            *lists,
-            background,
-            (x, y),
-            plan.height,
-            scratch[worker],
-            out,
-        )
+    def after() -> list[pool.Step]:
+        lists = plan.channels, plan.records, plan.starts, plan.pairs
+        arguments = *lists, background, (x, y), plan.height, scratch, out
+        return [pool.Step(draw, arguments, plan.strips)]
 
-    pool.run(threads, [*plan.steps(splats, window), pool.Step(plan.strips, call)])
+    plan.run(splats, window, (), after)
     return out
 
 
@@ -108,12 +99,11 @@ def render_sum_backward(
     grad = checks.image("grad", grad, (rows, width, channels))
     plan, gradients = Plan(width, rows, channels, threads), empty_gradients(splats)
     planar = np.empty(rows * channels * plan.pitch, np.float32)
-    split = kernel("split_planes", channels, plain)
-    split_step = pool.Step(
+    split = pool.Step(
+        kernel("split_planes", channels, plain),
+        (plan.channels, grad, planar, plan.pitch),
         split_pieces(rows),
-        lambda counter, worker: split(plan.channels, counter, worker, grad, planar, plan.pitch),
-        waits=False,
     )
-    last = plan.gather(gradients, window, planar, 1.0, plain)
-    pool.run(threads, [split_step, *plan.steps(splats, window, gradients), last])
+    plan.run(splats, window, [split], lambda: [plan.gather(gradients, window, planar, 1.0, plain)])
+    plan.clear_idle(gradients)
     return gradients

@@ -25,7 +25,7 @@ from gsic_kernels.cpu.prepare import (
     T,
     split_pieces,
 )
-from gsic_kernels.cpu.work import finish, next_piece
+from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
@@ -107,24 +107,30 @@ def clamp01(value: np.float32) -> np.float32:
 
 
 def render_float(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     starts: I64,
     pairs: I32,
     background: F32,
     origin: tuple[int, int],
     height: int,
-    strip: F32,
+    scratch: F32,
     out: F32,
-) -> None:
+) -> int:
     """See `forward.render_float`."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
     rows, width, count = out.shape
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
-            return
+            return READY
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
         accumulate(count, records, members, background, origin, y, width, used, strip, width)
@@ -136,24 +142,30 @@ def render_float(
 
 
 def render_bytes(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     starts: I64,
     pairs: I32,
     background: F32,
     origin: tuple[int, int],
     height: int,
-    strip: F32,
+    scratch: F32,
     out: U8,
-) -> None:
+) -> int:
     """See `forward.render_bytes`."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
     rows, width, count = out.shape
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
-            return
+            return READY
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
         accumulate(count, records, members, background, origin, y, width, used, strip, width)
@@ -166,30 +178,36 @@ def render_bytes(
 
 
 def render_loss(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     starts: I64,
     pairs: I32,
     background: F32,
     width: int,
     height: int,
-    strip: F32,
+    scratch: F32,
     target: F32,
     inside: F32,
     residual: F32,
     signs: F32,
     sums: F64,
-) -> None:
+) -> int:
     """See `forward.render_loss`."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
     count, pitch = len(channels), len(inside)
     rows = len(target) // (count * pitch)
     origin = (0, 0)
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
-            return
+            return READY
         y, members = s * height, pairs[starts[s] : starts[s + 1]]
         used = min(height, rows - y)
         accumulate(count, records, members, background, origin, y, width, used, strip, pitch)
@@ -209,14 +227,25 @@ def render_loss(
 
 
 def split_planes(
-    channels: tuple[int, ...], counter: I64, worker: int, image: F32, planar: F32, pitch: int
-) -> None:
+    gates: I64,
+    needs: I64,
+    step: int,
+    worker: int,
+    channels: tuple[int, ...],
+    image: F32,
+    planar: F32,
+    pitch: int,
+) -> int:
     """See `backward.split_planes`."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter = gates[step]
     rows, width, count = image.shape
     while True:
         begin = next_piece(counter, worker, split_pieces(rows)) * SPLIT_ROWS
         if begin < 0:
-            return
+            return READY
         for row in range(begin, min(begin + SPLIT_ROWS, rows)):
             for c in range(count):
                 at = (row * count + c) * pitch
@@ -227,11 +256,14 @@ def split_planes(
 
 
 def gather(
-    channels: tuple[int, ...],
-    counter: I64,
+    gates: I64,
+    needs: I64,
+    step: int,
     worker: int,
+    channels: tuple[int, ...],
     records: F32,
     order: I32,
+    sizes: I64,
     origin: tuple[int, int],
     width: int,
     height: int,
@@ -241,14 +273,18 @@ def gather(
     d_mean: F32,
     d_factor: F32,
     d_color: F32,
-) -> None:
+) -> int:
     """See `backward.gather`."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter = gates[step]
     count = len(channels)
     x0, y0 = origin
     while True:
-        k = next_piece(counter, worker, len(order))
+        k = next_piece(counter, worker, sizes[0])
         if k < 0:
-            return
+            return READY
         n = order[k]
         p, limit, floor = records[n, P], records[n, LIMIT], records[n, FLOOR]
         by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0

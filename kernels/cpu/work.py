@@ -1,11 +1,13 @@
 """Sharing the pieces of a step between threads, from inside kernels.
 
-Each worker starts with a range of the pieces of its own, the same in every step and every call:
-what it reads then is mostly what it wrote. When its range is used up it takes from the others'.
+A call is a number of steps, each a number of pieces. `gates` has a row per step: for each worker,
+COUNTER int64 that start with how many pieces were taken from that worker's range; element DONE of
+the row counts the pieces that are done, and is negative once the call was given up. `needs` has
+the number of pieces per step. A step begins when all pieces of the steps before it are done.
 
-A counter is an int64 array with COUNTER elements, two cache lines, per worker. The first counts
-what was taken from that worker's range. Element DONE of the whole counts the pieces that are done;
-it is negative once a step was given up.
+A worker starts with a range of pieces of its own, the same in every step and every call: what it
+reads then is mostly what it wrote. When its range is used up it takes from the others'. Waiting
+happens in the kernel, without the GIL: getting the GIL back takes longer than most waits.
 """
 
 # Numba's extension interface has no types.
@@ -13,7 +15,7 @@ it is negative once a step was given up.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from llvmlite import ir
@@ -24,10 +26,16 @@ from numpy.typing import NDArray
 # Numba types an intrinsic as the function that is its recipe, not as what a kernel calls.
 intrinsic: Any = extending.intrinsic
 
+I64: TypeAlias = NDArray[np.int64]
+
 DONE = 8
 COUNTER = 16
 # Looks at a counter before a waiting thread had better sleep: some 50 microseconds.
 PATIENCE = 20_000
+# What a kernel returns: all is done, it has to be called again, the call was given up.
+READY, IMPATIENT, GIVEN_UP = 1, 0, -1
+# Far enough below zero that finished pieces cannot make up for it.
+STOP = -(1 << 62)
 
 _INT64 = ir.IntType(64)
 
@@ -72,7 +80,24 @@ def finished(typing: Any, counter: Any) -> Any:
 
 
 @extending.register_jitable
-def next_piece(counter: NDArray[np.int64], worker: int, pieces: int) -> int:
+def wait_for(gates: I64, needs: I64, step: int) -> int:
+    """Wait until all pieces of the steps before `step` are done; READY, IMPATIENT or GIVEN_UP."""
+    for before in range(step):
+        looks = 0
+        while True:
+            done = finished(gates[before])
+            if done < 0:
+                return GIVEN_UP
+            if done >= needs[before]:
+                break
+            looks += 1
+            if looks > PATIENCE:
+                return IMPATIENT
+    return READY
+
+
+@extending.register_jitable
+def next_piece(counter: I64, worker: int, pieces: int) -> int:
     """A piece of 0..pieces - 1 that nobody else has or will get, -1 when there is none."""
     workers = len(counter) // COUNTER
     for other in range(workers):
@@ -81,19 +106,3 @@ def next_piece(counter: NDArray[np.int64], worker: int, pieces: int) -> int:
         if piece < pieces * (owner + 1) // workers:
             return piece
     return -1
-
-
-def finish_piece(counter: NDArray[np.int64]) -> None:
-    """`finish` for callers outside kernels."""
-    finish(counter)
-
-
-def wait_for(counter: NDArray[np.int64], pieces: int) -> int:
-    """Look until `pieces` are done: 1 then, -1 when they were given up, 0 when patience is out."""
-    for _ in range(PATIENCE):
-        done = finished(counter)
-        if done < 0:
-            return -1
-        if done >= pieces:
-            return 1
-    return 0

@@ -6,25 +6,28 @@ import numpy as np
 import pytest
 from gsic_kernels import reference, registry
 from gsic_kernels.checks import Splats, Window
+from gsic_kernels.cpu import plan, render
 from kernel_scenes import RENDER, RENDER_NEEDLES, SCENES, Scene, make, moved, scale_of
 
 DEVICES = ["cpu", "cpu-scalar"]
 
 
-@pytest.fixture(autouse=True)
-def poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fill memory that kernels are handed uninitialised with values that would show."""
-    plain = np.empty
+class Poison:
+    """NumPy, but uninitialised memory is filled with values that would show."""
 
-    def empty(shape: Any, dtype: Any = float, *rest: Any, **keywords: Any) -> Any:
-        array = plain(shape, dtype, *rest, **keywords)
-        if array.dtype.kind == "f":
-            array.fill(np.nan)
-        elif array.dtype.kind in "iu":
-            array.fill(111)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def empty(self, shape: Any, dtype: Any) -> Any:
+        array = np.empty(shape, dtype)
+        array.fill(np.nan if array.dtype.kind == "f" else 111)
         return array
 
-    monkeypatch.setattr(np, "empty", empty)
+
+@pytest.fixture(autouse=True)
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (plan, render):
+        monkeypatch.setattr(module, "np", Poison())
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -164,6 +167,16 @@ def test_threads_change_no_bit(device: str) -> None:
         assert np.array_equal(data, backend.render_sum_bytes(*scene[:3], threads=threads))
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_tall_gaussians_overflow_the_first_guess_of_lists(threads: int) -> None:
+    scene = make(90, 11, 700, 1, sigma=(300.0, 900.0))
+    image = registry.get("cpu").render_sum(*scene[:3], threads=threads)
+    expected = reference.render_sum(*scene[:3])
+    np.testing.assert_allclose(
+        image, expected, rtol=0, atol=RENDER * scale_of(scene, reference.render_sum)
+    )
+
+
 def test_plain_loops_equal_vectors() -> None:
     scene = make(300, 97, 61)
     difference = registry.get("cpu").render_sum(*scene[:3]) - registry.get("cpu-scalar").render_sum(
@@ -193,9 +206,9 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
     arguments: dict[str, Any] = {"window": scene.window, "background": scene.background}
     arguments |= {k: v for k, v in change.items() if k not in Splats._fields}
     splats = scene.splats._replace(**{k: v for k, v in change.items() if k in Splats._fields})
-    for render in (registry.get("cpu").render_sum, registry.get("cpu").render_sum_bytes):
+    for function in (registry.get("cpu").render_sum, registry.get("cpu").render_sum_bytes):
         with pytest.raises(error):
-            render(splats, **arguments)
+            function(splats, **arguments)
 
 
 def test_takes_arrays_that_are_not_contiguous() -> None:

@@ -13,6 +13,13 @@ def test_auto_is_the_cpu() -> None:
     assert registry.get().name == registry.get("cpu").name == "cpu"
 
 
+def test_vectors_compile_here() -> None:
+    """Otherwise every test of the vector kernels would test the plain ones."""
+    dispatch.kernel("render_float", 3)
+    dispatch.kernel("gather", 3)
+    assert dispatch._vectors_work
+
+
 def test_unknown_device() -> None:
     with pytest.raises(ValueError, match="tpu"):
         registry.get("tpu")
