@@ -20,6 +20,7 @@ from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.prepare import (
     COLOR,
     FLOOR,
+    GATHER_COUNT,
     LIMIT,
     MEAN_X,
     MEAN_Y,
@@ -28,6 +29,7 @@ from gsic_kernels.cpu.prepare import (
     P,
     R,
     T,
+    gather_pieces,
     split_pieces,
 )
 from gsic_kernels.cpu.simd import (
@@ -47,7 +49,7 @@ from gsic_kernels.cpu.simd import (
     where_le,
     zero_planes,
 )
-from gsic_kernels.cpu.spans import BATCH, solve_columns, span_table
+from gsic_kernels.cpu.spans import solve_columns, span_table
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 
 SCALE = np.float32(4.0)
@@ -120,14 +122,14 @@ def gather(
     row_pitch = len(channels) * pitch
     x1, y1 = x0 + width - 1, y0 + height - 1
     used = sizes[0]
-    spans, ends = span_table(width), np.empty(BATCH, np.int64)
-    # Few Gaussians may cover the image each: leave enough pieces for all threads.
-    batch = min(BATCH, 1 + used // 64)
+    spans = span_table(width, GATHER_COUNT)
+    ends = np.empty(GATHER_COUNT, np.int64)
+    pieces = gather_pieces(len(order))
     while True:
-        begin = next_piece(counter, worker, -(-used // batch)) * batch
-        if begin < 0:
+        piece = next_piece(counter, worker, pieces)
+        if piece < 0:
             return READY
-        end = min(begin + batch, used)
+        begin, end = used * piece // pieces, used * (piece + 1) // pieces
         count = 0
         for k in range(begin, end):
             n = order[k]
@@ -179,3 +181,4 @@ def gather(
             sums = total_planes(by_color)
             for c in range(len(channels)):
                 d_color[n, c] = scale * sums[c]
+        finish(counter)

@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 _lock = threading.RLock()
 _seconds = 0.0
 _announced = False
-_unwritable: bool | None = None
 
 
 def compile_seconds() -> float:
@@ -68,22 +68,17 @@ def _base() -> Path:
     return Path.home() / ".cache" / "gsic"
 
 
+@cache
 def _folder() -> str | None:
-    """The cache folder, made if need be; None where nothing can be written."""
-    global _unwritable
-    if _unwritable:
-        return None
+    """The cache folder, made if need be; None, said once, where nothing can be written."""
     try:
         folder = _base() / folder_name()
-        if _unwritable is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-            _unwritable = False
-        return str(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
-        _unwritable = True
         print(f"gsic: kernels cannot be kept for the next run: {error}", file=sys.stderr)
         return None
+    return str(folder)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ _RENDER = f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_INTS}, {_LIST}, {_LINE
 
 # name: (module of the vector kernel, plain one or None where there is one for both, arguments)
 _KERNELS: dict[str, tuple[str, str | None, str]] = {
+    "settle": ("work", None, _SHARE),
     "prepare": (
         "prepare",
         None,

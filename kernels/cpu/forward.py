@@ -36,7 +36,7 @@ from gsic_kernels.cpu.simd import (
     total,
     where_le,
 )
-from gsic_kernels.cpu.spans import BATCH, row_pitch, solve_columns, span_table
+from gsic_kernels.cpu.spans import row_pitch, solve_columns, span_table
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 from numba.extending import register_jitable
 from numpy.typing import NDArray
@@ -47,6 +47,8 @@ I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
 U8: TypeAlias = NDArray[np.uint8]
 
+# Gaussians whose spans are solved before the first of them is drawn.
+BATCH = 32
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
 
 
@@ -140,7 +142,7 @@ def render_float(
     rows, width, _ = out.shape
     pitch = row_pitch(width)
     flat = out.reshape(-1)
-    line, spans = np.empty(LANES * len(channels), np.float32), span_table(width)
+    line, spans = np.empty(LANES * len(channels), np.float32), span_table(width, BATCH)
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
@@ -188,7 +190,7 @@ def render_bytes(
     rows, width, _ = out.shape
     pitch = row_pitch(width)
     flat = out.reshape(-1)
-    line, spans = np.empty(LANES * len(channels), np.uint8), span_table(width)
+    line, spans = np.empty(LANES * len(channels), np.uint8), span_table(width, BATCH)
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:
@@ -244,7 +246,7 @@ def render_loss(
     counter, strip = gates[step], scratch[worker]
     pitch = len(inside)
     rows = len(target) // (len(channels) * pitch)
-    origin, spans = (0, 0), span_table(width)
+    origin, spans = (0, 0), span_table(width, BATCH)
     while True:
         s = next_piece(counter, worker, len(starts) - 1)
         if s < 0:

@@ -10,7 +10,8 @@ from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
-from gsic_kernels.cpu.plan import Plan, empty_gradients, row_pitch
+from gsic_kernels.cpu.plan import Plan, empty_gradients
+from gsic_kernels.cpu.spans import row_pitch
 
 
 class SumLoss:

@@ -9,7 +9,8 @@ from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.lanes import LANES
-from gsic_kernels.cpu.prepare import I32, RECORD, prepare_pieces
+from gsic_kernels.cpu.prepare import I32, RECORD, gather_pieces, prepare_pieces
+from gsic_kernels.cpu.spans import row_pitch
 from numpy.typing import NDArray
 
 # Floats.
@@ -18,11 +19,6 @@ CACHE_LINE = 16
 _STRIP_BYTES = 640 << 10
 _STRIP_SHIFT = 6
 _STRIPS_PER_THREAD = 4
-
-
-def row_pitch(width: int) -> int:
-    """Floats per plane of a scratch row: whole columns, and LANES of slack."""
-    return (width + 2 * LANES - 1) // LANES * LANES
 
 
 def aligned(shape: tuple[int, ...]) -> F32:
@@ -119,8 +115,8 @@ class Plan:
             *(self.channels, self.records, self.order, self._sizes, (x, y), width, rows),
             *(image, self.pitch, np.float32(scale), *gradients),
         )
-        # Nobody waits for its pieces.
-        return pool.Step(kernel("gather", len(self.channels), plain), arguments, 0)
+        pieces = gather_pieces(self._count)
+        return pool.Step(kernel("gather", len(self.channels), plain), arguments, pieces)
 
     def clear_idle(self, gradients: Gradients) -> None:
         """Set to zero the gradients of Gaussians that contribute nothing."""

@@ -2,7 +2,8 @@
 
 Work is a list of steps, and a step is a number of pieces that threads take (see `work`). A thread
 that comes late, or never, costs time but not correctness: whoever is there does the rest. All
-steps of a call are one visit to the pool, since waking a thread takes as long as a small step.
+steps of a call are one visit to the pool, and its end is not waited for by sleeping, since waking
+a thread takes as long as a small step.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.work import COUNTER, DONE, GIVEN_UP, IMPATIENT, STOP
 
 _lock = threading.Lock()
@@ -30,37 +32,45 @@ class Step(NamedTuple):
 
 
 def run(threads: int, steps: Sequence[Step]) -> None:
-    """Do the steps on this thread and `threads - 1` of the pool; return when all ended.
+    """Do the steps on this thread and up to `threads - 1` of the pool; return when all are done.
 
-    Workers are numbered 0 (this thread) to `threads - 1`. Those that have not begun when this
-    thread is through are dropped: nothing is left for them.
+    Workers are numbered 0 (this thread) to `threads - 1`. A worker of the pool may still be on its
+    way out then, or not have begun at all. It will find no piece left, and touch nothing but
+    `gates`, which are new in every call.
     """
     gates = np.zeros((len(steps), threads * COUNTER), np.int64)
     needs = np.array([step.pieces for step in steps], np.int64)
 
-    def work(worker: int) -> None:
+    def work(worker: int, steps: Sequence[Step]) -> bool:
         try:
-            for k, (kernel, arguments, _) in enumerate(steps):
-                while (state := kernel(gates, needs, k, worker, *arguments)) == IMPATIENT:
+            for k, (call, arguments, _) in enumerate(steps):
+                while (state := call(gates, needs, k, worker, *arguments)) == IMPATIENT:
                     # More threads than cores: let the one run that is waited for.
                     time.sleep(1e-5)
                 if state == GIVEN_UP:
-                    return
+                    return False
         except BaseException:
             # Nobody shall wait for a piece that this thread has taken.
             gates[:, DONE] = STOP
             raise
+        return True
 
-    futures = [_pool().submit(work, worker) for worker in range(1, threads)]
+    if threads == 1:
+        work(0, steps)
+        return
+    futures = [_pool().submit(work, worker, steps) for worker in range(1, threads)]
+    complete = False
     try:
-        work(0)
+        complete = work(0, [*steps, Step(kernel("settle"), (), 0)])
     finally:
-        # Workers write into the caller's arrays: never return while one may be running.
         running = [future for future in futures if not future.cancel()]
+        if not complete:
+            # Something broke: see that nobody writes into the caller's arrays any more.
+            for future in running:
+                future.exception()
+    if not complete:
         for future in running:
-            future.exception()
-    for future in running:
-        future.result()
+            future.result()
 
 
 def _pool() -> ThreadPoolExecutor:

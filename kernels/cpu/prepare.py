@@ -31,9 +31,11 @@ RECORD = 16
 MEAN_X, MEAN_Y, P, R, T, LIMIT, FLOOR, COLOR = 0, 1, 2, 3, 4, 5, 6, 7
 SLOPE, RATIO, HALF_WIDTH, TOP = 11, 12, 13, 14
 
-# Gaussians to prepare, and rows of an image to split into planes, as one piece of work.
+# One piece of work: Gaussians to prepare, rows of an image to split into planes, and Gaussians to
+# differentiate.
 PREPARE_COUNT = 1024
 SPLIT_ROWS = 16
+GATHER_COUNT = 32
 # The backward kernel goes through Gaussians from top to bottom, this many rows at a time: what it
 # reads of the image gradient meanwhile fits a second-level cache.
 ORDER_ROWS = 16
@@ -70,6 +72,13 @@ def prepare_pieces(count: int) -> int:
 def split_pieces(rows: int) -> int:
     """Pieces of work that splitting an image of `rows` rows into planes is."""
     return (rows + SPLIT_ROWS - 1) // SPLIT_ROWS
+
+
+@register_jitable
+def gather_pieces(count: int) -> int:
+    """Pieces of work that the gradients of `count` Gaussians are."""
+    # A few Gaussians may cover the image each: leave enough pieces for all threads.
+    return min(count, 64 + count // GATHER_COUNT)
 
 
 def prepare(

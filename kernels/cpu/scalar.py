@@ -23,6 +23,7 @@ from gsic_kernels.cpu.prepare import (
     P,
     R,
     T,
+    gather_pieces,
     split_pieces,
 )
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
@@ -281,47 +282,50 @@ def gather(
     counter = gates[step]
     count = len(channels)
     x0, y0 = origin
+    used, pieces = sizes[0], gather_pieces(len(order))
     while True:
-        k = next_piece(counter, worker, sizes[0])
-        if k < 0:
+        piece = next_piece(counter, worker, pieces)
+        if piece < 0:
             return READY
-        n = order[k]
-        p, limit, floor = records[n, P], records[n, LIMIT], records[n, FLOOR]
-        by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0
-        by_color = np.zeros(count)
-        radius = math.sqrt(limit) * WIDEN / abs(records[n, T])
-        radius += MARGIN + MARGIN_FAR * radius
-        middle = records[n, MEAN_Y] - 0.5
-        y_first = math.ceil(max(middle - radius, float(y0)))
-        y_last = math.floor(min(middle + radius, float(y0 + height - 1)))
-        for y in range(y_first, y_last + 1):
-            first, last = row_span(records, n, y, x0, x0 + width - 1)
-            dy = np.float32(y) + HALF - records[n, MEAN_Y]
-            u_row, v = records[n, R] * dy, records[n, T] * dy
-            for x in range(first, last + 1):
-                dx = np.float32(x) + HALF - records[n, MEAN_X]
-                u = dx * p + u_row
-                z = u * u + v * v
-                if z <= limit:
-                    bell = exp_minus_8(z)
-                    at = (y - y0) * count * pitch + x - x0
-                    h = 0.0
-                    for c in range(count):
-                        value = grad[at + c * pitch]
-                        h += records[n, COLOR + c] * value
-                        by_color[c] += (bell - floor) * value
-                    he = h * bell
-                    by_u += he * u
-                    by_u_dx += he * u * dx
-                    by_u_dy += he * u * dy
-                    by_dy += he * dy
-                    by_dy2 += he * dy * dy
-        # Records hold p, r, t times 1/4, and so u.
-        p, r, t = records[n, P] * SCALE, records[n, R] * SCALE, records[n, T] * SCALE
-        d_factor[n, 0] = -scale * SCALE * by_u_dx
-        d_factor[n, 1] = -scale * SCALE * by_u_dy
-        d_factor[n, 2] = -scale * t * by_dy2
-        d_mean[n, 0] = scale * p * SCALE * by_u
-        d_mean[n, 1] = scale * (r * SCALE * by_u + t * t * by_dy)
-        for c in range(count):
-            d_color[n, c] = scale * by_color[c]
+        for k in range(used * piece // pieces, used * (piece + 1) // pieces):
+            n = order[k]
+            p, limit, floor = records[n, P], records[n, LIMIT], records[n, FLOOR]
+            by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0
+            by_color = np.zeros(count)
+            radius = math.sqrt(limit) * WIDEN / abs(records[n, T])
+            radius += MARGIN + MARGIN_FAR * radius
+            middle = records[n, MEAN_Y] - 0.5
+            y_first = math.ceil(max(middle - radius, float(y0)))
+            y_last = math.floor(min(middle + radius, float(y0 + height - 1)))
+            for y in range(y_first, y_last + 1):
+                first, last = row_span(records, n, y, x0, x0 + width - 1)
+                dy = np.float32(y) + HALF - records[n, MEAN_Y]
+                u_row, v = records[n, R] * dy, records[n, T] * dy
+                for x in range(first, last + 1):
+                    dx = np.float32(x) + HALF - records[n, MEAN_X]
+                    u = dx * p + u_row
+                    z = u * u + v * v
+                    if z <= limit:
+                        bell = exp_minus_8(z)
+                        at = (y - y0) * count * pitch + x - x0
+                        h = 0.0
+                        for c in range(count):
+                            value = grad[at + c * pitch]
+                            h += records[n, COLOR + c] * value
+                            by_color[c] += (bell - floor) * value
+                        he = h * bell
+                        by_u += he * u
+                        by_u_dx += he * u * dx
+                        by_u_dy += he * u * dy
+                        by_dy += he * dy
+                        by_dy2 += he * dy * dy
+            # Records hold p, r, t times 1/4, and so u.
+            p, r, t = records[n, P] * SCALE, records[n, R] * SCALE, records[n, T] * SCALE
+            d_factor[n, 0] = -scale * SCALE * by_u_dx
+            d_factor[n, 1] = -scale * SCALE * by_u_dy
+            d_factor[n, 2] = -scale * t * by_dy2
+            d_mean[n, 0] = scale * p * SCALE * by_u
+            d_mean[n, 1] = scale * (r * SCALE * by_u + t * t * by_dy)
+            for c in range(count):
+                d_color[n, c] = scale * by_color[c]
+        finish(counter)

@@ -23,9 +23,6 @@ from numpy.typing import NDArray
 F32: TypeAlias = NDArray[np.float32]
 I32: TypeAlias = NDArray[np.int32]
 
-# Gaussians whose spans are solved before the first of them is drawn.
-BATCH = 32
-
 
 @register_jitable
 def row_pitch(width: int) -> int:
@@ -65,6 +62,6 @@ def solve_columns(
 
 
 @register_jitable
-def span_table(width: int) -> I32:
-    """Room for the spans of BATCH Gaussians in a window of this width."""
-    return np.empty((BATCH * (width // LANES + 2), 4), np.int32)
+def span_table(width: int, count: int) -> I32:
+    """Room for the spans of `count` Gaussians in a window of this width."""
+    return np.empty((count * (width // LANES + 2), 4), np.int32)

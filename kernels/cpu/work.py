@@ -30,8 +30,8 @@ I64: TypeAlias = NDArray[np.int64]
 
 DONE = 8
 COUNTER = 16
-# Looks at a counter before a waiting thread had better sleep: some 50 microseconds.
-PATIENCE = 20_000
+# Looks at a counter before a waiting thread had better sleep: some 100 microseconds.
+PATIENCE = 200_000
 # What a kernel returns: all is done, it has to be called again, the call was given up.
 READY, IMPATIENT, GIVEN_UP = 1, 0, -1
 # Far enough below zero that finished pieces cannot make up for it.
@@ -106,3 +106,8 @@ def next_piece(counter: I64, worker: int, pieces: int) -> int:
         if piece < pieces * (owner + 1) // workers:
             return piece
     return -1
+
+
+def settle(gates: I64, needs: I64, step: int, worker: int) -> int:
+    """A kernel that only waits for the steps before it."""
+    return wait_for(gates, needs, step)
