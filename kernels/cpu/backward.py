@@ -17,6 +17,16 @@ from __future__ import annotations
 import numpy as np
 from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO
 from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.planes import (
+    dot_planes,
+    fma_planes,
+    load_colors,
+    load_pixels,
+    load_planes,
+    store_planes,
+    total_planes,
+    zero_planes,
+)
 from gsic_kernels.cpu.prepare import (
     COLOR,
     FLOOR,
@@ -34,20 +44,12 @@ from gsic_kernels.cpu.prepare import (
 )
 from gsic_kernels.cpu.simd import (
     broadcast,
-    dot_planes,
     exp_minus_8,
     fma,
-    fma_planes,
-    load_colors,
-    load_pixels,
-    load_planes,
     ramp,
     rolled,
-    store_planes,
     total,
-    total_planes,
     where_le,
-    zero_planes,
 )
 from gsic_kernels.cpu.spans import solve_columns, span_table
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for

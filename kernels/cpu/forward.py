@@ -14,25 +14,27 @@ from typing import TypeAlias
 
 import numpy as np
 from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.planes import (
+    clamp01_planes,
+    fma_planes,
+    load_colors,
+    load_planes,
+    store_bytes,
+    store_pixels,
+    store_planes,
+)
 from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, RECORD, P, R, T
 from gsic_kernels.cpu.simd import (
     absolute,
     broadcast,
     clamp01,
-    clamp01_planes,
     exp_minus_8,
     fma,
-    fma_planes,
     load,
-    load_colors,
-    load_planes,
     ramp,
     rolled,
     sign,
     store,
-    store_bytes,
-    store_pixels,
-    store_planes,
     total,
     where_le,
 )
