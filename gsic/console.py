@@ -71,7 +71,11 @@ class Console:
             return
         from tqdm import tqdm  # 35 ms
 
-        bar = tqdm(total=0, unit=unit, file=sys.stderr, leave=False, dynamic_ncols=True)
+        # Some terminals say that they are 0 columns wide; tqdm would draw nothing on them.
+        width = None if os.get_terminal_size(sys.stderr.fileno()).columns else 80
+        bar = tqdm(
+            total=0, unit=unit, file=sys.stderr, leave=False, ncols=width, dynamic_ncols=not width
+        )
 
         def show(done: int, total: int, text: str) -> None:
             bar.total = total
