@@ -58,7 +58,6 @@ class SumLoss:
         self._residual = np.zeros(rows * channels * pitch, np.float32)
         self._signs = np.zeros(self._residual.size if self._l1 else 0, np.float32)
         self._plan = Plan(width, rows, channels, checks.threads(threads))
-        self._scratch = self._plan.scratch()
         self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
 
@@ -114,5 +113,5 @@ class SumLoss:
         plan, (_, width, channels) = self._plan, self._shape
         lists = plan.channels, plan.records, plan.starts, plan.pairs
         images = self._target, self._inside, self._residual, self._signs, self._sums
-        arguments = *lists, background, width, plan.height, self._scratch, *images
+        arguments = *lists, background, width, plan.height, plan.scratch, *images
         return pool.Step(kernel("render_loss", channels, self._plain), arguments, plan.strips)

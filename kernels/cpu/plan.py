@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 
 import numpy as np
 from gsic_kernels.checks import F32, Gradients, Splats, Window
@@ -53,6 +55,7 @@ class Plan:
     starts: NDArray[np.int64]
 
     def __init__(self, width: int, rows: int, channels: int, threads: int) -> None:
+        self.shape = width, rows, channels, threads
         self.channels = (0,) * channels
         self.threads = threads
         self.pitch = row_pitch(width)
@@ -64,9 +67,21 @@ class Plan:
         self._sizes = np.zeros(2, np.int64)
         self._count = -1
 
+    @cached_property
     def scratch(self) -> F32:
         """One strip per thread, (threads, floats)."""
         return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
+
+    @cached_property
+    def planar(self) -> F32:
+        """Room for an image in planar rows."""
+        return np.empty(self.shape[1] * len(self.channels) * self.pitch, np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that this object keeps."""
+        arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
+        return sum(array.nbytes for array in arrays)
 
     def run(
         self,
@@ -124,6 +139,26 @@ class Plan:
             idle = self._rows[:, 1] < 0
             for gradient in gradients:
                 gradient[idle] = 0.0
+
+
+# Fresh pages cost more than what is computed in them, so the plan of a rendering is kept for the
+# next one of the same shape, unless it is larger than this.
+_SPARE_BYTES = 32 << 20
+_spare: list[Plan] = []
+
+
+@contextmanager
+def borrowed(width: int, rows: int, channels: int, threads: int) -> Iterator[Plan]:
+    """A plan of this shape that nobody else uses meanwhile."""
+    try:
+        plan = _spare.pop()
+    except IndexError:
+        plan = None
+    if plan is None or plan.shape != (width, rows, channels, threads):
+        plan = Plan(width, rows, channels, threads)
+    yield plan
+    if plan.nbytes <= _SPARE_BYTES:
+        _spare[:] = [plan]
 
 
 def empty_gradients(splats: Splats) -> Gradients:

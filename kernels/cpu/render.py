@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
-from gsic_kernels.cpu.plan import Plan, empty_gradients
+from gsic_kernels.cpu.plan import borrowed, empty_gradients
 from gsic_kernels.cpu.prepare import split_pieces
 from numpy.typing import NDArray
 
@@ -64,16 +65,16 @@ def _render(
     threads, channels = checks.threads(threads), splats.color.shape[1]
     background = checks.background(background, channels)
     x, y, width, rows = window
-    plan = Plan(width, rows, channels, threads)
     out: NDArray[Any] = np.empty((rows, width, channels), kind)
-    draw, scratch = kernel(name, channels, plain), plan.scratch()
+    draw = kernel(name, channels, plain)
+    with borrowed(width, rows, channels, threads) as plan:
 
-    def after() -> list[pool.Step]:
-        lists = plan.channels, plan.records, plan.starts, plan.pairs
-        arguments = *lists, background, (x, y), plan.height, scratch, out
-        return [pool.Step(draw, arguments, plan.strips)]
+        def after() -> list[pool.Step]:
+            lists = plan.channels, plan.records, plan.starts, plan.pairs
+            arguments = *lists, background, (x, y), plan.height, plan.scratch, out
+            return [pool.Step(draw, arguments, plan.strips)]
 
-    plan.run(splats, window, (), after)
+        plan.run(splats, window, (), after)
     return out
 
 
@@ -97,13 +98,14 @@ def render_sum_backward(
     threads, channels = checks.threads(threads), splats.color.shape[1]
     _, _, width, rows = window
     grad = checks.image("grad", grad, (rows, width, channels))
-    plan, gradients = Plan(width, rows, channels, threads), empty_gradients(splats)
-    planar = np.empty(rows * channels * plan.pitch, np.float32)
-    split = pool.Step(
-        kernel("split_planes", channels, plain),
-        (plan.channels, grad, planar, plan.pitch),
-        split_pieces(rows),
-    )
-    plan.run(splats, window, [split], lambda: [plan.gather(gradients, window, planar, 1.0, plain)])
-    plan.clear_idle(gradients)
+    gradients = empty_gradients(splats)
+    with borrowed(width, rows, channels, threads) as plan:
+        split = pool.Step(
+            kernel("split_planes", channels, plain),
+            (plan.channels, grad, plan.planar, plan.pitch),
+            split_pieces(rows),
+        )
+        last = partial(plan.gather, gradients, window, plan.planar, 1.0, plain)
+        plan.run(splats, window, [split], lambda: [last()])
+        plan.clear_idle(gradients)
     return gradients
