@@ -69,15 +69,12 @@ class Console:
         if self._quiet or not sys.stderr.isatty():
             yield None
             return
-        from tqdm import tqdm  # 35 ms
-
-        # Some terminals say that they are 0 columns wide; tqdm would draw nothing on them.
-        width = None if os.get_terminal_size(sys.stderr.fileno()).columns else 80
-        bar = tqdm(
-            total=0, unit=unit, file=sys.stderr, leave=False, ncols=width, dynamic_ncols=not width
-        )
+        bar: Any = None
 
         def show(done: int, total: int, text: str) -> None:
+            nonlocal bar
+            if bar is None:  # only now the bar knows how long it is
+                bar = _bar(total, unit)
             bar.total = total
             bar.set_postfix_str(text, refresh=False)
             bar.update(done - bar.n)
@@ -85,7 +82,17 @@ class Console:
         try:
             yield show
         finally:
-            bar.close()
+            if bar is not None:
+                bar.close()
+
+
+def _bar(total: int, unit: str) -> Any:
+    from tqdm import tqdm  # 35 ms
+
+    # Some terminals say that they have 0 columns; tqdm would draw nothing on them.
+    known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    size = {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}
+    return tqdm(total=total, unit=unit, file=sys.stderr, leave=False, **size)
 
 
 @contextlib.contextmanager
