@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from gsic_kernels import registry
 from gsic_kernels.checks import Splats, Window
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from gsic_kernels.constants import CHANNELS_MAX
 from numpy.typing import NDArray
+
+from gsic_kernels.constants import CHANNELS_MAX
 
 F32 = NDArray[np.float32]
 

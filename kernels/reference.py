@@ -6,9 +6,10 @@ Slow and plain on purpose. Every kernel is held against it, forward and for each
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
 from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.constants import REACH_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
-from numpy.typing import NDArray
 
 F64 = NDArray[np.float64]
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from gsic_kernels.checks import F32, Gradients, Splats, Window
 from numpy.typing import NDArray
+
+from gsic_kernels.checks import F32, Gradients, Splats, Window
 
 
 class BackendUnavailable(RuntimeError):

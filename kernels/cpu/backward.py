@@ -15,6 +15,7 @@ per column or per row.
 from __future__ import annotations
 
 import numpy as np
+
 from gsic_kernels.cpu.forward import F32, HALF, I32, I64, ZERO
 from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.planes import (

@@ -13,6 +13,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
 from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.planes import (
     clamp01_planes,
@@ -40,8 +43,6 @@ from gsic_kernels.cpu.simd import (
 )
 from gsic_kernels.cpu.spans import row_pitch, solve_columns, span_table
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
-from numba.extending import register_jitable
-from numpy.typing import NDArray
 
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]

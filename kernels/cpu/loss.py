@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.constants import CHANNELS_MAX

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.prepare import I32, RECORD, gather_pieces, prepare_pieces
 from gsic_kernels.cpu.spans import row_pitch
-from numpy.typing import NDArray
 
 # Floats.
 CACHE_LINE = 16

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
+from numba.core import cgutils, types
+
 from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.simd import (
     INT32,
@@ -24,8 +27,6 @@ from gsic_kernels.cpu.simd import (
     intrinsic,
     lanes,
 )
-from llvmlite import ir
-from numba.core import cgutils, types
 
 _FLOAT = ir.FloatType()
 _BYTE = ir.IntType(8)

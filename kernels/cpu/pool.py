@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.work import COUNTER, DONE, GIVEN_UP, IMPATIENT, STOP
 

@@ -18,10 +18,11 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from gsic_kernels.constants import REACH_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
-from gsic_kernels.cpu.work import DONE, GIVEN_UP, READY, STOP, finish, next_piece, wait_for
 from numba.extending import register_jitable
 from numpy.typing import NDArray
+
+from gsic_kernels.constants import REACH_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
+from gsic_kernels.cpu.work import DONE, GIVEN_UP, READY, STOP, finish, next_piece, wait_for
 
 F32: TypeAlias = NDArray[np.float32]
 I32: TypeAlias = NDArray[np.int32]

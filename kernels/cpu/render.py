@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, Gradients, Splats, Window
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.dispatch import kernel
 from gsic_kernels.cpu.plan import borrowed, empty_gradients
 from gsic_kernels.cpu.prepare import split_pieces
-from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
 from gsic_kernels.cpu.prepare import (
     COLOR,
     EXP_COEFFICIENTS,
@@ -27,8 +30,6 @@ from gsic_kernels.cpu.prepare import (
     split_pieces,
 )
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
-from numba.extending import register_jitable
-from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

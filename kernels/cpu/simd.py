@@ -18,13 +18,14 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from gsic_kernels.cpu.lanes import LANES
-from gsic_kernels.cpu.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS
 from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
+
+from gsic_kernels.cpu.lanes import LANES
+from gsic_kernels.cpu.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS
 
 # Numba types an intrinsic as the function that is its recipe, not as what a kernel calls.
 intrinsic: Any = extending.intrinsic

@@ -6,6 +6,9 @@ import math
 from typing import TypeAlias
 
 import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
 from gsic_kernels.cpu.lanes import LANES
 from gsic_kernels.cpu.prepare import (
     HALF_WIDTH,
@@ -17,8 +20,6 @@ from gsic_kernels.cpu.prepare import (
     SLOPE,
     TOP,
 )
-from numba.extending import register_jitable
-from numpy.typing import NDArray
 
 F32: TypeAlias = NDArray[np.float32]
 I32: TypeAlias = NDArray[np.int32]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
 from gsic_kernels.checks import F32, Splats, Window
 
 # Largest error of a rendered value, per unit of summed |weight x colour| (at least one unit).

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernel_scenes import GRADIENTS, GRADIENTS_NEEDLES, LOSS, SCENES, Scene, make
+
 from gsic_kernels import reference, registry
 from gsic_kernels.checks import Gradients, Window
-from kernel_scenes import GRADIENTS, GRADIENTS_NEEDLES, LOSS, SCENES, Scene, make
 
 DEVICES = ["cpu", "cpu-scalar"]
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernel_scenes import RENDER, RENDER_NEEDLES, SCENES, Scene, make, moved, scale_of
+
 from gsic_kernels import reference, registry
 from gsic_kernels.checks import Splats, Window
 from gsic_kernels.cpu import plan, render
-from kernel_scenes import RENDER, RENDER_NEEDLES, SCENES, Scene, make, moved, scale_of
 
 DEVICES = ["cpu", "cpu-scalar"]
 

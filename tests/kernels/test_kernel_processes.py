@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_scenes import make
+
 from gsic_kernels import registry
 from gsic_kernels.cpu import compiling
-from kernel_scenes import make
 
 HERE = Path(__file__).parent
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from kernel_scenes import make
+
 from gsic_kernels import reference
 from gsic_kernels.checks import Splats, Window
-from kernel_scenes import make
 
 
 def one(mean: tuple[float, float], factor: tuple[float, float, float], reach: float) -> Splats:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
+
 from gsic_kernels.cpu import pool
 from gsic_kernels.cpu.work import COUNTER, DONE, GIVEN_UP, IMPATIENT, READY, next_piece, wait_for
-from numba import njit
 
 
 def python_step(work: Callable[[int], None], pieces: int) -> pool.Step:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from gsic_kernels import registry
 from gsic_kernels.cpu import dispatch
 

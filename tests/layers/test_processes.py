@@ -87,9 +87,8 @@ def test_public_names_are_what_they_say() -> None:
 
 
 def test_the_tests_run_against_this_checkout() -> None:
-    import gsic_kernels
-
     import gsic
+    import gsic_kernels
 
     root = Path(__file__).parents[2]
     assert os.path.dirname(gsic.__file__) == str(root / "gsic")

@@ -1,0 +1,162 @@
+"""Gaussians as arrays: covariance parameterisations and the whitening factor the kernels take.
+
+A covariance Sigma reaches the kernels as the upper-triangular factor (p, r, t) of its inverse,
+u = p dx + r dy and v = t dy with exponent q = (u^2 + v^2) / 2:
+
+    t = Sigma22^-1/2,   p = (Sigma22 / det)^1/2,   r = -Sigma12 (Sigma22 det)^-1/2.
+
+Each parameterisation knows Sigma12, Sigma22 and det as functions of its three numbers, det without
+the cancellation of Sigma11 Sigma22 - Sigma12^2, and pulls a gradient on the factor back to them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+class Moments(NamedTuple):
+    """Sigma12, Sigma22 (px^2) and det Sigma (px^4) of N Gaussians, float64 (N,) each."""
+
+    s12: Float64
+    s22: Float64
+    det: Float64
+
+
+def factor_of(moments: Moments) -> Float64:
+    """Whitening factor (p, r, t), float64 (N, 3) in px^-1, of covariances given by `moments`."""
+    s12, s22, det = moments
+    t = 1.0 / np.sqrt(s22)
+    root = 1.0 / np.sqrt(det)
+    return np.stack((root / t, -s12 * t * root, t), axis=1)
+
+
+def moment_gradients(moments: Moments, factor: Float64, grad: Float64) -> Moments:
+    """Gradients on (Sigma12, Sigma22, ln det) from gradients on the factor, float64 (N, 3)."""
+    _, s22, _ = moments
+    p, r, t = factor.T
+    gp, gr, gt = grad.T
+    # r = -s12 t / sqrt(det), so dr/ds12 is -t / sqrt(det) = -p t^2, defined where s12 = 0 as well.
+    g12 = -gr * p * t * t
+    g22 = (gp * p - gr * r - gt * t) / (2.0 * s22)
+    g_log_det = -(gp * p + gr * r) / 2.0
+    return Moments(g12, g22, g_log_det)
+
+
+class Covariance(Protocol):
+    """A way to write a covariance as three numbers."""
+
+    name: str
+
+    def moments(self, theta: Float64) -> Moments:
+        """(Sigma12, Sigma22, det) of parameters float64 (N, 3)."""
+
+    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+        """Gradient on `theta`, float64 (N, 3), from one on (Sigma12, Sigma22, ln det)."""
+
+    def from_sigmas(self, sigma: Float64) -> Float64:
+        """Parameters, float64 (N, 3), of circular Gaussians with standard deviations `sigma` px."""
+
+
+class LogCovariance:
+    """ln Sigma = [[m + u, v], [v, m - u]]: unconstrained, no angle wrap; m, u, v in nats."""
+
+    name = "log"
+
+    def moments(self, theta: Float64) -> Moments:
+        m, u, v = theta.T
+        cosh, sinhc, _ = _hyperbolic(u, v)
+        size = np.exp(m)
+        return Moments(size * sinhc * v, size * (cosh - sinhc * u), size * size)
+
+    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+        m, u, v = theta.T
+        g12, g22, g_log_det = grad
+        cosh, sinhc, slope = _hyperbolic(u, v)
+        size = np.exp(m)
+        s12, s22 = size * sinhc * v, size * (cosh - sinhc * u)
+        du = g12 * size * slope * u * v + g22 * size * (sinhc * u - sinhc - slope * u * u)
+        dv = g12 * size * (slope * v * v + sinhc) + g22 * size * (sinhc - slope * u) * v
+        return np.stack((g12 * s12 + g22 * s22 + 2.0 * g_log_det, du, dv), axis=1)
+
+    def from_sigmas(self, sigma: Float64) -> Float64:
+        zero = np.zeros_like(sigma)
+        return np.stack((2.0 * np.log(sigma), zero, zero), axis=1)
+
+
+class CholeskyCovariance:
+    """Sigma = L L', L = [[l1, 0], [l2, l3]] in px (GaussianImage, eq. 1)."""
+
+    name = "cholesky"
+
+    def moments(self, theta: Float64) -> Moments:
+        l1, l2, l3 = theta.T
+        return Moments(l1 * l2, l2 * l2 + l3 * l3, (l1 * l3) ** 2)
+
+    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+        l1, l2, l3 = theta.T
+        g12, g22, g_log_det = grad
+        return np.stack(
+            (
+                g12 * l2 + 2.0 * g_log_det / l1,
+                g12 * l1 + 2.0 * g22 * l2,
+                2.0 * g22 * l3 + 2.0 * g_log_det / l3,
+            ),
+            axis=1,
+        )
+
+    def from_sigmas(self, sigma: Float64) -> Float64:
+        return np.stack((sigma, np.zeros_like(sigma), sigma), axis=1)
+
+
+class RotationScaleCovariance:
+    """Sigma = (R S)(R S)' with scales s1, s2 in px and an angle in radians (GaussianImage, eq. 2)."""
+
+    name = "rs"
+
+    def moments(self, theta: Float64) -> Moments:
+        s1, s2, angle = theta.T
+        cos, sin = np.cos(angle), np.sin(angle)
+        return Moments(
+            (s1 * s1 - s2 * s2) * sin * cos, (s1 * sin) ** 2 + (s2 * cos) ** 2, (s1 * s2) ** 2
+        )
+
+    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+        s1, s2, angle = theta.T
+        g12, g22, g_log_det = grad
+        cos, sin = np.cos(angle), np.sin(angle)
+        gap = s1 * s1 - s2 * s2
+        return np.stack(
+            (
+                2.0 * s1 * (g12 * sin * cos + g22 * sin * sin) + 2.0 * g_log_det / s1,
+                2.0 * s2 * (g22 * cos * cos - g12 * sin * cos) + 2.0 * g_log_det / s2,
+                gap * (g12 * (cos * cos - sin * sin) + 2.0 * g22 * sin * cos),
+            ),
+            axis=1,
+        )
+
+    def from_sigmas(self, sigma: Float64) -> Float64:
+        return np.stack((sigma, sigma, np.zeros_like(sigma)), axis=1)
+
+
+def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64]:
+    """cosh rho, sinh(rho) / rho and (cosh rho - sinh(rho) / rho) / rho^2 with rho^2 = u^2 + v^2."""
+    square = u * u + v * v
+    rho = np.sqrt(square)
+    up = np.exp(rho)
+    down = 1.0 / up
+    cosh = 0.5 * (up + down)
+    small = square < 1e-6
+    safe = np.where(small, 1.0, rho)
+    sinhc = np.where(small, 1.0 + square / 6.0, 0.5 * (up - down) / safe)
+    slope = np.where(small, 1.0 / 3.0 + square / 30.0, (cosh - sinhc) / (safe * safe))
+    return cosh, sinhc, slope
+
+
+COVARIANCES: dict[str, Covariance] = {
+    c.name: c for c in (LogCovariance(), CholeskyCovariance(), RotationScaleCovariance())
+}
