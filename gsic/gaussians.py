@@ -114,7 +114,7 @@ class CholeskyCovariance:
 
 
 class RotationScaleCovariance:
-    """Sigma = (R S)(R S)' with scales s1, s2 in px and an angle in radians (GaussianImage, eq. 2)."""
+    """Sigma = (R S)(R S)' with scales s1, s2 in px and an angle (GaussianImage, eq. 2)."""
 
     name = "rs"
 

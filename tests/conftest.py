@@ -20,6 +20,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 ROOT = Path(__file__).parent.parent
 
+# These need the codec, which is not written yet; the list goes when it is.
+collect_ignore = (
+    []
+    if (ROOT / "gsic" / "codec.py").exists()
+    else [
+        "cli",
+        "layers/test_processes.py",
+        "unit/test_readme.py",
+        "unit/test_packaging.py",
+        "unit/test_bench_runner.py",
+        "unit/test_bench_figures.py",
+    ]
+)
+
 
 def photo_like(height: int, width: int, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:
     """A smooth scene with edges: uint8 (H, W) for one channel, otherwise (H, W, C)."""

@@ -26,7 +26,7 @@ from gsic.profiles.gsic import (
 )
 
 # A Gaussian takes at least about this many bits, so the payload bounds how many there can be.
-_LEAST_BITS = 1
+_LEAST_BITS = 1 / 16
 
 
 def canonical(header: Header, symbols: Symbols) -> Symbols:
@@ -34,7 +34,7 @@ def canonical(header: Header, symbols: Symbols) -> Symbols:
 
     Gaussians whose amplitudes are all zero draw nothing and are left out.
     """
-    symbols = symbols.take(symbols.color.any(axis=1))
+    symbols = symbols.take(np.flatnonzero(symbols.color.any(axis=1)))
     keys = (
         *symbols.color.T,
         *symbols.stretch.T,
