@@ -182,7 +182,7 @@ def dequantise(header: Header, symbols: Symbols) -> Dequantised:
     All of it is float64, rounded to float32 once, by whoever hands it to a kernel.
     """
     cell_px = np.exp2(-symbols.position_class.astype(np.float64))
-    mean: Float64 = (symbols.cell + 0.5) * cell_px[:, None] - MARGIN_PX
+    mean = np.asarray((symbols.cell + 0.5) * cell_px[:, None] - MARGIN_PX, np.float64)
     theta = np.empty((len(symbols), 3))
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
     theta[:, 0] = symbols.size * precision * 2.0**SIZE_EXPONENT
