@@ -11,6 +11,7 @@ the cancellation of Sigma11 Sigma22 - Sigma12^2, and pulls a gradient on the fac
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -61,6 +62,13 @@ class Covariance(Protocol):
     def from_sigmas(self, sigma: Float64) -> Float64:
         """Parameters, float64 (N, 3), of circular Gaussians with standard deviations `sigma` px."""
 
+    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
+        """Keep `theta` inside bounds, in place: axes of `least` to `most` px, ratio to `stretch`.
+
+        `log` honours all of them; the papers' parameterisations only keep their scales from
+        vanishing, as no more is said of them.
+        """
+
 
 class LogCovariance:
     """ln Sigma = [[m + u, v], [v, m - u]]: unconstrained, no angle wrap; m, u, v in nats."""
@@ -87,6 +95,27 @@ class LogCovariance:
         zero = np.zeros_like(sigma)
         return np.stack((2.0 * np.log(sigma), zero, zero), axis=1)
 
+    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
+        smallest = 2.0 * math.log(least)
+        np.clip(theta[:, 0], smallest, 2.0 * math.log(most), out=theta[:, 0])
+        rho = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
+        widest = np.minimum(math.log(stretch), theta[:, 0] - smallest)
+        over = np.flatnonzero(rho > widest)
+        theta[over, 1:] *= (widest[over] / rho[over])[:, None]
+
+    def from_moments(self, moments: Moments) -> Float64:
+        """Parameters, float64 (N, 3), of covariances given by `moments`."""
+        s12, s22, det = moments
+        m = 0.5 * np.log(det)
+        # Sigma / sqrt(det) = [[cosh + u sinhc, v sinhc], [v sinhc, cosh - u sinhc]].
+        s11 = (det + s12 * s12) / s22
+        scale = np.exp(-m)
+        cosh = np.maximum(0.5 * (s11 + s22) * scale, 1.0)
+        rho = np.arccosh(cosh)
+        sinhc = _hyperbolic(rho, np.zeros_like(rho))[1]
+        u = 0.5 * (s11 - s22) * scale / sinhc
+        return np.stack((m, u, s12 * scale / sinhc), axis=1)
+
 
 class CholeskyCovariance:
     """Sigma = L L', L = [[l1, 0], [l2, l3]] in px (GaussianImage, eq. 1)."""
@@ -111,6 +140,9 @@ class CholeskyCovariance:
 
     def from_sigmas(self, sigma: Float64) -> Float64:
         return np.stack((sigma, np.zeros_like(sigma), sigma), axis=1)
+
+    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
+        _keep_from_zero(theta[:, 0::2], least, most)
 
 
 class RotationScaleCovariance:
@@ -141,6 +173,14 @@ class RotationScaleCovariance:
 
     def from_sigmas(self, sigma: Float64) -> Float64:
         return np.stack((sigma, sigma, np.zeros_like(sigma)), axis=1)
+
+    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
+        _keep_from_zero(theta[:, :2], least, most)
+
+
+def _keep_from_zero(scale: Float64, least: float, most: float) -> None:
+    """Clip magnitudes to least..most, in place; a sign, which draws nothing else, is kept."""
+    np.copyto(scale, np.copysign(np.clip(np.abs(scale), least, most), scale))
 
 
 def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64]:

@@ -45,6 +45,26 @@ class Gradients(NamedTuple):
     color: F32  # (N, C)
 
 
+def rounded(
+    mean: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    color: NDArray[np.float64],
+    reach: NDArray[np.float64],
+) -> Splats:
+    """Splats of float64 arrays, each rounded once, whose weight is continuous at the rim.
+
+    Args:
+        mean, factor, color, reach: as the arrays of `Splats`; floor = exp(-reach).
+    """
+    return Splats(
+        mean.astype(np.float32),
+        factor.astype(np.float32),
+        color.astype(np.float32),
+        reach.astype(np.float32),
+        np.exp(-reach).astype(np.float32),
+    )
+
+
 def splats(value: Splats) -> Splats:
     """Check the arrays of `value` and make them contiguous.
 

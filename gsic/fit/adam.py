@@ -1,0 +1,57 @@
+"""Adam (Kingma and Ba, 2015) on a matrix whose rows come and go."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic.gaussians import Float64
+
+_TINY = 1e-12
+
+
+class Adam:
+    """Parameters float64 (N, K), a row per Gaussian, and the moments of their gradients.
+
+    Rows are of different ages, so each corrects the bias of its moments by its own.
+
+    Args:
+        values: float64 (N, K), optimised in place of a copy.
+        rates: float64 (K,), the learning rate of each column, in its unit per step.
+        betas: decay of the first and second moment.
+    """
+
+    def __init__(self, values: Float64, rates: Float64, betas: tuple[float, float]) -> None:
+        self.values = values.copy()
+        self.rates = rates
+        self.betas = betas
+        self._first = np.zeros_like(values)
+        self._second = np.zeros_like(values)
+        self._age = np.zeros(len(values))
+
+    def step(self, gradient: Float64, scale: float) -> None:
+        """Move every row against its gradient, float64 (N, K), at `scale` times the rates."""
+        beta1, beta2 = self.betas
+        self._age += 1.0
+        self._first += (1.0 - beta1) * (gradient - self._first)
+        self._second += (1.0 - beta2) * (gradient * gradient - self._second)
+        # first / (1 - b1^t) / sqrt(second / (1 - b2^t)), with the corrections in one factor a row.
+        correction = np.sqrt(1.0 - beta2**self._age) / (1.0 - beta1**self._age)
+        move = self._first / (np.sqrt(self._second) + _TINY)
+        move *= (scale * self.rates) * correction[:, None]
+        self.values -= move
+
+    def append(self, rows: Float64) -> None:
+        """Add new rows, float64 (M, K)."""
+        self.values = np.concatenate((self.values, rows))
+        none = np.zeros_like(rows)
+        self._first = np.concatenate((self._first, none))
+        self._second = np.concatenate((self._second, none))
+        self._age = np.concatenate((self._age, np.zeros(len(rows))))
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Drop the rows outside a mask."""
+        self.values = self.values[mask]
+        self._first = self._first[mask]
+        self._second = self._second[mask]
+        self._age = self._age[mask]

@@ -1,0 +1,184 @@
+"""Quantisation-aware tuning: the optimiser moves floats, the loss sees what a decoder would.
+
+Rounding passes gradients straight through. Classes and the step size are frozen between the points
+at which they are chosen anew; a Gaussian that is not worth its bits is dropped there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from gsic_kernels import checks
+from gsic_kernels.checks import Gradients, Splats
+from numpy.typing import NDArray
+
+from gsic.fit.gaussian_fit import GaussianFit
+from gsic.fit.recipe import EncodeRecipe
+from gsic.gaussians import Float64, factor_of
+from gsic.profiles.gsic import (
+    MAX_STEP_INDEX,
+    STEP_RESOLUTION,
+    Classes,
+    Dequantised,
+    Header,
+    Symbols,
+    classify,
+    color_transform,
+    dequantise,
+    quantise,
+    stretch_step,
+)
+from gsic.profiles.gsic_streams import estimate_bits
+
+
+_CLOSE = 0.995
+"""Share of the target that ends a search for it."""
+
+
+class Snapshot(NamedTuple):
+    """A quantised state of the tuning and its loss."""
+
+    header: Header
+    symbols: Symbols
+    loss: float
+
+
+class Tuning:
+    """Gaussians of a fit between float and symbols.
+
+    Args:
+        fit: `log` Gaussians, moved in place.
+        recipe: constants.
+        header: of the file; its step index is where the search for the step begins.
+    """
+
+    def __init__(self, fit: GaussianFit, recipe: EncodeRecipe, header: Header) -> None:
+        self.fit = fit
+        self.recipe = recipe
+        self.header = header
+        self.classes = self._classes(header)
+        self._transform = color_transform(header.channels)
+        self._worth: Float64 = np.zeros(0)
+
+    def run(self, steps: int, rate: Callable[[int], float], choose: Callable[[float], int],
+            tick: Callable[[int, float], None]) -> Snapshot:
+        """Tune.
+
+        Args:
+            steps: how many.
+            rate: of a step, what the learning rates are multiplied by.
+            choose: of the share of the tuning that is done, the step index to go on with.
+            tick: called with each step and its loss.
+
+        Returns:
+            The best state since the step was chosen last.
+        """
+        anew = {int(share * steps): share for share in self.recipe.resolve_at}
+        best: Snapshot | None = None
+        for step in range(steps):
+            if step in anew:
+                if step:
+                    self.prune()
+                self.freeze(choose(anew[step]))
+                best = None
+            symbols, loss = self.step(rate(step))
+            if best is None or loss < best.loss:
+                best = Snapshot(self.header, symbols, loss)
+            tick(step, loss)
+        assert best is not None
+        return best
+
+    def freeze(self, step_index: int) -> None:
+        """Go on with a step index, and classes that suit it."""
+        self.header = replace(self.header, step_index=step_index)
+        self.classes = self._classes(self.header)
+
+    def symbols_at(self, step_index: int) -> tuple[Header, Symbols]:
+        """What the Gaussians would be at a step index, those that draw nothing left out."""
+        header = replace(self.header, step_index=step_index)
+        symbols = self._symbols(header, self._classes(header))
+        return header, symbols.take(symbols.color.any(axis=1))
+
+    def step(self, scale: float) -> tuple[Symbols, float]:
+        """One step at `scale` times the learning rates; symbols and loss before it."""
+        symbols = self._symbols(self.header, self.classes)
+        seen = dequantise(self.header, symbols)
+        moments = seen.moments
+        factor = factor_of(moments)
+        loss, drawn = self.fit.draw_step(splats_of(seen, factor))
+        gradient = self.fit.gradient(drawn, seen.theta, moments, factor)
+        self._worth = removal_costs(seen, drawn)
+        self._add_penalty(gradient, seen)
+        self.fit.move(gradient, scale)
+        return symbols, loss
+
+    def prune(self) -> None:
+        """Drop what was not worth its bits in the last step."""
+        price = self.recipe.rate_weight * self.header.step**2
+        keep = self._worth > price * self.recipe.prune_bits
+        self.fit.adam.keep(keep)
+
+    def _classes(self, header: Header) -> Classes:
+        recipe = self.recipe
+        return classify(
+            header.step,
+            self.fit.theta,
+            self.fit.color,
+            position_scale=recipe.position_scale,
+            shape_scale=recipe.shape_scale,
+        )
+
+    def _symbols(self, header: Header, classes: Classes) -> Symbols:
+        return quantise(header, classes, self.fit.mean, self.fit.theta, self.fit.color)
+
+    def _add_penalty(self, gradient: Float64, seen: Dequantised) -> None:
+        """Add the slope of price * log2(1 + s^2) / 2, about the bits of amplitudes and stretches.
+
+        s are symbols before rounding.
+        """
+        price = self.recipe.rate_weight * self.header.step**2 / math.log(2.0)
+        color = self.fit.color @ self._transform.T / seen.amplitude[:, None]
+        slope = color / (1.0 + color * color) * (price / seen.amplitude)[:, None]
+        gradient[:, 5:] += slope @ self._transform
+        step = stretch_step(self.classes.amplitude)[:, None]
+        stretch = self.fit.theta[:, 1:] / step
+        gradient[:, 3:5] += price * stretch / (1.0 + stretch * stretch) / step
+
+
+def splats_of(seen: Dequantised, factor: Float64) -> Splats:
+    """Dequantised Gaussians, rounded for a kernel."""
+    return checks.rounded(seen.mean, factor, seen.color, seen.reach)
+
+
+def removal_costs(seen: Dequantised, drawn: Gradients) -> Float64:
+    """By how much the squared error grows without each Gaussian alone, float64 (N,).
+
+    With weight w and residual r that is |c|^2 <w, w> - 2 c <r, w>, and 2 <r, w> is the gradient by
+    the colour.
+    """
+    area = np.pi * np.exp(seen.theta[:, 0])
+    return (seen.color**2).sum(axis=1) * area - (seen.color * drawn.color).sum(axis=1)
+
+
+def solve_bits(tuning: Tuning, target: float) -> int:
+    """The smallest step index at which the Gaussians take `target` bits or a little fewer."""
+    low, high = 0, MAX_STEP_INDEX
+    index = tuning.header.step_index
+    # About six symbols a Gaussian grow by a bit each when the step halves.
+    slope = 6.0 * max(len(tuning.fit), 1) / STEP_RESOLUTION
+    while low < high:
+        bits = estimate_bits(*tuning.symbols_at(index))
+        if bits > target:
+            low = index + 1
+        else:
+            high = index
+            if bits > _CLOSE * target:
+                break
+        index += round((bits - target) / slope) or (1 if bits > target else -1)
+        if not low <= index < high:
+            index = (low + high) // 2
+    return high
