@@ -2,16 +2,18 @@
 
 Under sum blending the Gaussians of an image are a set. They are grouped by position class; within
 a group they are sorted by their cell in raster order and coded as a sorted set, which saves the
-log2 N! bits that an order would cost. Everything else follows stream by stream in that order.
+log2 N! bits that an order would cost. Everything else follows column by column in that order.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from gsic.coding import sorted_set
 from gsic.coding.ans import SymbolReader, SymbolWriter
-from gsic.coding.contexts import cost_by_class, read_by_class, write_by_class
+from gsic.coding.sorted_set import read_sets, write_sets
+from gsic.coding.values import Contexts, cost_bits, read_columns, write_columns
 from gsic.container import ByteReader, varint
 from gsic.errors import CorruptFile
 from gsic.profiles.gsic import (
@@ -25,8 +27,30 @@ from gsic.profiles.gsic import (
     grid_size,
 )
 
-# A Gaussian takes at least about this many bits, so the payload bounds how many there can be.
-_LEAST_BITS = 1 / 16
+MAX_SIDE = 1 << 22
+"""Pixels; beyond it float32 does not tell pixel centres apart."""
+
+# A Gaussian is at least a gap, a class, a size, two numbers of stretch and a colour. No table lets
+# a symbol cost less than 1/200 bit, and the state holds 64 bits more than the bytes.
+_SYMBOLS = 5
+_SYMBOLS_PER_BIT = 200
+_STATE_BITS = 64
+
+_MASK_BYTES = len(POSITION_CLASSES) // 8
+
+
+class Parameters(NamedTuple):
+    """The profile's own header.
+
+    Attributes:
+        header: what all Gaussians share.
+        groups: position classes that occur, ascending.
+        counts: Gaussians in each.
+    """
+
+    header: Header
+    groups: list[int]
+    counts: list[int]
 
 
 def canonical(header: Header, symbols: Symbols) -> Symbols:
@@ -53,20 +77,24 @@ def write(header: Header, symbols: Symbols) -> tuple[bytes, bytes]:
     Args:
         header: what all Gaussians share.
         symbols: in `canonical` order.
+
+    Raises:
+        ValueError: a symbol out of range.
     """
-    parameters = varint(header.step_index) + bytes(header.background) + varint(len(symbols))
+    groups, counts = np.unique(symbols.position_class, return_counts=True)
+    parameters = _parameter_bytes(Parameters(header, groups.tolist(), counts.tolist()))
     if not len(symbols):
         return parameters, b""
-    groups, counts = np.unique(symbols.position_class, return_counts=True)
-    mask = sum(1 << int(group - POSITION_CLASSES[0]) for group in groups)
-    parameters += mask.to_bytes(2, "little") + b"".join(varint(int(n)) for n in counts[:-1])
     writer = SymbolWriter()
-    for group in groups:
-        columns, rows = grid_size(header, int(group))
-        cell = symbols.cell[symbols.position_class == group]
-        sorted_set.write(writer, cell[:, 1] * columns + cell[:, 0], columns * rows)
-    for values, classes in _streams(symbols):
-        write_by_class(writer, values, classes)
+    grids = [grid_size(header, group) for group in groups.tolist()]
+    cells = np.split(symbols.cell, np.cumsum(counts)[:-1])
+    keys = [
+        cell[:, 1] * columns + cell[:, 0] for cell, (columns, _) in zip(cells, grids, strict=True)
+    ]
+    write_sets(writer, keys, [columns * rows for columns, rows in grids])
+    amplitudes, others = _columns(symbols)
+    write_columns(writer, amplitudes, Contexts(symbols.position_class))
+    write_columns(writer, others, Contexts(symbols.amplitude_class))
     return parameters, writer.finish()
 
 
@@ -82,6 +110,42 @@ def read(
     Raises:
         CorruptFile: no encoder can have made these bytes.
     """
+    header, groups, counts = read_parameters(width, height, channels, parameters, len(payload))
+    if not groups:
+        return header, _empty(channels)
+    reader = SymbolReader(payload)
+    grids = [grid_size(header, group) for group in groups]
+    sets = read_sets(reader, counts, [columns * rows for columns, rows in grids])
+    cell = np.empty((sum(counts), 2), np.int64)
+    columns = np.repeat([columns for columns, _ in grids], counts)
+    np.divmod(np.concatenate(sets), columns, out=(cell[:, 1], cell[:, 0]))
+    position = np.repeat(np.array(groups, np.int64), counts)
+    amplitude = read_columns(reader, 1, Contexts(position))[0] + expected_amplitude(position)
+    if amplitude.min() < AMPLITUDE_CLASSES[0] or amplitude.max() > AMPLITUDE_CLASSES[-1]:
+        raise CorruptFile(
+            f"payload: amplitude classes {amplitude.min()}..{amplitude.max()} outside "
+            f"{AMPLITUDE_CLASSES[0]}..{AMPLITUDE_CLASSES[-1]}"
+        )
+    others = read_columns(reader, 3 + channels, Contexts(amplitude))
+    reader.finish()
+    size = others[0] + expected_size(position, amplitude)
+    return header, Symbols(position, amplitude, cell, size, others[1:3].T, others[3:].T)
+
+
+def read_parameters(
+    width: int, height: int, channels: int, parameters: bytes, payload_bytes: int
+) -> Parameters:
+    """Return the profile's own header.
+
+    Args:
+        width, height, channels, parameters: as for `read`.
+        payload_bytes: length of the payload.
+
+    Raises:
+        CorruptFile: no encoder can have made these bytes.
+    """
+    if max(width, height) > MAX_SIDE:
+        raise CorruptFile(f"header: a side of {max(width, height)} pixels, above {MAX_SIDE}")
     fields = ByteReader(parameters, "parameters")
     step_index = fields.varint("global step")
     if step_index > MAX_STEP_INDEX:
@@ -89,60 +153,40 @@ def read(
     background = tuple(fields.take(channels, "background"))
     header = Header(width, height, channels, step_index, background)
     count = fields.varint("Gaussian count")
-    if count > 8 * len(payload) // _LEAST_BITS:
-        raise CorruptFile(f"parameters: {count} Gaussians in a payload of {len(payload)} bytes")
     if count == 0:
-        if payload or fields.rest():
-            raise CorruptFile("parameters: bytes after the header of an image without Gaussians")
-        return header, _empty(channels)
-    groups, counts = _read_groups(fields, count)
-    reader = SymbolReader(payload)
-    cells = []
-    for group, size in zip(groups, counts, strict=True):
-        columns, rows = grid_size(header, group)
-        keys = sorted_set.read(reader, size, columns * rows).astype(np.int64)
-        cells.append(np.stack((keys % columns, keys // columns), axis=1))
-    position = np.repeat(np.array(groups, np.int64), counts)
-    symbols = _read_streams(reader, position, np.concatenate(cells), channels)
-    reader.finish()
-    return header, symbols
+        fields.finish()
+        if payload_bytes:
+            raise CorruptFile(f"payload: {payload_bytes} bytes for an image without Gaussians")
+        return Parameters(header, [], [])
+    bits = 8 * payload_bytes + _STATE_BITS
+    if count * (_SYMBOLS + channels) > _SYMBOLS_PER_BIT * bits:
+        raise CorruptFile(f"parameters: {count} Gaussians in a payload of {payload_bytes} bytes")
+    mask = int.from_bytes(fields.take(_MASK_BYTES, "position classes"), "little")
+    groups = [c for i, c in enumerate(POSITION_CLASSES) if mask >> i & 1]
+    if not groups:
+        raise CorruptFile(f"parameters: {count} Gaussians in no position class")
+    counts = [fields.varint(f"count of position class {c}") for c in groups[:-1]]
+    counts.append(count - sum(counts))
+    if min(counts) < 1:
+        raise CorruptFile(f"parameters: position classes of {counts} Gaussians")
+    fields.finish()
+    return Parameters(header, groups, counts)
 
 
 def estimate_bits(header: Header, symbols: Symbols) -> float:
     """About how many bits the payload of `symbols`, in any order, takes; for searches."""
-    bits = 0.0
-    for group in np.unique(symbols.position_class):
-        columns, rows = grid_size(header, int(group))
-        count = int((symbols.position_class == group).sum())
-        ascending = np.arange(1, count + 1)
-        bits += float(np.log2(columns * rows / ascending).sum())
-    return bits + sum(cost_by_class(values, classes) for values, classes in _streams(symbols))
-
-
-def _streams(symbols: Symbols) -> list[tuple[Int64, Int64]]:
-    """(values, classes) of each stream after the positions, in file order."""
-    amplitude = symbols.amplitude_class
-    expected = expected_size(symbols.position_class, amplitude)
-    return [
-        (amplitude - expected_amplitude(symbols.position_class), symbols.position_class),
-        (symbols.size - expected, amplitude),
-        (symbols.stretch[:, 0], amplitude),
-        (symbols.stretch[:, 1], amplitude),
-        *((channel, amplitude) for channel in symbols.color.T),
-    ]
-
-
-def _read_streams(reader: SymbolReader, position: Int64, cell: Int64, channels: int) -> Symbols:
-    amplitude = read_by_class(reader, position) + expected_amplitude(position)
-    if amplitude.min() < AMPLITUDE_CLASSES[0] or amplitude.max() > AMPLITUDE_CLASSES[-1]:
-        raise CorruptFile(
-            f"payload: amplitude classes {amplitude.min()}..{amplitude.max()} outside "
-            f"{AMPLITUDE_CLASSES[0]}..{AMPLITUDE_CLASSES[-1]}"
-        )
-    size = read_by_class(reader, amplitude) + expected_size(position, amplitude)
-    stretch = np.stack([read_by_class(reader, amplitude) for _ in range(2)], axis=1)
-    color = np.stack([read_by_class(reader, amplitude) for _ in range(channels)], axis=1)
-    return Symbols(position, amplitude, cell, size, stretch, color)
+    if not len(symbols):
+        return 0.0
+    bits = float(_STATE_BITS // 2)
+    groups, counts = np.unique(symbols.position_class, return_counts=True)
+    for group, count in zip(groups.tolist(), counts.tolist(), strict=True):
+        columns, rows = grid_size(header, group)
+        bits += _set_bits(count, columns * rows)
+    amplitudes, others = _columns(symbols)
+    contexts = Contexts(symbols.position_class)
+    bits += sum(cost_bits(column, contexts) for column in amplitudes)
+    contexts = Contexts(symbols.amplitude_class)
+    return bits + sum(cost_bits(column, contexts) for column in others)
 
 
 def expected_amplitude(position_class: Int64) -> Int64:
@@ -156,19 +200,29 @@ def expected_size(position_class: Int64, amplitude_class: Int64) -> Int64:
     return octaves << np.maximum(amplitude_class - SIZE_EXPONENT, 0)
 
 
-def _read_groups(fields: ByteReader, count: int) -> tuple[list[int], list[int]]:
-    """Position classes present and the Gaussians in each."""
-    mask = int.from_bytes(fields.take(2, "position classes"), "little")
-    groups = [c for i, c in enumerate(POSITION_CLASSES) if mask >> i & 1]
-    if not groups:
-        raise CorruptFile(f"parameters: {count} Gaussians in no position class")
-    counts = [fields.varint(f"count of position class {c}") for c in groups[:-1]]
-    counts.append(count - sum(counts))
-    if min(counts) < 1:
-        raise CorruptFile(f"parameters: position classes of {counts} Gaussians")
-    if fields.rest():
-        raise CorruptFile("parameters: bytes after the last count")
-    return groups, counts
+def _columns(symbols: Symbols) -> tuple[list[Int64], list[Int64]]:
+    """Columns whose contexts are position classes, and those whose are amplitude classes."""
+    position, amplitude = symbols.position_class, symbols.amplitude_class
+    size = symbols.size - expected_size(position, amplitude)
+    return (
+        [amplitude - expected_amplitude(position)],
+        [size, *symbols.stretch.T, *symbols.color.T],
+    )
+
+
+def _parameter_bytes(parameters: Parameters) -> bytes:
+    header, groups, counts = parameters
+    data = varint(header.step_index) + bytes(header.background) + varint(sum(counts))
+    if groups:
+        mask = sum(1 << group - POSITION_CLASSES[0] for group in groups)
+        data += mask.to_bytes(_MASK_BYTES, "little")
+    return data + b"".join(varint(count) for count in counts[:-1])
+
+
+def _set_bits(count: int, cells: int) -> float:
+    """About what a sorted set of uniform keys takes: log2 of how many such sets there are."""
+    ratio = cells / count
+    return count * (np.log2(1.0 + ratio) + ratio * np.log2(1.0 + 1.0 / ratio))
 
 
 def _empty(channels: int) -> Symbols:
