@@ -5,11 +5,23 @@
 
 from gsic.container import v1
 from gsic.container.fields import ByteReader, varint
-from gsic.container.v1 import Container, Mode, Section
+from gsic.container.v1 import COMMENT, ICC, VERSION, Container, Mode, Section
 from gsic.errors import NotGsi, TruncatedFile, UnsupportedVersion
 from gsic.options import Limits
 
-__all__ = ["MAGIC", "ByteReader", "Container", "Mode", "Section", "read", "varint", "write"]
+__all__ = [
+    "COMMENT",
+    "ICC",
+    "MAGIC",
+    "VERSION",
+    "ByteReader",
+    "Container",
+    "Mode",
+    "Section",
+    "read",
+    "varint",
+    "write",
+]
 
 MAGIC = b"\xf7G\r\n"
 """A byte that is not ASCII and not UTF-8, then a line ending: text-mode transfers damage it."""

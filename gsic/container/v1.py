@@ -30,6 +30,11 @@ class Mode(IntEnum):
         """How many channels are coded."""
         return (1, 2, 3, 4, 1, 2)[self]
 
+    @property
+    def alpha(self) -> bool:
+        """Whether the last of them is alpha, by which the others are multiplied."""
+        return self.channels in (2, 4)
+
 
 # The lowest bit of the field that lies above the mode.
 _SECTIONS_PRESENT = 1 << 3

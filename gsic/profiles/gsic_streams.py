@@ -7,6 +7,7 @@ log2 N! bits that an order would cost. Everything else follows column by column 
 
 from __future__ import annotations
 
+from math import log2
 from typing import NamedTuple
 
 import numpy as np
@@ -222,7 +223,7 @@ def _parameter_bytes(parameters: Parameters) -> bytes:
 def _set_bits(count: int, cells: int) -> float:
     """About what a sorted set of uniform keys takes: log2 of how many such sets there are."""
     ratio = cells / count
-    return count * (np.log2(1.0 + ratio) + ratio * np.log2(1.0 + 1.0 / ratio))
+    return count * (log2(1.0 + ratio) + ratio * log2(1.0 + 1.0 / ratio))
 
 
 def _empty(channels: int) -> Symbols:

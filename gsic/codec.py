@@ -1,0 +1,407 @@
+"""Encode and decode: the glue between the parts, a pixel's way to a file and back.
+
+image -> pixels -> fit -> profiles (symbols) -> coding (bits) -> container -> file
+file -> container -> coding -> profiles -> resampling -> kernels -> pixels -> image
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic import container, metrics, pixels, resampling
+from gsic.container import COMMENT, ICC, Container, Mode, Section
+from gsic.errors import BackendError, InputError, UnsupportedVersion
+from gsic.files import read_bytes
+from gsic.options import (
+    DEVICES,
+    EncodeOptions,
+    FitOptions,
+    Limits,
+    Region,
+    Settings,
+    one_of,
+    thread_count,
+)
+from gsic.profiles import gsic_streams as streams
+from gsic.profiles.gsic import PROFILE_ID, Header, Symbols, dequantise
+from gsic_kernels import registry
+from gsic_kernels.checks import Splats, Window
+from gsic_kernels.cpu.compiling import compile_seconds
+from gsic_kernels.registry import Backend
+
+if TYPE_CHECKING:
+    from gsic.fit.encoding import Coded
+    from gsic.fit.result import Fit
+
+Bytes = NDArray[np.uint8]
+Source = bytes | str | os.PathLike[str]
+Progress = Callable[[int, int, str], None]
+
+PROFILES = {PROFILE_ID: "gsic"}
+
+
+class Encoded(NamedTuple):
+    """A file, and what `gsic encode --json` says of it; what is not finite is None."""
+
+    data: bytes
+    report: dict[str, Any]
+
+
+class Decoded(NamedTuple):
+    """An image, its ICC profile, and what `gsic decode --json` says."""
+
+    image: Bytes
+    icc: bytes | None
+    report: dict[str, Any]
+
+
+def encode(
+    image: Bytes,
+    *,
+    quality: int | None = None,
+    bpp: float | None = None,
+    max_bytes: int | None = None,
+    psnr: float | None = None,
+    gaussians: int | None = None,
+    profile: str = "gsic",
+    effort: int = 5,
+    seed: int = 0,
+    init: Fit | None = None,
+    settings: Settings | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    icc: bytes | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Return an image as the bytes of a `.gsi` file.
+
+    Args:
+        image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); alpha last, not premultiplied.
+        quality, bpp, max_bytes, psnr, gaussians: at most one of them; see `EncodeOptions`.
+        profile, effort, seed, settings: see `EncodeOptions`.
+        init: a fit of this image to continue from.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads; None for every core.
+        icc: an ICC profile to keep in the file.
+        progress: called with (done, total, text) now and then.
+
+    Raises:
+        InputError: not such an image; `OptionError`, one of its kind: an option out of its domain.
+        BackendError: the device cannot be used.
+    """
+    options = EncodeOptions(
+        quality=quality,
+        bpp=bpp,
+        max_bytes=max_bytes,
+        psnr=psnr,
+        gaussians=gaussians,
+        profile=profile,
+        effort=effort,
+        seed=seed,
+        settings=settings or {},
+    )
+    encoded = encode_report(
+        image,
+        options,
+        init=init,
+        icc=icc,
+        device=device,
+        threads=threads,
+        progress=progress,
+    )
+    return encoded.data
+
+
+def decode(
+    source: Source,
+    *,
+    scale: float = 1.0,
+    region: Region | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Bytes:
+    """Return the image of a `.gsi` file.
+
+    Args:
+        source: the bytes of the file, or its path.
+        scale: size of the output relative to the image, above 0; smaller ones are filtered.
+        region: x, y, width, height in output pixels, inside the output; None for all of it.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads; None for every core. They change no pixel.
+        limits: what to accept of a file; None for the default.
+
+    Returns:
+        uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), as it was encoded.
+
+    Raises:
+        FormatError, LimitError: the file cannot be decoded.
+        InputError: no such file; `OptionError`, one of its kind: an option out of its domain.
+        BackendError: the device cannot be used.
+    """
+    return decode_report(
+        _bytes_of(source),
+        scale=scale,
+        region=region,
+        device=device,
+        threads=threads,
+        limits=limits,
+    ).image
+
+
+def fit(
+    image: Bytes,
+    *,
+    gaussians: int = 5000,
+    iterations: int = 1500,
+    loss: str = "l2",
+    covariance: str = "log",
+    blend: str = "sum",
+    optimizer: str = "adam",
+    seed: int = 0,
+    settings: Settings | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit Gaussians to an image without coding them.
+
+    Args:
+        image: uint8, as for `encode`.
+        gaussians, iterations, loss, covariance, blend, optimizer, seed, settings: see `FitOptions`.
+        device, threads, progress: as for `encode`.
+
+    Raises:
+        InputError, BackendError: as for `encode`.
+    """
+    options = FitOptions(
+        gaussians=gaussians,
+        iterations=iterations,
+        loss=loss,
+        covariance=covariance,
+        blend=blend,
+        optimizer=optimizer,
+        seed=seed,
+        settings=settings or {},
+    )
+    planes = pixels.coded(image, pixels.mode_of(image))
+    backend, cores = _backend(device), thread_count(threads)
+
+    from gsic.fit.loop import fit_image
+
+    return fit_image(planes, options, backend=backend, threads=cores, progress=progress)
+
+
+def encode_report(
+    image: Bytes,
+    options: EncodeOptions,
+    *,
+    init: Fit | None = None,
+    icc: bytes | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Like `encode`, with a report."""
+    began, compiled = time.perf_counter(), compile_seconds()
+    mode = pixels.mode_of(image)
+    planes = pixels.coded(image, mode)
+    target = pixels.comparable(image)
+    sections = (Section(ICC, icc),) if icc else ()
+    backend, cores = _backend(device), thread_count(threads)
+    _check_start(init, planes.shape)
+
+    from gsic.fit.encoding import Coded, fit_to_rate
+
+    def code(header: Header, symbols: Symbols) -> Coded:
+        """The exact file of symbols, and the PSNR of what a decoder shows of it."""
+        symbols = streams.canonical(header, symbols)
+        data = _file(header, symbols, mode, sections)
+        view = resampling.view(header.width, header.height, 1.0, None, Limits())
+        splats = resampling.splats(dequantise(header, symbols), view)
+        shown = _drawn(splats, header, mode, view.window, backend, cores)
+        return Coded(data, metrics.psnr(target, pixels.comparable(shown)))
+
+    encoding = fit_to_rate(
+        planes, options, code, init=init, backend=backend, threads=cores, progress=progress
+    )
+    decoded = decode_report(encoding.data, device=device, threads=cores)
+    shown = pixels.comparable(decoded.image)
+    height, width = image.shape[:2]
+    compiled = compile_seconds() - compiled
+    return Encoded(
+        encoding.data,
+        {
+            "bytes": len(encoding.data),
+            "bpp": 8 * len(encoding.data) / (width * height),
+            "psnr": _finite(metrics.psnr(target, shown)),
+            "psnr_float": _finite(encoding.psnr_float),
+            "ms_ssim": metrics.ms_ssim(target, shown),
+            "gaussians": decoded.report["gaussians"],
+            "iterations": encoding.iterations,
+            "seconds": time.perf_counter() - began - compiled,
+            "compile_seconds": compiled,
+            "profile": options.profile,
+            "device": backend.name,
+        },
+    )
+
+
+def decode_report(
+    data: bytes,
+    *,
+    scale: float = 1.0,
+    region: Region | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Decoded:
+    """Like `decode`, from bytes and with a report: milliseconds of each stage.
+
+    `compile_ms` is what making or loading the kernels took, the first time in a process; it is no
+    part of the other times.
+    """
+    cores, limits = thread_count(threads), limits or Limits()
+    began = time.perf_counter()
+    file = container.read(data, limits)
+    view = resampling.view(file.width, file.height, scale, region, limits)
+    header, symbols = _symbols(file)
+    parsed = time.perf_counter()
+    splats = resampling.splats(dequantise(header, symbols), view)
+    dequantised = time.perf_counter()
+    backend = _ready(device, header.channels, file.mode.alpha)
+    ready = time.perf_counter()
+    image = _drawn(splats, header, file.mode, view.window, backend, cores)
+    rendered = time.perf_counter()
+    return Decoded(
+        image,
+        file.section(ICC),
+        {
+            "width": view.window.width,
+            "height": view.window.height,
+            "channels": 1 if image.ndim == 2 else image.shape[2],
+            "gaussians": len(symbols),
+            "entropy_ms": 1e3 * (parsed - began),
+            "dequantise_ms": 1e3 * (dequantised - parsed),
+            "render_ms": 1e3 * (rendered - ready),
+            "total_ms": 1e3 * (rendered - began - (ready - dequantised)),
+            "compile_ms": 1e3 * (ready - dequantised),
+        },
+    )
+
+
+def info(source: Source) -> dict[str, Any]:
+    """What a `.gsi` file says about itself, without decoding it.
+
+    Args:
+        source: the bytes of the file, or its path.
+
+    Raises:
+        FormatError: not a sound file.
+        InputError: no such file.
+    """
+    data = _bytes_of(source)
+    file = container.read(data, Limits(pixels=2**62))
+    _check_profile(file)
+    header, _, counts = streams.read_parameters(
+        file.width, file.height, file.mode.channels, file.parameters, len(file.payload)
+    )
+    icc, comment = file.section(ICC), file.section(COMMENT)
+    return {
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (file.width * file.height),
+        "version": container.VERSION,
+        "profile": PROFILES[file.profile],
+        "width": file.width,
+        "height": file.height,
+        "mode": file.mode.name,
+        "coded_channels": file.mode.channels,
+        "gaussians": sum(counts),
+        "step": header.step,
+        "background": list(header.background),
+        "payload_bytes": len(file.payload),
+        "icc_bytes": len(icc) if icc is not None else None,
+        "comment": comment.decode(errors="replace") if comment is not None else None,
+    }
+
+
+def _file(header: Header, symbols: Symbols, mode: Mode, sections: tuple[Section, ...]) -> bytes:
+    """The file of symbols in canonical order."""
+    parameters, payload = streams.write(header, symbols)
+    return container.write(
+        Container(PROFILE_ID, header.width, header.height, mode, parameters, payload, sections)
+    )
+
+
+def _symbols(file: Container) -> tuple[Header, Symbols]:
+    """The symbols of a file."""
+    _check_profile(file)
+    return streams.read(file.width, file.height, file.mode.channels, file.parameters, file.payload)
+
+
+def _drawn(
+    splats: Splats, header: Header, mode: Mode, window: Window, backend: Backend, threads: int
+) -> Bytes:
+    """The pixels of a window."""
+    background = header.background_color.astype(np.float32)
+    # Colour is divided by alpha before it is rounded, so that is done to the floats.
+    render = backend.render_sum if mode.alpha else backend.render_sum_bytes
+    return pixels.shown(render(splats, window, background, threads), mode)
+
+
+def _backend(device: str) -> Backend:
+    """The kernels of a device."""
+    one_of("device", device, DEVICES)
+    try:
+        return registry.get(device)
+    except registry.BackendUnavailable as error:
+        raise BackendError(str(error)) from error
+
+
+@cache
+def _ready(device: str, channels: int, alpha: bool) -> Backend:
+    """The kernels of a device, those that decode such an image loaded: they have drawn a pixel."""
+    backend = _backend(device)
+    none = np.zeros((0, 3), np.float32)
+    splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), none[:, 0], none[:, 0])
+    render = backend.render_sum if alpha else backend.render_sum_bytes
+    render(splats, Window(0, 0, 1, 1), np.zeros(channels, np.float32))
+    return backend
+
+
+def _check_profile(file: Container) -> None:
+    if file.profile not in PROFILES:
+        raise UnsupportedVersion(f"header: profile {file.profile} is unknown to this gsic")
+
+
+def _check_start(init: Fit | None, shape: tuple[int, ...]) -> None:
+    if init is None:
+        return
+    height, width, channels = shape
+    start = init.width, init.height, init.color.shape[1]
+    if start != (width, height, channels):
+        raise InputError(
+            f"init: a fit of {start[0]}x{start[1]} pixels and {start[2]} channels cannot start one "
+            f"of {width}x{height} pixels and {channels} channels"
+        )
+
+
+def _bytes_of(source: Source) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        return read_bytes(Path(source))
+    raise InputError(f"source: bytes or a path are needed, got {type(source).__name__}")
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

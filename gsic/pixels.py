@@ -1,0 +1,114 @@
+"""Pixels <-> coded planes: which channels are coded, and what a viewer gets of them.
+
+Colour is coded premultiplied by alpha, so colour under alpha 0 is not kept. RGB with three equal
+channels is coded as grey and restored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic import metrics
+from gsic.container import Mode
+from gsic.errors import InputError
+from gsic.options import Limits
+from gsic.profiles.gsic_streams import MAX_SIDE
+
+Float32 = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+# Rows that are un-premultiplied at once: temporary arrays stay small.
+_BAND = 64
+
+
+def mode_of(image: Any) -> Mode:
+    """The mode that an image is coded in.
+
+    Args:
+        image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4).
+
+    Raises:
+        InputError: anything else, or more pixels than gsic codes.
+    """
+    _check(image)
+    if image.ndim == 2:
+        return Mode.L
+    if image.shape[2] == 2:
+        return Mode.LA
+    first = image[..., :1]
+    equal = (image[..., 1:3] == first).all(axis=2)
+    if image.shape[2] == 3:
+        return Mode.RGB_AS_L if equal.all() else Mode.RGB
+    return Mode.RGBA_AS_LA if (equal | (image[..., 3] == 0)).all() else Mode.RGBA
+
+
+def coded(image: Bytes, mode: Mode) -> Float32:
+    """The planes that are fitted and coded, float32 (H, W, C) in 0..1, colour premultiplied.
+
+    Args:
+        image: uint8, as for `mode_of`.
+        mode: what `mode_of` says of it.
+    """
+    if mode is Mode.RGB_AS_L:
+        image = image[..., 0]
+    elif mode is Mode.RGBA_AS_LA:
+        image = image[..., 2:]
+    planes = metrics.premultiply(image)
+    return planes[..., None] if planes.ndim == 2 else planes
+
+
+def shown(drawn: NDArray[Any], mode: Mode) -> Bytes:
+    """The image of drawn planes, uint8 (H, W) or (H, W, 2..4).
+
+    Args:
+        drawn: (H, W, C): uint8 in modes without alpha, float32 premultiplied in modes with it.
+        mode: of the file.
+    """
+    image = _straight(drawn) if mode.alpha else drawn
+    if mode is Mode.L:
+        return image[..., 0]
+    if mode is Mode.RGB_AS_L:
+        return np.repeat(image, 3, axis=2)
+    if mode is Mode.RGBA_AS_LA:
+        return image[..., (0, 0, 0, 1)]
+    return image
+
+
+def comparable(image: Bytes) -> NDArray[Any]:
+    """What PSNR is taken of: the image, or with alpha its premultiplied channels."""
+    has_alpha = image.ndim == 3 and image.shape[2] in (2, 4)
+    return metrics.premultiply(image) if has_alpha else image
+
+
+def _straight(drawn: Float32) -> Bytes:
+    """Planes whose colour is premultiplied as bytes whose colour is not, 0 under alpha 0."""
+    image = np.empty(drawn.shape, np.uint8)
+    for top in range(0, len(drawn), _BAND):
+        planes = np.clip(drawn[top : top + _BAND], 0.0, 1.0)
+        band = image[top : top + _BAND]
+        band[..., -1] = planes[..., -1] * np.float32(255.0) + np.float32(0.5)
+        # The alpha that is shown, not the one that was drawn: a viewer multiplies by that.
+        alpha = band[..., -1:].astype(np.float32)
+        scale = np.float32(255.0 * 255.0) / np.maximum(alpha, 1.0)
+        color = planes[..., :-1] * scale + np.float32(0.5)
+        band[..., :-1] = np.where(alpha > 0.0, np.minimum(color, 255.0), 0.0)
+    return image
+
+
+def _check(image: Any) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = getattr(image, "dtype", type(image).__name__)
+        raise InputError(f"image: a uint8 NumPy array is needed, got {kind}")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (2, 3, 4)):
+        raise InputError(f"image: shape (H, W) or (H, W, 2..4) is needed, got {image.shape}")
+    height, width = image.shape[:2]
+    if height < 1 or width < 1:
+        raise InputError(f"image: {width}x{height} pixels have nothing to encode")
+    most = Limits().pixels
+    if width * height > most:
+        raise InputError(f"image: {width}x{height} pixels are more than the limit of {most}")
+    if max(width, height) > MAX_SIDE:
+        raise InputError(f"image: a side of {max(width, height)} pixels is more than {MAX_SIDE}")

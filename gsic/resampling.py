@@ -1,0 +1,113 @@
+"""Dequantised Gaussians -> what is drawn, at any scale and in any part of the output.
+
+At scale 1 a pixel is a sample of the sum. An output pixel of p input pixels is a mean over p of
+them, which convolution of each Gaussian with a box gives: about a Gaussian with (p^2 - 1) / 12
+more variance along that axis and the same integral. With p < 1 variance is taken away. What is
+drawn of a Gaussian, the weight with its cut and its floor, keeps its form and its integral.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gsic.errors import LimitError
+from gsic.gaussians import Float64, Moments, factor_of
+from gsic.options import Limits, region_inside, scaled_size
+from gsic.profiles.gsic import Dequantised
+from gsic.profiles.gsic_streams import MAX_SIDE
+from gsic_kernels.checks import Splats, Window, rounded
+from gsic_kernels.constants import REACH_MAX
+
+# Of the variance along a Gaussian's thinner axis, how much may be taken away.
+_MOST_SHARPENING = 0.5
+
+
+class View(NamedTuple):
+    """What to show of an image.
+
+    Attributes:
+        window: the part of the output that is drawn, in its pixels.
+        pitch: input px per output px, along x and y.
+        image, output: pixels of the image and of the whole output.
+        density: most splat-pixels per pixel.
+    """
+
+    window: Window
+    pitch: tuple[float, float]
+    image: int
+    output: int
+    density: float
+
+
+def view(width: int, height: int, scale: float, region: Any, limits: Limits) -> View:
+    """Choose a part of an image at a scale.
+
+    Args:
+        width, height: of the image, px.
+        scale: size of the output relative to the image, above 0.
+        region: x, y, width, height in output pixels, or None for all of it.
+        limits: most pixels and area to draw.
+
+    Raises:
+        OptionError: a scale or a region outside its domain.
+        LimitError: more pixels than the limits allow.
+    """
+    columns, rows = scaled_size(width, height, scale)
+    part = region_inside(region, columns, rows) if region is not None else (0, 0, columns, rows)
+    if max(columns, rows) > MAX_SIDE or part[2] * part[3] > limits.pixels:
+        raise LimitError(
+            f"output: {part[2]}x{part[3]} of {columns}x{rows} pixels, the limits are "
+            f"{limits.pixels} in all and {MAX_SIDE} a side"
+        )
+    pitch = width / columns, height / rows
+    return View(Window(*part), pitch, width * height, columns * rows, limits.area_per_pixel)
+
+
+def splats(seen: Dequantised, view: View) -> Splats:
+    """Gaussians as a kernel draws them, in output px.
+
+    Args:
+        seen: N Gaussians in input px.
+        view: what to show.
+
+    Raises:
+        LimitError: the Gaussians cover more of the image or of the output than the limits allow.
+    """
+    moments = seen.moments
+    mean, color = seen.mean, seen.color
+    _check_area("image", moments, seen, view.image, view.density * view.image)
+    if view.pitch != (1.0, 1.0):
+        scaled = _resampled(moments, seen.theta, view.pitch)
+        mean = mean / view.pitch
+        unit = math.prod(view.pitch) ** 2
+        color = color * np.sqrt(moments.det / (scaled.det * unit))[:, None]
+        moments = scaled
+        # A small output draws the Gaussians of all the image: it may cost what that may cost.
+        most = view.density * max(view.image, view.output)
+        _check_area("output", moments, seen, view.output, most)
+    return rounded(mean, factor_of(moments), color, seen.reach)
+
+
+def _resampled(moments: Moments, theta: Float64, pitch: tuple[float, float]) -> Moments:
+    """Covariances in output px, with the variance of an output pixel in place of an input one."""
+    s12, s22, det = moments
+    s11 = (det + s12 * s12) / s22
+    thinnest = np.exp(theta[:, 0] - np.hypot(theta[:, 1], theta[:, 2]))
+    more_x, more_y = (np.maximum((p * p - 1.0) / 12.0, -_MOST_SHARPENING * thinnest) for p in pitch)
+    det = det + more_x * s22 + more_y * s11 + more_x * more_y
+    x, y = pitch
+    return Moments(s12 / (x * y), (s22 + more_y) / (y * y), det / (x * y) ** 2)
+
+
+def _check_area(name: str, moments: Moments, seen: Dequantised, pixels: int, most: float) -> None:
+    """Check the summed area of the ellipses within reach, each at most the whole picture."""
+    reach = np.clip(seen.reach, 0.0, REACH_MAX)
+    each = np.minimum(2.0 * math.pi * reach * np.sqrt(moments.det), float(pixels))
+    area = float(each.sum())
+    if area > most:
+        raise LimitError(
+            f"{name}: {len(seen.reach)} Gaussians cover {area:.3g} pixels, the limit is {most:.3g}"
+        )
