@@ -161,11 +161,15 @@ class Fit:
         if len(size) != 2 or len(steps) != len(psnrs):
             raise InputError("size must hold 2 values, history_step as many as history_psnr")
         return cls(
-            _text(arrays, "covariance"),
-            *(arrays[name] for name in _ARRAYS),
-            *size,
-            list(zip(steps, psnrs, strict=True)),
-            _report(_text(arrays, "report")),
+            covariance=_text(arrays, "covariance"),
+            mean=arrays["mean"],
+            theta=arrays["theta"],
+            color=arrays["color"],
+            background=arrays["background"],
+            width=size[0],
+            height=size[1],
+            history=list(zip(steps, psnrs, strict=True)),
+            report=_report(_text(arrays, "report")),
         )
 
 

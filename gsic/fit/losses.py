@@ -1,0 +1,106 @@
+"""What a fit minimises: errors, structural dissimilarity, and mixes of both as in the papers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic.options import LOSSES, one_of
+from gsic_kernels.checks import Gradients, Splats, Window
+from gsic_kernels.registry import Backend, SumLoss
+
+Float32 = NDArray[np.float32]
+
+
+class _Mix(NamedTuple):
+    """Weights of the mean squared error, the mean absolute error, and 1 - SSIM."""
+
+    squared: float
+    absolute: float
+    structure: float
+
+
+# GaussianImage (Zhang et al., 2024), as its code has them.
+_MIXES = {
+    "ssim": _Mix(0.0, 0.0, 1.0),
+    "l1+ssim": _Mix(0.0, 0.7, 0.3),
+    "l2+ssim": _Mix(0.7, 0.0, 0.3),
+}
+
+
+def objective(backend: Backend, target: Float32, loss: str, threads: int) -> SumLoss:
+    """A loss of rendered Gaussians against one image, summed over all values.
+
+    Args:
+        backend: kernels.
+        target: float32 (H, W, C), 0..1, C = 1..4.
+        loss: one of `gsic.options.LOSSES`.
+        threads: CPU threads, those of torch included.
+
+    Returns:
+        An object whose `step(splats, background)` gives the loss and its gradients, whose `sse`
+        gives the sum of squared errors, and whose `residual()` is what is left of the last call.
+
+    Raises:
+        OptionError: there is no such loss.
+    """
+    mix = _MIXES.get(one_of("loss", loss, LOSSES))
+    if mix is None:
+        return backend.SumLoss(target, loss, threads)
+    return StructuralLoss(backend, target, mix, threads)
+
+
+class StructuralLoss:
+    """A mix with 1 - SSIM of the clamped rendering, times the number of values.
+
+    As in `SumLoss`, the gradient passes straight through the clamp.
+    """
+
+    def __init__(self, backend: Backend, target: Float32, mix: _Mix, threads: int) -> None:
+        from gsic.fit.ssim import Similarity  # torch, which other losses do without
+
+        height, width, _ = target.shape
+        self._backend, self._threads, self._mix = backend, threads, mix
+        self._window = Window(0, 0, width, height)
+        self._target = target
+        self._similarity = Similarity(target, threads)
+        self._residual = np.zeros_like(target)
+
+    def step(self, splats: Splats, background: Float32) -> tuple[float, Gradients]:
+        """Loss and its gradients, by the Gaussians alone."""
+        image = self._render(splats, background)
+        error, mix = self._residual, self._mix
+        similarity, slope = self._similarity.compare(image)
+        gradient = slope * np.float32(-mix.structure * error.size)
+        loss = mix.structure * error.size * (1.0 - similarity)
+        if mix.squared:
+            gradient += np.float32(2.0 * mix.squared) * error
+            loss += mix.squared * _sum_of_squares(error)
+        if mix.absolute:
+            gradient += np.float32(mix.absolute) * np.sign(error)
+            loss += mix.absolute * float(np.abs(error).sum(dtype=np.float64))
+        return loss, self._backend.render_sum_backward(
+            splats, self._window, gradient, self._threads
+        )
+
+    def sse(self, splats: Splats, background: Float32) -> float:
+        """Sum of squared errors of the clamped rendering over all values."""
+        self._render(splats, background)
+        return _sum_of_squares(self._residual)
+
+    def residual(self) -> Float32:
+        """clamp(render) - target of the last call: float32 (H, W, C)."""
+        return self._residual
+
+    def _render(self, splats: Splats, background: Float32) -> Float32:
+        """The clamped rendering, float32 (H, W, C); keeps its residual."""
+        image = self._backend.render_sum(splats, self._window, background, self._threads)
+        clamped = np.clip(image, 0.0, 1.0)
+        self._residual = clamped - self._target
+        return clamped
+
+
+def _sum_of_squares(error: Float32) -> float:
+    return float(np.square(error, dtype=np.float64).sum())
