@@ -24,7 +24,8 @@ def container(data: bytes) -> dict[str, int | bytes]:
     fields: dict[str, int | bytes] = {n: varint(body) for n in ("profile", "width", "height")}
     mode = varint(body)
     for _ in range(varint(body) if mode & 8 else 0):
-        assert varint(body) in (2, 3, 4, 5)
+        section = varint(body)
+        assert section % 2 == 0 or section in (3, 5)
         skip(body, varint(body))
     fields |= {"mode": mode % 8, "parameters": skip(body, varint(body)), "payload": bytes(body)}
     return fields
