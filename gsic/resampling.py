@@ -15,7 +15,7 @@ import numpy as np
 
 from gsic.errors import LimitError
 from gsic.gaussians import Float64, Moments, factor_of
-from gsic.options import Limits, region_inside, scaled_size
+from gsic.options import Limits, positive, region_inside, scaled_size
 from gsic.profiles.gsic import Dequantised
 from gsic.profiles.gsic_streams import MAX_SIDE
 from gsic_kernels.checks import Splats, Window, rounded
@@ -55,13 +55,16 @@ def view(width: int, height: int, scale: float, region: Any, limits: Limits) -> 
         OptionError: a scale or a region outside its domain.
         LimitError: more pixels than the limits allow.
     """
+    if positive("scale", scale) * max(width, height) > 2 * MAX_SIDE:
+        raise LimitError(
+            f"output: {scale:g} times {width}x{height} pixels, a side has at most {MAX_SIDE}"
+        )
     columns, rows = scaled_size(width, height, scale)
     part = region_inside(region, columns, rows) if region is not None else (0, 0, columns, rows)
-    if max(columns, rows) > MAX_SIDE or part[2] * part[3] > limits.pixels:
-        raise LimitError(
-            f"output: {part[2]}x{part[3]} of {columns}x{rows} pixels, the limits are "
-            f"{limits.pixels} in all and {MAX_SIDE} a side"
-        )
+    if max(columns, rows) > MAX_SIDE:
+        raise LimitError(f"output: {columns}x{rows} pixels, a side has at most {MAX_SIDE}")
+    if part[2] * part[3] > limits.pixels:
+        raise LimitError(f"output: {part[2]}x{part[3]} pixels, the limit is {limits.pixels} in all")
     pitch = width / columns, height / rows
     return View(Window(*part), pitch, width * height, columns * rows, limits.area_per_pixel)
 

@@ -28,8 +28,7 @@ def random_scene(
     theta = rng.normal(0.0, 0.7, (count, 3))
     theta[:, 0] += 2.0 * np.log(rng.uniform(0.4, 6.0, count))
     color = rng.laplace(0.0, 0.15, (count, channels))
-    symbols = quantise(header, classify(header.step, theta, color), mean, theta, color)
-    return header, gsic_streams.canonical(header, symbols)
+    return header, quantise(header, classify(header.step, theta, color), mean, theta, color)
 
 
 def equal_gaussians(width: int, height: int, count: int) -> tuple[Header, Symbols]:
@@ -57,15 +56,15 @@ def extremes(width: int, height: int) -> tuple[Header, Symbols]:
         np.stack((huge, -sign * (huge + 1)), axis=1),
         np.stack((sign, index % 4 - 1, np.where(index % 7, 1, -1000)), axis=1),
     )
-    return header, gsic_streams.canonical(header, symbols)
+    return header, symbols
 
 
 def file_of(
     header: Header, symbols: Symbols, mode: Mode, sections: tuple[Section, ...] = ()
 ) -> bytes:
-    """A `.gsi` file of symbols in canonical order."""
+    """A `.gsi` file of symbols in any order."""
     assert mode.channels == header.channels
-    parameters, payload = gsic_streams.write(header, symbols)
+    parameters, payload = gsic_streams.write(header, gsic_streams.canonical(header, symbols))
     return container.write(
         Container(PROFILE_ID, header.width, header.height, mode, parameters, payload, sections)
     )
