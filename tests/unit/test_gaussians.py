@@ -280,6 +280,20 @@ def test_pull_back_where_anisotropy_vanishes(m: float, rho: float, angle: float)
     check_pull_back("log", np.array([m, rho * math.cos(angle), rho * math.sin(angle)]))
 
 
+@given(st.floats(-9, 0.5).map(lambda power: 10.0**power))
+def test_series_of_small_anisotropies_meet_the_closed_form(v: float) -> None:
+    """With u = 0, Sigma12 = sinh v, Sigma22 = cosh v and their derivatives are each other."""
+    log, theta = COVARIANCES["log"], np.array([[0.0, 0.0, v]])
+    moments = log.moments(theta)
+    assert moments.s12[0] == pytest.approx(math.sinh(v), rel=1e-12)
+    assert moments.s22[0] == pytest.approx(math.cosh(v), rel=1e-12)
+    by_s12, by_s22 = (
+        log.pull_back(theta, Moments(*weights[:, None]))[0, 2] for weights in np.eye(3)[:2]
+    )
+    assert by_s12 == pytest.approx(math.cosh(v), rel=1e-12)
+    assert by_s22 == pytest.approx(math.sinh(v), rel=1e-12)
+
+
 @pytest.mark.parametrize("axes", AXES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_reach_the_parameters(name: str, axes: tuple[float, float, float]) -> None:
