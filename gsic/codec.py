@@ -39,7 +39,7 @@ from gsic_kernels.cpu.compiling import compile_seconds
 from gsic_kernels.registry import Backend
 
 if TYPE_CHECKING:
-    from gsic.fit.encoding import Coded
+    from gsic.fit.goals import Coded
     from gsic.fit.result import Fit
 
 Bytes = NDArray[np.uint8]
@@ -220,7 +220,8 @@ def encode_report(
     backend, cores = _backend(device), thread_count(threads)
     _check_start(init, planes.shape)
 
-    from gsic.fit.encoding import Coded, fit_to_rate
+    from gsic.fit.encoding import fit_to_rate
+    from gsic.fit.goals import Coded
 
     def code(header: Header, symbols: Symbols) -> Coded:
         """The exact file of symbols, and the PSNR of what a decoder shows of it."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from gsic_kernels import checks
-from gsic_kernels.checks import Gradients, Splats
-from gsic_kernels.registry import SumLoss
 from numpy.typing import NDArray
 
 from gsic.fit import placement
@@ -15,6 +12,9 @@ from gsic.fit.adam import Adam
 from gsic.fit.recipe import FitRecipe
 from gsic.gaussians import Covariance, Float64, Moments, factor_of, moment_gradients
 from gsic.profiles.gsic import MAX_STRETCH, MIN_SIGMA_PX
+from gsic_kernels import checks
+from gsic_kernels.checks import Gradients, Splats
+from gsic_kernels.registry import SumLoss
 
 Float32 = NDArray[np.float32]
 
@@ -150,35 +150,6 @@ class GaussianFit:
         }[self.covariance.name]
         rates[5:] = recipe.rate_color
         return rates
-
-
-class Schedule:
-    """When to grow, and how large the learning rates are, over `steps` steps.
-
-    Args:
-        recipe: constants.
-        steps: all of them.
-    """
-
-    def __init__(self, recipe: FitRecipe, steps: int) -> None:
-        rounds = recipe.growth_rounds
-        last = recipe.growth_until * steps
-        self._growth = {int(last * (i + 1) / (rounds + 1)): rounds - i for i in range(rounds)}
-        self._from = recipe.decay_from * steps
-        self._length = max(steps - self._from, 1.0)
-        self._last_rate = recipe.last_rate
-
-    def growth(self, step: int, missing: int) -> int:
-        """How many of the `missing` Gaussians to add before a step."""
-        left = self._growth.get(step)
-        return -(-missing // left) if left else 0
-
-    def rate(self, step: int) -> float:
-        """What the learning rates are multiplied by."""
-        if step < self._from:
-            return 1.0
-        phase = min((step - self._from) / self._length, 1.0)
-        return self._last_rate + (1.0 - self._last_rate) * 0.5 * (1.0 + math.cos(math.pi * phase))
 
 
 def psnr_of(sse: float, values: int) -> float:

@@ -1,26 +1,78 @@
-"""`gsic fit`: a float fit, start to end."""
+"""The float fit: its schedule, its loop, and `gsic fit` from start to end."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
 import numpy as np
-from gsic_kernels.cpu.compiling import compile_seconds
-from gsic_kernels.registry import Backend
 from numpy.typing import NDArray
 
-from gsic.fit.gaussian_fit import GaussianFit, Schedule, psnr_of
+from gsic.fit.gaussian_fit import GaussianFit, psnr_of
 from gsic.fit.losses import objective
 from gsic.fit.recipe import FitRecipe
 from gsic.fit.result import Fit
 from gsic.gaussians import COVARIANCES
 from gsic.options import FitOptions, replace_known
+from gsic_kernels.cpu.compiling import compile_seconds
+from gsic_kernels.registry import Backend
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 
+Tick = Callable[[float, int], None]
+"""Told the loss before each step and the number of Gaussians."""
+
 _HISTORY_STEPS = 50
+
+
+class Schedule:
+    """When to grow, and how large the learning rates are, over `steps` steps.
+
+    Args:
+        recipe: constants.
+        steps: all of them.
+    """
+
+    def __init__(self, recipe: FitRecipe, steps: int) -> None:
+        rounds = recipe.growth_rounds
+        last = recipe.growth_until * steps
+        self._growth = {int(last * (i + 1) / (rounds + 1)): rounds - i for i in range(rounds)}
+        self._from = recipe.decay_from * steps
+        self._length = max(steps - self._from, 1.0)
+        self._last_rate = recipe.last_rate
+
+    def growth(self, step: int, missing: int) -> int:
+        """How many of the `missing` Gaussians to add before a step."""
+        left = self._growth.get(step)
+        return -(-missing // left) if left else 0
+
+    def rate(self, step: int) -> float:
+        """What the learning rates are multiplied by."""
+        if step < self._from:
+            return 1.0
+        phase = min((step - self._from) / self._length, 1.0)
+        return self._last_rate + (1.0 - self._last_rate) * 0.5 * (1.0 + math.cos(math.pi * phase))
+
+
+def run(
+    fit: GaussianFit,
+    target: Float32,
+    gaussians: int,
+    steps: int,
+    schedule: Schedule,
+    rng: np.random.Generator,
+    tick: Tick,
+) -> None:
+    """Place `gaussians`, let them grow and optimise them for `steps` steps of a schedule."""
+    recipe = fit.recipe
+    first = round(recipe.first_share * gaussians) if recipe.growth_rounds else gaussians
+    fit.place_first(target, min(max(first, 1), gaussians), rng)
+    for step in range(steps):
+        if growth := schedule.growth(step, gaussians - len(fit)):
+            fit.grow(growth, gaussians)
+        tick(fit.step(schedule.rate(step)), len(fit))
 
 
 def fit_image(
@@ -55,8 +107,19 @@ def fit_image(
         recipe,
     )
     steps = options.iterations
-    schedule = Schedule(recipe, steps)
-    history = run(fit, target, options.gaussians, steps, rng, progress, schedule)
+    history: list[tuple[int, float]] = []
+    done = 0
+
+    def tick(_loss: float, count: int) -> None:
+        nonlocal done
+        if done % _HISTORY_STEPS == 0:
+            error = float(np.square(fit.objective.residual(), dtype=np.float64).sum())
+            history.append((done, psnr_of(error, target.size)))
+            if progress:
+                progress(done, steps, f"{count} Gaussians, {history[-1][1]:.2f} dB")
+        done += 1
+
+    run(fit, target, options.gaussians, steps, Schedule(recipe, steps), rng, tick)
     psnr = fit.draw_error(fit.splats())
     history.append((steps, psnr))
     compiled = compile_seconds() - compiled
@@ -80,31 +143,3 @@ def fit_image(
             "device": backend.name,
         },
     )
-
-
-def run(
-    fit: GaussianFit,
-    target: Float32,
-    gaussians: int,
-    steps: int,
-    rng: np.random.Generator,
-    progress: Progress | None,
-    schedule: Schedule,
-) -> list[tuple[int, float]]:
-    """Place, grow and optimise; return (step, PSNR in dB) along the way."""
-    recipe = fit.recipe
-    first = round(recipe.first_share * gaussians) if recipe.growth_rounds else gaussians
-    fit.place_first(target, min(max(first, 1), gaussians), rng)
-    history = []
-    for step in range(steps):
-        if growth := schedule.growth(step, gaussians - len(fit)):
-            fit.grow(growth, gaussians)
-        fit.step(schedule.rate(step))
-        if step % _HISTORY_STEPS == 0:
-            error = float(np.square(fit.objective.residual(), dtype=np.float64).sum())
-            history.append((step, psnr_of(error, target.size)))
-            if progress:
-                progress(step, steps, f"{len(fit)} Gaussians, {history[-1][1]:.2f} dB")
-    if progress:
-        progress(steps, steps, f"{len(fit)} Gaussians")
-    return history

@@ -112,7 +112,8 @@ def gradient_magnitude(planes: Float32) -> Float32:
     for axis in (0, 1):
         if grey.shape[axis] > 1:
             magnitude += np.gradient(grey, axis=axis) ** 2
-    return np.sqrt(magnitude, out=magnitude)
+    root: Float32 = np.sqrt(magnitude)
+    return root
 
 
 def blurred(plane: Float32, deviation: float) -> Float32:
@@ -134,8 +135,10 @@ def _box(plane: Float32, radius: int, axis: int) -> Float32:
     pad[axis] = (radius + 1, radius)
     sums = np.cumsum(np.pad(plane, pad, mode="edge"), axis=axis, dtype=np.float64)
     width = 2 * radius + 1
-    upper, lower = np.split(sums, [width], axis=axis)[1], sums
-    lower = np.take(sums, np.arange(plane.shape[axis]), axis=axis)
+    lower, upper = (
+        np.take(sums, np.arange(start, start + plane.shape[axis]), axis=axis)
+        for start in (0, width)
+    )
     return ((upper - lower) / width).astype(np.float32)
 
 
@@ -152,8 +155,8 @@ def spaced_maxima(
     down, across = -(-height // block), -(-width // block)
     padded = np.full((down * block, across * block), -1.0, np.float32)
     padded[:height, :width] = error
-    blocks = padded.reshape(down, block, across, block).swapaxes(1, 2)
-    blocks = blocks.reshape(down, across, block * block)
+    tiled = padded.reshape(down, block, across, block).swapaxes(1, 2)
+    blocks = tiled.reshape(down, across, block * block)
     inside = blocks.argmax(axis=2)
     value = np.take_along_axis(blocks, inside[:, :, None], axis=2)[:, :, 0]
     rows = inside // block + np.arange(down)[:, None] * block

@@ -68,15 +68,38 @@ class EncodeRecipe(FitRecipe):
         position_scale, shape_scale: multiply the steps that equal error energy asks for.
         resolve_at: shares of the tuning at which step size and classes are chosen anew.
         anticipated: share of the bits at its start that tuning leaves over.
+        probe_share: steps of the short encoding that a PSNR is aimed at with, over `steps`.
+        probe_gain: dB that all the steps will gain over the short encoding.
+        correction_share: steps of a correction of the step size, over `steps`.
+        correction_rate: what the learning rates are multiplied by at its start.
+        corrections: how many at most.
     """
 
     steps: int = 3000
     tune_share: float = 0.5
     tune_rate: float = 0.5
     gaussian_bits: float = 26.0
-    rate_weight: float = 0.15
-    prune_bits: float = 22.0
+    rate_weight: float = 0.2
+    prune_bits: float = 0.0
     position_scale: float = 1.0
     shape_scale: float = 1.0
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
     anticipated: float = 0.9
+    probe_share: float = 0.15
+    probe_gain: float = 0.5
+    correction_share: float = 0.05
+    correction_rate: float = 0.1
+    corrections: int = 4
+
+    def leftover(self, share: float) -> float:
+        """Share of the bits that is expected to remain at the end, when `share` is tuned."""
+        return 1.0 - (1.0 - self.anticipated) * (0.5 * (1.0 - share) ** 2 if share else 1.0)
+
+
+# Steps of each effort, 1 to 9.
+_EFFORT_STEPS = (200, 400, 800, 1500, 3000, 4500, 7000, 11000, 18000)
+
+
+def encode_recipe(effort: int) -> EncodeRecipe:
+    """The recipe of an effort of 1 to 9."""
+    return EncodeRecipe(steps=_EFFORT_STEPS[effort - 1])

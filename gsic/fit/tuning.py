@@ -12,11 +12,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from gsic_kernels import checks
-from gsic_kernels.checks import Gradients, Splats
-from numpy.typing import NDArray
 
 from gsic.fit.gaussian_fit import GaussianFit
+from gsic.fit.loop import Tick
 from gsic.fit.recipe import EncodeRecipe
 from gsic.gaussians import Float64, factor_of
 from gsic.profiles.gsic import (
@@ -33,17 +31,23 @@ from gsic.profiles.gsic import (
     stretch_step,
 )
 from gsic.profiles.gsic_streams import estimate_bits
-
+from gsic_kernels import checks
+from gsic_kernels.checks import Gradients, Splats
 
 _CLOSE = 0.995
 """Share of the target that ends a search for it."""
 
 
 class Snapshot(NamedTuple):
-    """A quantised state of the tuning and its loss."""
+    """A quantised state of the tuning.
+
+    `worth`, float64 (N,), is by how much the squared error grows without each Gaussian alone, and
+    `loss` the squared error.
+    """
 
     header: Header
     symbols: Symbols
+    worth: Float64
     loss: float
 
 
@@ -64,31 +68,47 @@ class Tuning:
         self._transform = color_transform(header.channels)
         self._worth: Float64 = np.zeros(0)
 
-    def run(self, steps: int, rate: Callable[[int], float], choose: Callable[[float], int],
-            tick: Callable[[int, float], None]) -> Snapshot:
-        """Tune.
+    def run(
+        self,
+        steps: int,
+        rate: Callable[[int], float],
+        choose: Callable[[float], int],
+        tick: Tick,
+    ) -> Snapshot:
+        """Tune, choosing the step size anew along the way.
 
         Args:
             steps: how many.
             rate: of a step, what the learning rates are multiplied by.
             choose: of the share of the tuning that is done, the step index to go on with.
-            tick: called with each step and its loss.
+            tick: told the loss before each step and the number of Gaussians.
 
         Returns:
-            The best state since the step was chosen last.
+            The best state since the step size was chosen last.
         """
-        anew = {int(share * steps): share for share in self.recipe.resolve_at}
+        anew = {int(share * steps): share for share in sorted(self.recipe.resolve_at)}
+        starts = sorted(anew)
+        for start, end in zip(starts, [*starts[1:], steps], strict=True):
+            if start:
+                self.prune()
+            self.freeze(choose(anew[start]))
+            best = self._frozen(range(start, end), rate, tick)
+        return best
+
+    def correct(
+        self, steps: int, rate: Callable[[int], float], step_index: int, tick: Tick
+    ) -> Snapshot:
+        """Tune on at another step index; the best state."""
+        self.freeze(step_index)
+        return self._frozen(range(steps), rate, tick)
+
+    def _frozen(self, steps: range, rate: Callable[[int], float], tick: Tick) -> Snapshot:
         best: Snapshot | None = None
-        for step in range(steps):
-            if step in anew:
-                if step:
-                    self.prune()
-                self.freeze(choose(anew[step]))
-                best = None
-            symbols, loss = self.step(rate(step))
-            if best is None or loss < best.loss:
-                best = Snapshot(self.header, symbols, loss)
-            tick(step, loss)
+        for step in steps:
+            snapshot = self.step(rate(step))
+            if best is None or snapshot.loss < best.loss:
+                best = snapshot
+            tick(snapshot.loss, len(self.fit))
         assert best is not None
         return best
 
@@ -101,10 +121,10 @@ class Tuning:
         """What the Gaussians would be at a step index, those that draw nothing left out."""
         header = replace(self.header, step_index=step_index)
         symbols = self._symbols(header, self._classes(header))
-        return header, symbols.take(symbols.color.any(axis=1))
+        return header, symbols.take(np.flatnonzero(symbols.color.any(axis=1)))
 
-    def step(self, scale: float) -> tuple[Symbols, float]:
-        """One step at `scale` times the learning rates; symbols and loss before it."""
+    def step(self, scale: float) -> Snapshot:
+        """One step at `scale` times the learning rates; the state before it."""
         symbols = self._symbols(self.header, self.classes)
         seen = dequantise(self.header, symbols)
         moments = seen.moments
@@ -114,7 +134,7 @@ class Tuning:
         self._worth = removal_costs(seen, drawn)
         self._add_penalty(gradient, seen)
         self.fit.move(gradient, scale)
-        return symbols, loss
+        return Snapshot(self.header, symbols, self._worth, loss)
 
     def prune(self) -> None:
         """Drop what was not worth its bits in the last step."""
@@ -161,7 +181,9 @@ def removal_costs(seen: Dequantised, drawn: Gradients) -> Float64:
     the colour.
     """
     area = np.pi * np.exp(seen.theta[:, 0])
-    return (seen.color**2).sum(axis=1) * area - (seen.color * drawn.color).sum(axis=1)
+    growth: Float64 = (seen.color**2).sum(axis=1) * area
+    growth -= (seen.color * drawn.color).sum(axis=1)
+    return growth
 
 
 def solve_bits(tuning: Tuning, target: float) -> int:

@@ -141,6 +141,13 @@ class Symbols:
         )
 
 
+def no_symbols(channels: int) -> Symbols:
+    """The symbols of an image without Gaussians."""
+    none = np.zeros(0, np.int64)
+    pairs = np.zeros((0, 2), np.int64)
+    return Symbols(none, none, pairs, none, pairs, np.zeros((0, channels), np.int64))
+
+
 @dataclass(frozen=True)
 class Dequantised:
     """N Gaussians as a decoder sees them, float64.

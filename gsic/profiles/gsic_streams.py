@@ -26,6 +26,7 @@ from gsic.profiles.gsic import (
     Int64,
     Symbols,
     grid_size,
+    no_symbols,
 )
 
 MAX_SIDE = 1 << 22
@@ -113,7 +114,7 @@ def read(
     """
     header, groups, counts = read_parameters(width, height, channels, parameters, len(payload))
     if not groups:
-        return header, _empty(channels)
+        return header, no_symbols(channels)
     reader = SymbolReader(payload)
     grids = [grid_size(header, group) for group in groups]
     sets = read_sets(reader, counts, [columns * rows for columns, rows in grids])
@@ -224,9 +225,3 @@ def _set_bits(count: int, cells: int) -> float:
     """About what a sorted set of uniform keys takes: log2 of how many such sets there are."""
     ratio = cells / count
     return count * (log2(1.0 + ratio) + ratio * log2(1.0 + 1.0 / ratio))
-
-
-def _empty(channels: int) -> Symbols:
-    none = np.zeros(0, np.int64)
-    pairs = np.zeros((0, 2), np.int64)
-    return Symbols(none, none, pairs, none, pairs, np.zeros((0, channels), np.int64))

@@ -1,0 +1,184 @@
+"""What an encoding aims at: how many Gaussians, which step size, and when it has landed.
+
+A goal says how many Gaussians to fit, chooses the step index at each point of the tuning where it
+is chosen anew, corrects it after the tuning, and at last decides how many of the least valuable
+Gaussians to leave out of the file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from gsic.errors import InputError
+from gsic.fit.tuning import Tuning, solve_bits
+from gsic.profiles.gsic import MAX_STEP_INDEX, STEP_RESOLUTION, nearest_step_index
+
+DEFAULT_QUALITY = 60
+
+# log2 of the steps of qualities 1 and 100; those between are evenly spaced.
+_COARSEST, _FINEST = 1.5, -5.5
+
+PSNR_TOLERANCE_DB = 0.1
+
+# A file smaller than this share of what was asked for is tuned once more with finer steps, one
+# larger than that with coarser ones; in between, leaving Gaussians out does it.
+_LEAST_SHARE = 0.98
+_MOST_SHARE = 1.02
+
+# First guesses of what an octave of the step does.
+_DB_PER_OCTAVE = 3.0
+_LOG2_BYTES_PER_OCTAVE = 0.35
+
+
+class Coded(NamedTuple):
+    """A complete file and the PSNR in dB of what a decoder shows."""
+
+    data: bytes
+    psnr: float
+
+
+def index_of_quality(quality: int) -> int:
+    """Step index of a quality of 1 to 100."""
+    return nearest_step_index(2.0 ** (_COARSEST + (_FINEST - _COARSEST) * (quality - 1) / 99.0))
+
+
+Shortened = Callable[[int], Coded]
+"""The file without so many of its least valuable Gaussians."""
+
+
+class Goal(Protocol):
+    """What an encoding aims at."""
+
+    gaussians: int
+
+    def choose(self, tuning: Tuning, leftover: float) -> int:
+        """The step index to tune on with; `leftover` is the share of the bits that will remain."""
+
+    def correction(self, index: int, coded: Coded) -> int | None:
+        """A better step index than `index`, which led to `coded`; None when that will do."""
+
+    def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
+        """How many of `count` Gaussians to leave out, and the file without them.
+
+        Raises:
+            InputError: the goal is out of reach; the message names the nearest value in reach.
+        """
+
+
+class StepGoal:
+    """A given step; whatever comes of it is right.
+
+    Args:
+        gaussians: how many to fit.
+        index: of the step.
+    """
+
+    def __init__(self, gaussians: int, index: int) -> None:
+        self.gaussians = gaussians
+        self.index = index
+
+    def choose(self, tuning: Tuning, leftover: float) -> int:
+        return self.index
+
+    def correction(self, index: int, coded: Coded) -> int | None:
+        return None
+
+    def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
+        return 0, shortened(0)
+
+
+class BytesGoal:
+    """As good as possible in at most so many bytes.
+
+    Args:
+        gaussians: how many to fit.
+        limit: bytes of the file.
+        overhead: bytes of a file without Gaussians.
+        asked: the option in words, for the message when it is out of reach.
+    """
+
+    def __init__(self, gaussians: int, limit: int, overhead: int, asked: str) -> None:
+        self.gaussians = gaussians
+        self._limit = limit
+        self._bits = 8.0 * max(limit - overhead - 6, 0)
+        self._asked = asked
+
+    def choose(self, tuning: Tuning, leftover: float) -> int:
+        return solve_bits(tuning, self._bits / leftover)
+
+    def correction(self, index: int, coded: Coded) -> int | None:
+        share = len(coded.data) / self._limit
+        if _LEAST_SHARE <= share <= _MOST_SHARE:
+            return None
+        return _moved(index, math.log2(share / 0.995) / _LOG2_BYTES_PER_OCTAVE)
+
+    def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
+        dropped = _first_true(lambda n: len(shortened(n).data) <= self._limit, count)
+        coded = shortened(dropped)
+        if len(coded.data) > self._limit:
+            raise InputError(
+                f"{self._asked} is out of reach for this image: "
+                f"the smallest file takes {len(coded.data)} bytes"
+            )
+        return dropped, coded
+
+
+class PsnrGoal:
+    """A given PSNR in as few bytes as possible.
+
+    Args:
+        gaussians: how many to fit.
+        index: of the step that should lead there.
+        psnr: dB.
+    """
+
+    def __init__(self, gaussians: int, index: int, psnr: float) -> None:
+        self.gaussians = gaussians
+        self.index = index
+        self._psnr = psnr
+        self._before: tuple[int, float] | None = None
+
+    def choose(self, tuning: Tuning, leftover: float) -> int:
+        return self.index
+
+    def correction(self, index: int, coded: Coded) -> int | None:
+        excess = coded.psnr - self._psnr
+        if 0.0 <= excess <= PSNR_TOLERANCE_DB:
+            return None
+        slope = _DB_PER_OCTAVE
+        if self._before is not None and self._before[0] != index:
+            measured = (self._before[1] - excess) / (index - self._before[0]) * STEP_RESOLUTION
+            slope = min(max(measured, 1.0), 6.0)
+        self._before = index, excess
+        better = _moved(index, (excess - 0.4 * PSNR_TOLERANCE_DB) / slope)
+        return better if better != index else None
+
+    def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
+        whole = shortened(0)
+        if whole.psnr < self._psnr:
+            raise InputError(
+                f"a PSNR of {self._psnr:g} dB is out of reach for this image: "
+                f"the nearest is {whole.psnr:.2f} dB"
+            )
+        too_many = _first_true(lambda n: shortened(n).psnr < self._psnr, count)
+        dropped = max(too_many - 1, 0)
+        return dropped, shortened(dropped)
+
+
+def _moved(index: int, octaves: float) -> int:
+    moved = index + math.floor(octaves * STEP_RESOLUTION)
+    return min(max(moved, 0), MAX_STEP_INDEX)
+
+
+def _first_true(holds: Callable[[int], bool], most: int) -> int:
+    """The smallest n of 0..most at which a monotone condition holds, or `most`."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return high
