@@ -402,6 +402,11 @@ def test_classes_stay_in_their_ranges() -> None:
     assert classes_at(1.0, color=0.0)[1] == AMPLITUDE_CLASSES[0]
 
 
+def test_cells_of_faint_gaussians_are_no_wider_than_they() -> None:
+    for color in (0.0, 1e-6, 0.01):
+        assert classes_at(1.0, sigma=16 / math.sqrt(2), rho=0.0, color=color)[0] == -4
+
+
 def overlap(theta: np.ndarray, other: np.ndarray, shift: np.ndarray) -> float:
     """Cosine of the angle between two Gaussians as functions of the plane, in closed form."""
 
@@ -418,7 +423,7 @@ def overlap(theta: np.ndarray, other: np.ndarray, shift: np.ndarray) -> float:
 
 @given(
     st.floats(math.log(1.0), math.log(60.0)).map(math.exp),
-    st.floats(0.0, 1.0),
+    st.floats(0.0, 2.5),
     st.floats(0, math.pi),
     st.floats(math.log(30.0), math.log(300.0)).map(math.exp),
 )
