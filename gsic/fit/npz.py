@@ -20,6 +20,7 @@ from gsic.errors import InputError
 
 # Far more than any version of a fit holds.
 _MEMBERS_MAX = 64
+_NAME_MAX = 64
 
 # The header as every version of NumPy writes it for little-endian numbers and text.
 _HEADER = re.compile(
@@ -64,7 +65,7 @@ def read(data: bytes) -> dict[str, NDArray[Any]]:
             _check_members(members, len(data))
             stored = {member.filename: archive.read(member) for member in members}
     except _DAMAGE as error:
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"not an .npz file, or a damaged one: {cause}") from error
     return {name.removesuffix(".npy"): _array(name, content) for name, content in stored.items()}
 
@@ -74,6 +75,8 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
     if len(members) > _MEMBERS_MAX or len(names) < len(members):
         raise InputError(f"an .npz file of {len(members)} members, of {len(names)} names")
     for member in members:
+        if len(member.filename) > _NAME_MAX:
+            raise InputError(f"an .npz file with a name of {len(member.filename)} characters")
         if member.compress_type != zipfile.ZIP_STORED:
             raise InputError(f"{member.filename!r} is compressed; only stored arrays are read")
     if sum(member.file_size for member in members) > size:

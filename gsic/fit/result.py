@@ -153,8 +153,9 @@ class Fit:
         if version != VERSION:
             raise InputError(f"a fit of version {version}; this gsic knows version {VERSION}")
         if arrays.keys() != _KEYS:
-            names = ", ".join(sorted(map(repr, arrays.keys() ^ _KEYS)))
-            raise InputError(f"a fit with missing or unknown arrays: {names}")
+            names = sorted(map(repr, arrays.keys() ^ _KEYS))
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            raise InputError(f"missing or unknown arrays: {', '.join(names[:4])}{more}")
         size = _values(arrays, "size", np.int64, 1).tolist()
         steps = _values(arrays, "history_step", np.int64, 1).tolist()
         psnrs = _values(arrays, "history_psnr", np.float64, 1).tolist()
