@@ -26,18 +26,19 @@ class Fit:
     bits: float
 
 
-def fit(groups: Sequence[Int64Array], first: int, steps: Model) -> Fit:
+def fit(groups: Sequence[Int64Array], first: int, steps: Model, growth: int = 0) -> Fit:
     """Return the shape and the scales, one per group, that code the groups in the fewest bits.
 
     Args:
         groups: one or more int64 arrays of one or more values.
         first: the scale that the first group's scale is coded relative to.
-        steps: the table of the changes of scale from group to group.
+        steps: the table of the changes of scale from group to group, less `growth`.
+        growth: the change that is expected.
     """
     costs = _costs(groups, signed=True)
     per_shape = costs.min(axis=1).sum(axis=0)
     spread, zero = np.unravel_index(int(per_shape.argmin()), per_shape.shape)
-    scales, bits = _cheapest_path(costs[:, :, spread, zero], first, steps)
+    scales, bits = _cheapest_path(costs[:, :, spread, zero], first, steps, growth)
     above = sum(int((values > 0).sum()) for values in groups)
     below = sum(int((values < 0).sum()) for values in groups)
     positive = min(15, round(16 * above / max(1, above + below)))
@@ -106,7 +107,9 @@ def _costs(groups: Sequence[Int64Array], *, signed: bool) -> Float64Array:
     return costs
 
 
-def _cheapest_path(costs: Float64Array, first: int, steps: Model) -> tuple[list[int], float]:
+def _cheapest_path(
+    costs: Float64Array, first: int, steps: Model, growth: int
+) -> tuple[list[int], float]:
     """The scale of each group, costs being (G, SCALES), when changes cost bits too; all bits."""
     scales = np.arange(SCALES)
 
@@ -114,7 +117,7 @@ def _cheapest_path(costs: Float64Array, first: int, steps: Model) -> tuple[list[
         return steps.bits[np.clip(difference, steps.lowest, steps.highest) - steps.lowest]
 
     total = costs[0] + change(scales - first)
-    between = change(np.subtract.outer(scales, scales))
+    between = change(np.subtract.outer(scales, scales) - growth)
     choices = []
     for group in costs[1:]:
         reached = between + total

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import Int64Array, Model
+from gsic.coding.ans import Int64Array
 from gsic.coding.streams import escaped_bits
 
 
@@ -26,13 +26,22 @@ class Form(IntEnum):
 
 
 FORM_BITS = 2
-HEAD_BITS = FORM_BITS + models.SHAPE_BITS
+ZERO_BITS = 4
+HEAD_BITS = FORM_BITS + ZERO_BITS
+
+# Tables of what else a shape holds: the spread, and the share of positive values less a half.
+SPREAD_CHOICES = models.histogram((15, 9, 7, 6))
+(POSITIVE_CHOICES,) = models.tables((10,), (models.Shape(zero=7),), signed=True)
+EVEN = 8
 
 FIRST_SCALE = 8
 
+# Scales that values grow by from group to group where they are expected to double.
+GROWTH = 3
+
 # Tables of the differences from one group's scale or centre to the next.
-(SCALE_STEPS,) = models.tables((14,), (models.Shape(zero=5, positive=12),), signed=True)
-(CENTRE_STEPS,) = models.tables((15,), (models.Shape(zero=7, spread=3, positive=10),), signed=True)
+(SCALE_STEPS,) = models.tables((11,), (models.Shape(zero=4),), signed=True)
+(CENTRE_STEPS,) = models.tables((14,), (models.Shape(zero=7, spread=3),), signed=True)
 
 # A listed group's scale is the number of its values less this.
 LEAST_LISTED = 2
@@ -59,20 +68,60 @@ class Plan:
     levels: list[list[int]] = field(default_factory=list)
 
 
-def cheapest(groups: Sequence[Int64Array]) -> Plan:
+def cheapest(groups: Sequence[Int64Array], doubling: bool = False) -> Plan:
     """Return the plan with the fewest bits for a column.
 
     Args:
         groups: one or more int64 arrays of one or more values.
+        doubling: values of each group are expected to be about twice those of the one before.
     """
-    plans = [_fitted(form, groups) for form in (Form.PLAIN, Form.CENTRED, Form.MIRRORED)]
+    plans = [_fitted(form, groups, doubling) for form in (Form.PLAIN, Form.CENTRED, Form.MIRRORED)]
     if max(int(group.max() - group.min()) for group in groups) < models.SCALES:
-        plans.append(_listed(groups))
+        plans.append(_listed(groups, doubling))
     return min(plans, key=lambda plan: plan.bits)
 
 
-def _fitted(form: Form, groups: Sequence[Int64Array]) -> Plan:
-    bits = float(HEAD_BITS)
+def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
+    """Return what the scales of a column's groups differ by from the expected ones."""
+    path = np.array([FIRST_SCALE, *scales], np.int64)
+    steps = path[1:] - path[:-1]
+    steps[1:] -= GROWTH * doubling
+    return steps
+
+
+def scales_of(steps: Int64Array, doubling: bool) -> Int64Array:
+    """Return the scales, int64 (S, G), whose `scale_steps` are given; changes `steps`."""
+    steps[:, 1:] += GROWTH * doubling
+    return FIRST_SCALE + np.cumsum(steps, axis=1)
+
+
+def centre_steps(centres: Sequence[int], form: Form, doubling: bool) -> Int64Array:
+    """Return what the centres of a column's groups differ by from the expected ones."""
+    before = np.array([0, *centres[:-1]], np.int64)
+    return np.array(centres, np.int64) - before * _factor(form, doubling)
+
+
+def centres_of(steps: Sequence[int], form: Form, doubling: bool) -> list[int]:
+    """Return the centres whose `centre_steps` are given."""
+    centre, factor, centres = 0, _factor(form, doubling), []
+    for step in steps:
+        centre = factor * centre + step
+        centres.append(centre)
+    return centres
+
+
+def _factor(form: Form, doubling: bool) -> int:
+    # Only magnitudes have a centre that grows with them.
+    return 2 if doubling and form is Form.MIRRORED else 1
+
+
+def _head_bits(shape: models.Shape) -> float:
+    spread = SPREAD_CHOICES.cost_bits(np.array([shape.spread]))
+    return HEAD_BITS + spread + POSITIVE_CHOICES.cost_bits(np.array([shape.positive - EVEN]))
+
+
+def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
+    bits = 0.0
     centres = [0] * len(groups)
     if form is Form.MIRRORED:
         bits += sum(models.FLAG_BITS + fitting.fit_share(group)[1] for group in groups)
@@ -80,24 +129,21 @@ def _fitted(form: Form, groups: Sequence[Int64Array]) -> Plan:
     if form is not Form.PLAIN:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
         groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
-        bits += _path_bits(centres, 0, CENTRE_STEPS)
-    fit = fitting.fit(groups, FIRST_SCALE, SCALE_STEPS)
-    return Plan(form, fit.shape, fit.scales, centres, list(groups), bits + fit.bits)
+        bits += escaped_bits(centre_steps(centres, form, doubling), CENTRE_STEPS)
+    fit = fitting.fit(groups, FIRST_SCALE, SCALE_STEPS, GROWTH * doubling)
+    bits += _head_bits(fit.shape) + fit.bits
+    return Plan(form, fit.shape, fit.scales, centres, list(groups), bits)
 
 
-def _listed(groups: Sequence[Int64Array]) -> Plan:
+def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:
     least = [int(group.min()) for group in groups]
     residuals = [group - low for group, low in zip(groups, least, strict=True)]
     counts = [max(LEAST_LISTED, 1 + int(group.max())) for group in residuals]
     scales = [count - LEAST_LISTED for count in counts]
     levels = [fitting.fit_levels(g, count) for g, count in zip(residuals, counts, strict=True)]
-    bits = float(HEAD_BITS + models.LEVEL_BITS * sum(counts))
-    bits += _path_bits(scales, FIRST_SCALE, SCALE_STEPS) + _path_bits(least, 0, CENTRE_STEPS)
+    bits = _head_bits(models.Shape()) + models.LEVEL_BITS * sum(counts)
+    bits += escaped_bits(scale_steps(scales, doubling), SCALE_STEPS)
+    bits += escaped_bits(centre_steps(least, Form.LISTED, doubling), CENTRE_STEPS)
     for group, chosen in zip(residuals, levels, strict=True):
         bits += models.histogram(chosen).cost_bits(group)
     return Plan(Form.LISTED, models.Shape(), scales, least, residuals, bits, levels)
-
-
-def _path_bits(path: Sequence[int], first: int, steps: Model) -> float:
-    padded = np.array([first, *path])
-    return escaped_bits(padded[1:] - padded[:-1], steps)

@@ -45,7 +45,7 @@ _STEEP = (
 )
 _MANTISSAS = (136, 114, 96, 81)
 
-SHAPE_BITS = 10
+MOST_POSITIVE = 15
 
 LEVEL_BITS = 4
 
@@ -66,16 +66,6 @@ class Shape(NamedTuple):
     zero: int = 6
     spread: int = 0
     positive: int = 8
-
-
-def packed(shape: Shape) -> int:
-    """Return a shape as a number of SHAPE_BITS bits."""
-    return shape.zero | shape.spread << 4 | shape.positive << 6
-
-
-def unpacked(number: int) -> Shape:
-    """Return the shape that `packed` made a number of."""
-    return Shape(number & 15, number >> 4 & 3, number >> 6)
 
 
 def low_bits(scale: int) -> int:

@@ -33,11 +33,17 @@ class Contexts:
 
     Args:
         contexts: integers (n,) of a small range; the groups are in ascending order of them.
+        least: groups of fewer rows are joined with the next one, at the end with the last one.
+        doubling: values of each group are expected to be about twice those of the one before.
     """
 
-    def __init__(self, contexts: IntArray) -> None:
+    def __init__(self, contexts: IntArray, *, least: int = 1, doubling: bool = False) -> None:
+        self.doubling = doubling
         contexts = contexts - contexts.min() if contexts.size else contexts
         sizes = np.bincount(contexts)
+        if least > 1 and contexts.size:
+            contexts = _joined(sizes.tolist(), least)[contexts]
+            sizes = np.bincount(contexts)
         # Integers of 16 bits are sorted in linear time.
         few = contexts.astype(np.uint16) if len(sizes) <= 1 << 16 else contexts
         self.order: Int64Array = np.argsort(few, kind="stable")
@@ -72,13 +78,16 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
     for column in numbers:
         if _largest(column) >= BOUND:
             raise ValueError(f"values {column.min()}..{column.max()} are out of range")
-    plans = [forms.cheapest(contexts.split(column)) for column in numbers]
-    heads = [plan.form | models.packed(plan.shape) << forms.FORM_BITS for plan in plans]
-    writer.raw(np.array(heads), forms.HEAD_BITS)
+    doubling = contexts.doubling
+    plans = [forms.cheapest(contexts.split(column), doubling) for column in numbers]
+    _write_heads(writer, plans)
     scales = [plan.scales for plan in plans]
-    _write_paths(writer, scales, forms.FIRST_SCALE, forms.SCALE_STEPS)
-    centres = [plan.centres for plan in plans if plan.form is not Form.PLAIN]
-    _write_paths(writer, centres, 0, forms.CENTRE_STEPS)
+    steps = [forms.scale_steps(path, doubling) for path in scales]
+    write_escaped(writer, [np.concatenate(steps)], [forms.SCALE_STEPS])
+    moved = [plan for plan in plans if plan.form is not Form.PLAIN]
+    if moved:
+        steps = [forms.centre_steps(plan.centres, plan.form, doubling) for plan in moved]
+        write_escaped(writer, [np.concatenate(steps)], [forms.CENTRE_STEPS])
     levels = [level for plan in plans for group in plan.levels for level in group]
     writer.raw(np.array(levels, np.int64), models.LEVEL_BITS)
     chosen = [(plan.form, plan.shape) for plan in plans]
@@ -107,16 +116,13 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     rows, groups = len(contexts.order), len(contexts.sizes)
     if rows == 0:
         return np.empty((count, 0), np.int64)
-    heads = reader.raw(forms.HEAD_BITS, count).tolist()
-    chosen = [
-        (Form(head & (1 << forms.FORM_BITS) - 1), models.unpacked(head >> forms.FORM_BITS))
-        for head in heads
-    ]
-    scales = _read_paths(reader, count, groups, forms.FIRST_SCALE, forms.SCALE_STEPS)
+    chosen = _read_heads(reader, count)
+    steps = read_escaped(reader, [count * groups], [forms.SCALE_STEPS], _RESIDUAL_BOUND)
+    scales = forms.scales_of(steps.reshape(count, groups), contexts.doubling)
     if scales.min() < 0 or scales.max() >= models.SCALES:
         raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
     moved = [index for index, (form, _) in enumerate(chosen) if form is not Form.PLAIN]
-    centres = _read_paths(reader, len(moved), groups, 0, forms.CENTRE_STEPS)
+    centres = _read_centres(reader, [chosen[index][0] for index in moved], contexts)
     listed = [index for index, (form, _) in enumerate(chosen) if form is Form.LISTED]
     levels = int((scales[listed] + forms.LEAST_LISTED).sum())
     tables, low_bits = _tables(
@@ -145,7 +151,7 @@ def cost_bits(column: IntArray, contexts: Contexts) -> float:
     """
     if not contexts.sizes:
         return 0.0
-    return forms.cheapest(contexts.split(np.asarray(column, np.int64))).bits
+    return forms.cheapest(contexts.split(np.asarray(column, np.int64)), contexts.doubling).bits
 
 
 def _tables(
@@ -216,23 +222,59 @@ def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> N
     column[nonzero] *= 1 - 2 * np.concatenate(negative)
 
 
-def _write_paths(
-    writer: SymbolWriter, paths: Sequence[Sequence[int]], first: int, table: Model
-) -> None:
-    """Equally long paths as differences, each from `first`."""
-    if paths:
-        padded = np.array([[first, *path] for path in paths], np.int64)
-        write_escaped(writer, [(padded[:, 1:] - padded[:, :-1]).ravel()], [table])
+def _write_heads(writer: SymbolWriter, plans: Sequence[forms.Plan]) -> None:
+    """Form and shape of each column."""
+    shapes = [plan.shape for plan in plans]
+    heads = [plan.form | plan.shape.zero << forms.FORM_BITS for plan in plans]
+    writer.raw(np.array(heads), forms.HEAD_BITS)
+    writer.symbols(np.array([shape.spread for shape in shapes]), forms.SPREAD_CHOICES)
+    positive = np.array([shape.positive for shape in shapes])
+    writer.symbols(positive - forms.EVEN, forms.POSITIVE_CHOICES)
 
 
-def _read_paths(
-    reader: SymbolReader, count: int, length: int, first: int, table: Model
-) -> Int64Array:
-    """What `_write_paths` wrote, int64 (count, length)."""
-    if count == 0:
-        return np.empty((0, length), np.int64)
-    steps = read_escaped(reader, [count * length], [table], _RESIDUAL_BOUND)
-    return first + np.cumsum(steps.reshape(count, length), axis=1)
+def _read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
+    heads = reader.raw(forms.HEAD_BITS, count).tolist()
+    spreads = reader.symbols(forms.SPREAD_CHOICES, count).tolist()
+    positives = (reader.symbols(forms.POSITIVE_CHOICES, count) + forms.EVEN).tolist()
+    if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
+        raise CorruptFile("payload: a share of positive values out of range")
+    return [
+        (
+            Form(head & (1 << forms.FORM_BITS) - 1),
+            models.Shape(head >> forms.FORM_BITS, spread, positive),
+        )
+        for head, spread, positive in zip(heads, spreads, positives, strict=True)
+    ]
+
+
+def _read_centres(reader: SymbolReader, chosen: Sequence[Form], contexts: Contexts) -> Int64Array:
+    """Centres of the groups of each column that has some, int64 (columns, groups)."""
+    groups = len(contexts.sizes)
+    if not chosen:
+        return np.empty((0, groups), np.int64)
+    size = len(chosen) * groups
+    steps = read_escaped(reader, [size], [forms.CENTRE_STEPS], _RESIDUAL_BOUND).tolist()
+    centres: list[list[int]] = []
+    for index, form in enumerate(chosen):
+        part = steps[index * groups : (index + 1) * groups]
+        centres.append(forms.centres_of(part, form, contexts.doubling))
+        if max(map(abs, centres[-1])) >= _RESIDUAL_BOUND:
+            raise CorruptFile("payload: a centre out of range")
+    return np.array(centres, np.int64)
+
+
+def _joined(sizes: Sequence[int], least: int) -> Int64Array:
+    """The group of each context, given how many rows each has."""
+    groups = np.zeros(len(sizes), np.int64)
+    group = rows = start = 0
+    for context, size in enumerate(sizes):
+        rows += size
+        groups[context] = group
+        if rows >= least:
+            group, rows, start = group + 1, 0, context + 1
+    # What is left is too small for a group of its own.
+    groups[start:] = max(group - 1, 0)
+    return groups
 
 
 def _largest(values: Int64Array) -> int:

@@ -38,6 +38,9 @@ _SYMBOLS = 5
 _SYMBOLS_PER_BIT = 200
 _STATE_BITS = 64
 
+# Fewer rows than this are not worth statistics of their own.
+_LEAST_ROWS = 16
+
 _MASK_BYTES = len(POSITION_CLASSES) // 8
 
 
@@ -95,8 +98,8 @@ def write(header: Header, symbols: Symbols) -> tuple[bytes, bytes]:
     ]
     write_sets(writer, keys, [columns * rows for columns, rows in grids])
     amplitudes, others = _columns(symbols)
-    write_columns(writer, amplitudes, Contexts(symbols.position_class))
-    write_columns(writer, others, Contexts(symbols.amplitude_class))
+    write_columns(writer, amplitudes, _by_position(symbols.position_class))
+    write_columns(writer, others, _by_amplitude(symbols.amplitude_class))
     return parameters, writer.finish()
 
 
@@ -122,13 +125,14 @@ def read(
     columns = np.repeat([columns for columns, _ in grids], counts)
     np.divmod(np.concatenate(sets), columns, out=(cell[:, 1], cell[:, 0]))
     position = np.repeat(np.array(groups, np.int64), counts)
-    amplitude = read_columns(reader, 1, Contexts(position))[0] + expected_amplitude(position)
+    amplitude = read_columns(reader, 1, _by_position(position))[0]
+    amplitude += expected_amplitude(position)
     if amplitude.min() < AMPLITUDE_CLASSES[0] or amplitude.max() > AMPLITUDE_CLASSES[-1]:
         raise CorruptFile(
             f"payload: amplitude classes {amplitude.min()}..{amplitude.max()} outside "
             f"{AMPLITUDE_CLASSES[0]}..{AMPLITUDE_CLASSES[-1]}"
         )
-    others = read_columns(reader, 3 + channels, Contexts(amplitude))
+    others = read_columns(reader, 3 + channels, _by_amplitude(amplitude))
     reader.finish()
     size = others[0] + expected_size(position, amplitude)
     return header, Symbols(position, amplitude, cell, size, others[1:3].T, others[3:].T)
@@ -185,9 +189,9 @@ def estimate_bits(header: Header, symbols: Symbols) -> float:
         columns, rows = grid_size(header, group)
         bits += _set_bits(count, columns * rows)
     amplitudes, others = _columns(symbols)
-    contexts = Contexts(symbols.position_class)
+    contexts = _by_position(symbols.position_class)
     bits += sum(cost_bits(column, contexts) for column in amplitudes)
-    contexts = Contexts(symbols.amplitude_class)
+    contexts = _by_amplitude(symbols.amplitude_class)
     return bits + sum(cost_bits(column, contexts) for column in others)
 
 
@@ -210,6 +214,15 @@ def _columns(symbols: Symbols) -> tuple[list[Int64], list[Int64]]:
         [amplitude - expected_amplitude(position)],
         [size, *symbols.stretch.T, *symbols.color.T],
     )
+
+
+def _by_position(position_class: Int64) -> Contexts:
+    return Contexts(position_class, least=_LEAST_ROWS)
+
+
+def _by_amplitude(amplitude_class: Int64) -> Contexts:
+    # The steps of shapes halve from class to class, and amplitudes are about 2^A.
+    return Contexts(amplitude_class, least=_LEAST_ROWS, doubling=True)
 
 
 def _parameter_bytes(parameters: Parameters) -> bytes:

@@ -107,27 +107,38 @@ class Payload:
             group[i] += excess if group[i] > 0 else -excess
         return groups
 
-    def paths(self, count: int, length: int, first: int, table: Table) -> list[list[int]]:
-        """5, item 2."""
-        (steps,) = self.escaped([count * length], [table])
-        return [
-            list(accumulate(steps[i * length : (i + 1) * length], initial=first))[1:]
-            for i in range(count)
-        ]
+    def paths(
+        self, factors: Sequence[int], length: int, more: int, table: Table
+    ) -> list[list[int]]:
+        """5, items 2 and 3."""
+        (steps,) = self.escaped([len(factors) * length], [table])
+        paths: list[list[int]] = []
+        for factor in factors:
+            path = [steps.pop(0)] if length else []
+            while len(path) < length:
+                path.append(factor * path[-1] + more + steps.pop(0))
+            paths.append(path)
+        return paths
 
-    def columns(self, count: int, contexts: Sequence[int]) -> list[list[int]]:
+    def columns(
+        self, count: int, contexts: Sequence[int], least: int = 1, doubling: bool = False
+    ) -> list[list[int]]:
         """5."""
-        groups = [[i for i, c in enumerate(contexts) if c == g] for g in sorted(set(contexts))]
+        groups = joined(contexts, least)
         if not groups:
             return [[] for _ in range(count)]
         sizes = [len(group) for group in groups]
-        heads = self.raw(12, count)
+        heads = self.raw(6, count)
         forms = [head % 4 for head in heads]
-        shapes = [(head >> 2 & 15, head >> 6 & 3, head >> 8) for head in heads]
-        scales = self.paths(count, len(groups), 8, curve(14, (5, 0, 12), True))
+        spreads = [self.symbol(listed_table([15, 9, 7, 6])) for _ in range(count)]
+        positives = [8 + self.symbol(curve(10, (7, 0, 8), True)) for _ in range(count)]
+        shapes = [(heads[i] >> 2, spreads[i], positives[i]) for i in range(count)]
+        steps = self.paths([1] * count, len(groups), 3 * doubling, curve(11, (4, 0, 8), True))
+        scales = [[8 + scale for scale in column] for column in steps]
         moved = [i for i in range(count) if forms[i] != 0]
         centres = [[0] * len(groups) for _ in range(count)]
-        path = self.paths(len(moved), len(groups), 0, curve(15, (7, 3, 10), True))
+        factors = [2 if doubling and forms[i] == 2 else 1 for i in moved]
+        path = self.paths(factors, len(groups), 0, curve(14, (7, 3, 8), True)) if moved else []
         for i, column in zip(moved, path, strict=True):
             centres[i] = column
         listed = [scale + 2 for i in range(count) if forms[i] == 3 for scale in scales[i]]
@@ -177,6 +188,18 @@ class Payload:
             fields = self.raw(b, len(group))
             sets.append(list(accumulate(q * 2**b + f for q, f in zip(group, fields, strict=True))))
         return sets
+
+
+def joined(contexts: Sequence[int], least: int) -> list[list[int]]:
+    """5, the rows of each group."""
+    groups: list[list[int]] = [[]]
+    for context in sorted(set(contexts)):
+        if len(groups[-1]) >= least:
+            groups.append([])
+        groups[-1] += [i for i, c in enumerate(contexts) if c == context]
+    if len(groups) > 1 and len(groups[-1]) < least:
+        groups[-2:] = [groups[-2] + groups[-1]]
+    return [sorted(group) for group in groups if group]
 
 
 def low_bits(scale: int) -> int:

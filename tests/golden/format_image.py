@@ -13,6 +13,7 @@ MARGIN = 8
 POSITION_CLASSES = range(-8, 8)
 SIZE, STRETCH = 1, 1
 LEAST, MOST, RATIO = 2 * log2(0.3), 28, 6
+ROWS = 16
 VISIBLE = 651
 
 Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s, a, b, amplitudes
@@ -59,10 +60,10 @@ def symbols(
         for p, keys, (columns, _) in zip(classes, sets, grids, strict=True)
         for key in keys
     ]
-    (differences,) = payload.columns(1, [p for p, _, _ in places])
+    (differences,) = payload.columns(1, [p for p, _, _ in places], ROWS)
     shapes = [d + max(p + 2, 0) for d, (p, _, _) in zip(differences, places, strict=True)]
     assert all(0 <= fineness <= 15 for fineness in shapes)
-    sizes, a, b, *colors = payload.columns(3 + channels, shapes)
+    sizes, a, b, *colors = payload.columns(3 + channels, shapes, ROWS, doubling=True)
     payload.finish()
     gaussians = []
     for i, ((p, x, y), fineness) in enumerate(zip(places, shapes, strict=True)):

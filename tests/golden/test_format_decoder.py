@@ -45,7 +45,8 @@ def test_payloads() -> None:
     forms = set()
     for count in (1, 2, 40, 300):
         classes = rng.integers(-2, 5, count)
-        contexts = Contexts(classes)
+        least, doubling = 7 * (count % 3), count > 40
+        contexts = Contexts(classes, least=least, doubling=doubling)
         columns = [
             np.rint(rng.laplace(0, 2.0**classes)).astype(np.int64),
             np.rint(rng.laplace(50, 5, count)).astype(np.int64),
@@ -54,7 +55,7 @@ def test_payloads() -> None:
             np.rint(rng.laplace(0, 10.0 ** rng.integers(0, 8, count))).astype(np.int64),
             np.zeros(count, np.int64),
         ]
-        forms |= {cheapest(contexts.split(column)).form for column in columns}
+        forms |= {cheapest(contexts.split(column), doubling).form for column in columns}
         bounds = [1, 9, 2**18, 2**60]
         sets = [np.sort(rng.integers(0, bound, count)) for bound in bounds]
         sets.append(np.arange(count) ** 3)
@@ -65,7 +66,7 @@ def test_payloads() -> None:
         writer.raw(np.array([2**63 + 5, 3], np.uint64), 64)
         payload = independent.Payload(writer.finish())
         assert payload.sets([count] * 5, bounds) == [keys.tolist() for keys in sets]
-        decoded = payload.columns(len(columns), classes.tolist())
+        decoded = payload.columns(len(columns), classes.tolist(), least, doubling)
         assert decoded == [column.tolist() for column in columns]
         assert payload.raw(64, 2) == [2**63 + 5, 3]
         payload.finish()

@@ -127,10 +127,3 @@ def test_positive_splits_the_sides() -> None:
         below = table.frequencies[: -table.lowest].sum()
         expected = max(1, 2 * positive) / 32
         assert above / (above + below) == pytest.approx(expected, abs=2e-4)
-
-
-def test_shapes_fit_their_field() -> None:
-    for shape in SHAPES:
-        packed = models.packed(shape)
-        assert packed < 1 << models.SHAPE_BITS
-        assert models.unpacked(packed) == shape

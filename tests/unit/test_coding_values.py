@@ -9,6 +9,7 @@ import pytest
 from gsic.coding import forms, models
 from gsic.coding.ans import SymbolReader, SymbolWriter
 from gsic.coding.forms import Form
+from gsic.coding.streams import write_escaped
 from gsic.coding.values import BOUND, Contexts, cost_bits, read_columns, write_columns
 from gsic.errors import CorruptFile
 
@@ -133,22 +134,54 @@ def test_wide_contexts_group_too() -> None:
     assert Contexts(wide).order.tolist() == [0, 2, 3, 1]
 
 
+def test_small_groups_are_joined() -> None:
+    rows = np.repeat([0, 1, 2, 3, 7, 9], [1, 2, 5, 3, 2, 1])
+    assert Contexts(rows, least=3).sizes == [3, 5, 3, 3]
+    assert Contexts(rows, least=4).sizes == [8, 6]
+    assert Contexts(rows[:-1], least=3).sizes == [3, 5, 5]
+    assert Contexts(rows, least=99).sizes == [14]
+    contexts = Contexts(np.array([4, 0, 4, 1, 4]), least=2)
+    assert [group.tolist() for group in contexts.split(np.arange(5))] == [[1, 3], [0, 2, 4]]
+
+
+def test_groups_that_double_cost_less_when_that_is_expected() -> None:
+    rng = np.random.default_rng(12)
+    classes = np.repeat(np.arange(7), 200)
+    spread = np.rint(rng.laplace(0, 2.0 ** (classes - 1))).astype(np.int64)
+    magnitudes = np.rint(rng.normal(6, 0.5, 1400) * 2.0**classes).astype(np.int64)
+    columns = [spread, magnitudes * rng.choice([-1, 1], 1400)]
+    sizes = []
+    for doubling in (False, True):
+        contexts = Contexts(classes, doubling=doubling)
+        payload = written(columns, contexts)
+        np.testing.assert_array_equal(read_back(payload, 2, contexts), columns)
+        sizes.append(len(payload))
+        assert [forms.cheapest(contexts.split(c), doubling).form for c in columns] == [
+            Form.PLAIN,
+            Form.MIRRORED,
+        ]
+    assert sizes[1] <= sizes[0] - 3
+
+
 @pytest.mark.parametrize("value", [BOUND, -BOUND])
 def test_values_out_of_range_are_refused(value: int) -> None:
     with pytest.raises(ValueError, match="out of range"):
         written([np.array([0, value])], Contexts.single(2))
 
 
-def head(form: Form, shape: models.Shape | None = None) -> int:
-    return form | models.packed(shape or models.Shape()) << forms.FORM_BITS
+def write_head(writer: SymbolWriter, form: Form) -> None:
+    shape = models.Shape()
+    writer.raw(np.array([form | shape.zero << forms.FORM_BITS]), forms.HEAD_BITS)
+    writer.symbols(np.array([shape.spread]), forms.SPREAD_CHOICES)
+    writer.symbols(np.array([shape.positive - forms.EVEN]), forms.POSITIVE_CHOICES)
 
 
 def malformed(form: Form, *steps: tuple[list[int], models.Model]) -> SymbolReader:
     """A reader of a column's head and paths, made by hand."""
     writer = SymbolWriter()
-    writer.raw(np.array([head(form)]), forms.HEAD_BITS)
+    write_head(writer, form)
     for values, table in steps:
-        writer.symbols(np.array(values), table)
+        write_escaped(writer, [np.array(values)], [table])
     writer.raw(np.arange(64), 24)
     return SymbolReader(writer.finish())
 
@@ -171,13 +204,31 @@ def test_negative_magnitudes_are_corrupt() -> None:
         read_columns(reader, 1, Contexts.single(1))
 
 
+def test_centres_out_of_range_are_corrupt() -> None:
+    contexts = Contexts(np.arange(40), doubling=True)
+    level = [0] + [-forms.GROWTH] * 39
+    reader = malformed(Form.MIRRORED, (level, forms.SCALE_STEPS), ([1] * 40, forms.CENTRE_STEPS))
+    with pytest.raises(CorruptFile, match="a centre out of range"):
+        read_columns(reader, 1, contexts)
+
+
+def test_shares_out_of_range_are_corrupt() -> None:
+    writer = SymbolWriter()
+    writer.raw(np.array([0]), forms.HEAD_BITS)
+    writer.symbols(np.array([0]), forms.SPREAD_CHOICES)
+    writer.symbols(np.array([8]), forms.POSITIVE_CHOICES)
+    writer.raw(np.arange(64), 24)
+    with pytest.raises(CorruptFile, match="share of positive"):
+        read_columns(SymbolReader(writer.finish()), 1, Contexts.single(9))
+
+
 @pytest.mark.parametrize("exponent", [29, 32, 61, 63])
 def test_values_beyond_the_bound_are_corrupt(exponent: int) -> None:
     # At scale 31 one bit of each value is raw, so an excess of 2^29 makes a value of 2^30.
     (table,) = models.tables([31], [models.Shape()], signed=True)
     writer = SymbolWriter()
-    writer.raw(np.array([head(Form.PLAIN)]), forms.HEAD_BITS)
-    writer.symbols(np.array([31 - forms.FIRST_SCALE]), forms.SCALE_STEPS)
+    write_head(writer, Form.PLAIN)
+    write_escaped(writer, [np.array([31 - forms.FIRST_SCALE])], [forms.SCALE_STEPS])
     writer.symbols(np.array([table.highest]), table)
     writer.raw(np.array([exponent]), 6)
     writer.raw(np.array([0]), exponent)
