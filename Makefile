@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 	  echo "gsic needs Python 3.11 or newer with its venv module; none was found on PATH." >&2; \
 	  exit 1; \
 	fi
-	$(BIN)/python -m pip install --quiet --editable '.[dev]' 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@mkdir -p .mypy && ln -sfn ../kernels .mypy/gsic_kernels  # the folder under its import name
 	@touch $@
 

@@ -18,16 +18,6 @@ settings.register_profile("default", max_examples=50, deadline=None, suppress_he
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# These need `gsic.fit`, which is not complete yet; the list goes when it is.
-collect_ignore = [
-    "cli",
-    "layers/test_processes.py",
-    "unit/test_readme.py",
-    "unit/test_packaging.py",
-    "unit/test_bench_runner.py",
-    "unit/test_bench_figures.py",
-]
-
 
 def photo_like(height: int, width: int, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:
     """A smooth scene with edges: uint8 (H, W) for one channel, otherwise (H, W, C)."""
