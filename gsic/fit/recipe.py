@@ -77,7 +77,7 @@ class EncodeRecipe(FitRecipe):
 
     steps: int = 3000
     tune_share: float = 0.5
-    tune_rate: float = 0.5
+    tune_rate: float = 0.8
     gaussian_bits: float = 26.0
     rate_weight: float = 0.2
     prune_bits: float = 0.0
