@@ -1,0 +1,141 @@
+"""Goals of an encoding: where they land, how they correct, and what they say out of reach."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from gsic.errors import InputError
+from gsic.fit.goals import (
+    DEFAULT_QUALITY,
+    PSNR_TOLERANCE_DB,
+    BytesGoal,
+    Coded,
+    PsnrGoal,
+    StepGoal,
+    index_of_quality,
+)
+from gsic.profiles.gsic import MAX_STEP_INDEX, STEP_RESOLUTION
+
+COUNT = 100
+
+
+def coded(size: int = 1000, psnr: float = 30.0) -> Coded:
+    return Coded(bytes(size), psnr)
+
+
+def shortened(dropped: int) -> Coded:
+    """A file of 20 bytes and ten a Gaussian, each of which is worth a tenth of a decibel."""
+    assert 0 <= dropped <= COUNT
+    return coded(20 + 10 * (COUNT - dropped), 25.0 + 0.1 * (COUNT - dropped))
+
+
+def bytes_goal(limit: int) -> BytesGoal:
+    return BytesGoal(COUNT, limit, 20, f"max-bytes {limit}")
+
+
+def test_qualities_are_steps_that_get_finer_evenly() -> None:
+    indices = [index_of_quality(quality) for quality in range(1, 101)]
+    gaps = {coarse - fine for coarse, fine in pairwise(indices)}
+    assert min(gaps) > 0
+    assert max(gaps) - min(gaps) <= 1
+    assert 0 < indices[-1] < indices[0] < MAX_STEP_INDEX
+    assert 1 <= DEFAULT_QUALITY <= 100
+
+
+def test_a_step_is_taken_as_it_is() -> None:
+    goal = StepGoal(9, 77)
+    tuning: Any = None
+    assert goal.gaussians == 9
+    assert goal.choose(tuning, 0.9) == 77
+    assert goal.correction(77, coded()) is None
+    assert goal.land(shortened, COUNT) == (0, shortened(0))
+
+
+@pytest.mark.parametrize("limit", [20, 21, 29, 30, 500, 1011, 1019])
+def test_bytes_are_used_but_not_exceeded(limit: int) -> None:
+    dropped, landed = bytes_goal(limit).land(shortened, COUNT)
+    assert len(landed.data) <= limit
+    assert landed == shortened(dropped)
+    assert len(shortened(dropped - 1).data) > limit
+
+
+def test_a_file_that_is_small_enough_is_left_whole() -> None:
+    assert bytes_goal(1020).land(shortened, COUNT)[0] == 0
+    assert bytes_goal(10**9).land(shortened, COUNT)[0] == 0
+    assert bytes_goal(20).land(lambda _: coded(20), 0)[0] == 0
+
+
+@pytest.mark.parametrize("limit", [1, 19])
+def test_bytes_out_of_reach(limit: int) -> None:
+    with pytest.raises(InputError, match=rf"^max-bytes {limit} is out of reach.* 20 bytes$"):
+        bytes_goal(limit).land(shortened, COUNT)
+
+
+def test_bytes_are_not_exceeded_where_sizes_jump() -> None:
+    """Models of symbols change with their counts: a file of fewer Gaussians may be larger."""
+
+    def jumpy(dropped: int) -> Coded:
+        return coded(20 + 10 * (COUNT - dropped) + 37 * (dropped % 3))
+
+    for limit in range(94, 1200, 13):
+        assert len(bytes_goal(limit).land(jumpy, COUNT)[1].data) <= limit
+
+
+def test_bytes_correct_the_step_where_leaving_out_does_not_do() -> None:
+    goal = bytes_goal(1000)
+    assert goal.correction(500, coded(980)) is None
+    assert goal.correction(500, coded(1020)) is None
+    finer, coarser = goal.correction(500, coded(900)), goal.correction(500, coded(1100))
+    assert finer is not None
+    assert coarser is not None
+    assert finer < 500 < coarser
+    much_finer = goal.correction(500, coded(500))
+    assert much_finer is not None
+    assert much_finer < finer
+    # The ends of the scale.
+    assert goal.correction(3, coded(10)) == 0
+    assert goal.correction(MAX_STEP_INDEX - 3, coded(10**6)) == MAX_STEP_INDEX
+
+
+@pytest.mark.parametrize("psnr", [25.0, 25.04, 28.81, 34.99, 35.0])
+def test_a_psnr_is_reached_with_as_few_as_possible(psnr: float) -> None:
+    dropped, landed = PsnrGoal(COUNT, 500, psnr).land(shortened, COUNT)
+    assert psnr <= landed.psnr <= psnr + PSNR_TOLERANCE_DB + 1e-9 or dropped == COUNT - 1
+    assert landed == shortened(dropped)
+
+
+def test_a_psnr_out_of_reach() -> None:
+    with pytest.raises(InputError, match=r"PSNR of 35\.2 dB is out of reach.* 35\.00 dB$"):
+        PsnrGoal(COUNT, 500, 35.2).land(shortened, COUNT)
+
+
+def corrected(answer: Callable[[int], float], psnr: float) -> tuple[int, float]:
+    """Index and PSNR after corrections, as an encoding makes them."""
+    goal, index = PsnrGoal(COUNT, 500, psnr), 500
+    for _ in range(4):
+        better = goal.correction(index, coded(psnr=answer(index)))
+        if better is None:
+            break
+        index = better
+    return index, answer(index)
+
+
+@pytest.mark.parametrize("slope", [1.5, 3.0, 5.0])
+@pytest.mark.parametrize("psnr", [28.0, 29.7, 30.0, 31.0, 33.0])
+def test_a_psnr_is_approached_whatever_a_step_does(psnr: float, slope: float) -> None:
+    """From both sides, with dB per octave that the goal does not know."""
+    _, reached = corrected(lambda index: 30.0 - slope * (index - 500) / STEP_RESOLUTION, psnr)
+    assert psnr <= reached <= psnr + PSNR_TOLERANCE_DB
+
+
+def test_a_psnr_that_is_met_is_not_corrected() -> None:
+    goal = PsnrGoal(COUNT, 500, 30.0)
+    assert goal.correction(500, coded(psnr=30.0)) is None
+    assert goal.correction(500, coded(psnr=29.999 + PSNR_TOLERANCE_DB)) is None
+    assert goal.correction(500, coded(psnr=29.99)) is not None
+
+
+def test_a_psnr_with_the_finest_step_is_not_corrected_for_ever() -> None:
+    assert PsnrGoal(COUNT, 0, 60.0).correction(0, coded(psnr=50.0)) is None

@@ -1,0 +1,34 @@
+"""Recipes of fits and encodings."""
+
+from dataclasses import fields
+from itertools import pairwise
+
+import pytest
+
+from gsic.errors import OptionError
+from gsic.fit.recipe import EncodeRecipe, FitRecipe, encode_recipe
+from gsic.options import replace_known
+
+
+def test_more_effort_is_more_steps() -> None:
+    steps = [encode_recipe(effort).steps for effort in range(1, 10)]
+    assert all(more > 1.4 * less for less, more in pairwise(steps))
+    assert encode_recipe(5) == EncodeRecipe()
+
+
+def test_less_is_expected_to_be_left_the_more_is_to_come() -> None:
+    recipe = EncodeRecipe(anticipated=0.9)
+    assert recipe.leftover(0.0) == pytest.approx(0.9)
+    assert recipe.leftover(1.0) == pytest.approx(1.0)
+    shares = [recipe.leftover(share / 10) for share in range(11)]
+    assert shares == sorted(shares)
+
+
+@pytest.mark.parametrize("recipe", [FitRecipe(), EncodeRecipe()])
+def test_every_constant_can_be_set(recipe: FitRecipe) -> None:
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        assert replace_known(recipe, {field.name: text}) == recipe
+    with pytest.raises(OptionError, match=r"^unknown setting 'step'; known: .*\bvisible\b"):
+        replace_known(recipe, {"step": "5"})
