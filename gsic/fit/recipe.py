@@ -51,7 +51,7 @@ class FitRecipe:
     growth_blur: float = 0.35
     growth_size: float = 0.5
     growth_strength: float = 0.7
-    visible: float = 8.0
+    visible: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,15 @@ class EncodeRecipe(FitRecipe):
     """
 
     steps: int = 3000
-    tune_share: float = 0.5
+    tune_share: float = 0.55
     tune_rate: float = 0.8
     gaussian_bits: float = 26.0
     rate_weight: float = 0.2
     prune_bits: float = 0.0
     position_scale: float = 1.0
-    shape_scale: float = 1.0
+    shape_scale: float = 0.8
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
-    anticipated: float = 0.9
+    anticipated: float = 0.87
     probe_share: float = 0.15
     probe_gain: float = 0.5
     correction_share: float = 0.05

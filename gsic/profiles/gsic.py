@@ -43,7 +43,7 @@ MAX_STRETCH = 6.0
 
 MAX_LOG2_VARIANCE = 28.0
 
-VISIBLE = 8.0
+VISIBLE = 4.0
 """A Gaussian ends where its weight falls below 1 / (255 VISIBLE) of full scale."""
 
 _LN2 = math.log(2.0)
@@ -257,11 +257,16 @@ def classify(
     sigma = np.exp(0.5 * theta[:, 0])
     energy = math.sqrt(math.pi) * sigma * np.sqrt((color**2).sum(axis=1))
     # Relative changes of both axes by d / 2 cost a^2 d^2 / 4: equal energy asks for d = 2 step / a.
-    amplitude = np.rint(np.log2(np.maximum(energy / step, 1e-9) * _SHAPE_STEP / shape_scale))
+    # Turning a needle costs (sinh rho / rho)^2 as much; half of that, in octaves, is paid for.
+    rho = np.hypot(theta[:, 1], theta[:, 2])
+    turning = np.ones_like(rho)
+    np.divide(np.sinh(rho), rho, out=turning, where=rho > 1e-6)
+    turning = np.sqrt(turning)
+    precision = np.maximum(energy / step, 1e-9) * turning * (_SHAPE_STEP / shape_scale)
+    amplitude = np.rint(np.log2(precision))
     amplitude = np.clip(amplitude, AMPLITUDE_CLASSES[0], AMPLITUDE_CLASSES[-1])
     # Moving by d along an axis of standard deviation s costs a^2 d^2 / (2 s^2), and the mean of
     # 1 / s^2 over the axes is cosh(rho) / sigma^2.
-    rho = np.hypot(theta[:, 1], theta[:, 2])
     cell = math.sqrt(2.0) * position_scale * sigma / np.sqrt(np.cosh(rho))
     cell *= np.minimum(step / np.maximum(energy, 1e-30), 1.0)
     position = np.clip(np.rint(-np.log2(cell)), POSITION_CLASSES[0], POSITION_CLASSES[-1])

@@ -234,14 +234,14 @@ def test_reach_is_that_of_the_specification(seed: int, channels: int) -> None:
         m = Fraction(int(symbols.size[row]) * 2, 2 ** int(symbols.amplitude_class[row]))
         m = min(max(m, Fraction(2 * math.log2(0.3))), Fraction(28))
         energy = min(sum(int(value) ** 2 for value in color[row]), 2**52)
-        level = 32 * energy.bit_length() + header.step_index - 640 + 651 - math.floor(32 * m)
+        level = 32 * energy.bit_length() + header.step_index - 640 + 587 - math.floor(32 * m)
         expected = level * LN2 / 64 if energy else 0.0
         assert reach[row] == expected
 
 
 @given(seeds, channel_counts)
 def test_gaussians_end_where_they_are_invisible(seed: int, channels: int) -> None:
-    """At the rim a Gaussian is 1 / 2040 of full scale, or up to 1.5 times less."""
+    """At the rim a Gaussian is 1 / 1020 of full scale, or up to 1.5 times less."""
     rng = np.random.default_rng(seed)
     header = header_of(rng, channels)
     mean, theta, color = floats_of(rng, header, 40)
@@ -250,10 +250,10 @@ def test_gaussians_end_where_they_are_invisible(seed: int, channels: int) -> Non
     peak = np.sqrt((got.color**2).sum(axis=1))
     drawn = peak > 0
     assert (got.reach[~drawn] == 0).all()
-    rim = 2040 * peak[drawn] * np.exp(-got.reach[drawn])
+    rim = 1020 * peak[drawn] * np.exp(-got.reach[drawn])
     assert (rim <= 1.006).all()
     assert (rim >= 0.69).all()
-    assert (got.reach[peak > 1.42 / 2040] > 0).all()
+    assert (got.reach[peak > 1.42 / 1020] > 0).all()
 
 
 def test_gaussians_are_seldom_cut_by_the_kernels() -> None:
@@ -373,7 +373,8 @@ def test_classes_are_monotone() -> None:
     position, amplitude = runs([classes_at(0.1, rho=r) for r in np.linspace(0, 6, 100).tolist()])
     assert (position >= 0).all()
     assert position.any()
-    assert not amplitude.any()
+    assert (amplitude >= 0).all()
+    assert amplitude.any()
     position, amplitude = runs([classes_at(0.1, position_scale=s) for s in powers])
     assert (position <= 0).all()
     assert not amplitude.any()
@@ -459,12 +460,13 @@ def test_steps_of_all_parameters_cost_about_the_same(
     position = np.mean([cost(theta, cell * way) for way in ways])
     assert 0.45 < position < 2.1
     here = np.zeros(2)
-    assert 0.45 < cost(theta + shape * np.eye(3)[0], here) < 2.1
+    # A needle turns at (sinh rho / rho)^2 the cost: its steps are smaller by half of that, so that
+    # its size is too cheap by what its angle is too dear.
+    dearer = math.sinh(rho) / rho if rho > 1e-3 else 1.0
+    assert 0.45 / dearer < cost(theta + shape * np.eye(3)[0], here) < 2.1 / dearer
     along = np.array([0.0, math.cos(angle), math.sin(angle)])
-    assert 0.45 < cost(theta + shape * along, here) < 2.1
-    # Across, a needle turns: dearer by (sinh rho / rho)^2, which the classes do not see.
+    assert 0.45 / dearer < cost(theta + shape * along, here) < 2.1 / dearer
     across = np.array([0.0, -along[2], along[1]])
-    dearer = (math.sinh(rho) / rho) ** 2 if rho > 1e-3 else 1.0
     assert 0.45 * dearer < cost(theta + shape * across, here) < 2.1 * dearer
 
 
