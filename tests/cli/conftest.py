@@ -26,6 +26,20 @@ class Done(NamedTuple):
         return json.loads(self.out)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Kernels are compiled once on a machine, which a line on stderr says: not in the tests."""
+    folder = tmp_path_factory.mktemp("compiled")
+    for mode in ("L", "LA", "RGB", "RGBA"):
+        source, target = folder / f"{mode}.png", folder / f"{mode}.gsi"
+        Image.linear_gradient("L").resize((16, 16)).convert(mode).save(source)
+        assert cli.run(["encode", str(source), str(target), "--effort", "1", "-q"]) == 0
+        assert cli.run(["decode", str(target), str(folder / "back.png"), "-q"]) == 0
+    for loss in ("l1", "ssim"):
+        fit = ["fit", str(source), str(folder / "a.npz"), "--loss", loss, "-q"]
+        assert cli.run([*fit, "--gaussians", "9", "--iterations", "9"]) == 0
+
+
 @pytest.fixture
 def gsic(capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Done]:
     """`gsic("info", path)`: run a command line in this process."""
