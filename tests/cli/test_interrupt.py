@@ -30,13 +30,18 @@ def test_no_output_and_no_temporary_file(
         [sys.executable, "-m", "gsic", command, str(source), str(target), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Whoever runs the tests in the background may have made them deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stderr is not None
         assert b"16-bit" in process.stderr.readline()
         time.sleep(1.5)
         assert process.poll() is None
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert b"Traceback" not in err
     if number == signal.SIGINT:
