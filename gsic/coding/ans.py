@@ -6,6 +6,7 @@ it finishes. The numbers (word and state sizes, precision, how the final state i
 of FORMAT.md section 3; the coder that does the arithmetic is constriction's.
 """
 
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -227,33 +228,61 @@ class SymbolReader:
 
     def indices(self, model: Model, count: int) -> Int32Array:
         """Return the next `count` symbols of one model less its lowest one, int32 (count,)."""
-        return self._decode(model.coder_model, count, model.least_cost)
+        return self._decode([model.coder_model], [count], count * model.least_cost)[0]
+
+    def grouped(self, models: Sequence[Model], counts: Sequence[int]) -> list[Int32Array]:
+        """Return groups of symbols less the lowest one of their model, int32 (count,) each.
+
+        Args:
+            models: one per group.
+            counts: how many symbols each group has.
+        """
+        costs = [count * model.least_cost for model, count in zip(models, counts, strict=True)]
+        return self._decode([model.coder_model for model in models], counts, sum(costs))
 
     def symbols(self, model: Model, count: int) -> Int32Array:
         """Return the next `count` symbols of one model, int32 (count,)."""
         return self.indices(model, count) + np.int32(model.lowest)
 
-    def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
-        self._budget -= count * least_cost
-        if count < 0 or self._budget < 0:
-            raise CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
+    def _decode(
+        self, coder_models: Sequence[Any], counts: Sequence[int], least_cost: int
+    ) -> list[Int32Array]:
+        self._budget -= least_cost
+        if min(counts) < 0 or self._budget < 0:
+            raise CorruptFile(f"payload: {sum(counts)} symbols are more than its bytes can hold")
+        decode = self._coder.decode
         try:
-            decoded: Int32Array = self._coder.decode(coder_model, count)
+            return [
+                decode(model, count) for model, count in zip(coder_models, counts, strict=True)
+            ]
         except (ValueError, AssertionError, OverflowError) as error:
             raise CorruptFile(f"payload: {error}") from error
-        return decoded
 
     def raw(self, width: int, count: int) -> UInt64Array:
         """Return the next `count` raw fields of `width` bits, uint64 (count,)."""
-        fields = self._chunk(min(width, RAW_CHUNK), count)
+        fields = self.narrow(min(width, RAW_CHUNK), count).astype(np.uint64)
         for shift, bits in _chunks(width)[1:]:
-            fields |= self._chunk(bits, count) << np.uint64(shift)
+            fields |= self.narrow(bits, count).astype(np.uint64) << np.uint64(shift)
         return fields
 
-    def _chunk(self, width: int, count: int) -> UInt64Array:
+    def narrow(self, width: int, count: int) -> Int32Array:
+        """Return the next `count` raw fields of `width` <= RAW_CHUNK bits, int32 (count,)."""
         if width == 0:
-            return np.zeros(count, np.uint64)
-        return self._decode(_uniform(width), count, width << PRECISION).astype(np.uint64)
+            return np.zeros(count, np.int32)
+        return self._decode([_uniform(width)], [count], count * width << PRECISION)[0]
+
+    def raw_arrays(self, widths: Sequence[int], counts: Sequence[int]) -> Int64Array:
+        """Return raw fields of several widths, one array after the other, int64 (sum of counts,).
+
+        Args:
+            widths: bits of the fields of each array, at most 63.
+            counts: how many fields each array has; there are one or more.
+        """
+        parts: list[npt.NDArray[Any]] = [
+            self.narrow(width, count) if width <= RAW_CHUNK else self.raw(width, count)
+            for width, count in zip(widths, counts, strict=True)
+        ]
+        return np.concatenate(parts, dtype=np.int64, casting="unsafe")
 
     def finish(self) -> None:
         """Check that exactly everything was read."""

@@ -89,10 +89,15 @@ def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
     return steps
 
 
-def scales_of(steps: Int64Array, doubling: bool) -> Int64Array:
-    """Return the scales, int64 (S, G), whose `scale_steps` are given; changes `steps`."""
-    steps[:, 1:] += GROWTH * doubling
-    return FIRST_SCALE + np.cumsum(steps, axis=1)
+def scales_of(steps: Sequence[int], doubling: bool) -> list[int]:
+    """Return the scales whose `scale_steps` are given."""
+    growth = GROWTH * doubling
+    # The first group has none before it to have grown from.
+    scale, scales = FIRST_SCALE - growth, []
+    for step in steps:
+        scale += step + growth
+        scales.append(scale)
+    return scales
 
 
 def centre_steps(centres: Sequence[int], form: Form, doubling: bool) -> Int64Array:

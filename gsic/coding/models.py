@@ -135,15 +135,40 @@ def zero_share(scale: int, zero: int, signed: bool) -> int:
 def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
     """Return one table per scale, over -reach..reach or 0..reach.
 
-    All are built together, because a table is short and each NumPy call takes longer than the
-    arithmetic in it.
-
     Args:
         scales: one or more of 0..63.
         shapes: one per scale.
         signed: True for tables of both signs.
     """
-    sides = [_side(scale, shape, signed) for scale, shape in zip(scales, shapes, strict=True)]
+    wanted = [(scale, shape, signed) for scale, shape in zip(scales, shapes, strict=True)]
+    found = [table for key in wanted if (table := _known.get(key)) is not None]
+    if len(found) == len(wanted):
+        return found
+    # Another thread may clear what is known at any time, so this does not rely on it.
+    kept = {key: table for key in wanted if (table := _known.get(key)) is not None}
+    missing = [key for key in dict.fromkeys(wanted) if key not in kept]
+    kept.update(zip(missing, _built(missing), strict=True))
+    if len(_known) + len(missing) > _KEPT:
+        _known.clear()
+    _known.update(kept)
+    return [kept[key] for key in wanted]
+
+
+_Key = tuple[int, Shape, bool]
+
+# Images of one kind share many tables, and a table takes longer to build than to use on a few
+# hundred symbols. All of these together stay below 10 MB.
+_KEPT = 1024
+_known: dict[_Key, Model] = {}
+
+
+def _built(keys: Sequence[_Key]) -> list[Model]:
+    """Tables of (scale, shape, signed), with `signed` the same in all.
+
+    They are built together, because a table is short and each NumPy call takes longer than the
+    arithmetic in it.
+    """
+    sides = [_side(*key) for key in keys]
     chances = np.concatenate([side.chances for side in sides])
     lengths = np.array([side.lengths for side in sides])
     free = np.array([side.free for side in sides], np.uint64)
@@ -156,7 +181,7 @@ def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> l
     weights >>= np.uint64(PRECISION)
     weights[last] += np.uint64(ESCAPE_FREQUENCY - 1)
     zeros = first
-    if signed:
+    if keys[0][2]:
         weights[first] += np.uint64(ESCAPE_FREQUENCY - 1)
         zeros = (first + last) >> 1
     # What rounding leaves over goes to 0.

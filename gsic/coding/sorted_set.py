@@ -73,27 +73,30 @@ def read_sets(
     low_bits = [bits for bits, _ in plans]
     scales = [scale for _, scale in plans]
     shapes = [models.Shape()] * len(plans)
-    own = np.flatnonzero(reader.raw(1, len(plans))).tolist()
-    for index, packed in zip(own, reader.raw(_OWN_BITS, len(own)).tolist(), strict=True):
+    (own,) = reader.narrow(1, len(plans)).nonzero()
+    packed_plans = reader.narrow(_OWN_BITS, len(own)).tolist()
+    for index, packed in zip(own.tolist(), packed_plans, strict=True):
         scales[index] = packed & 31
         shapes[index] = models.Shape(packed >> 5 & 15, packed >> 9)
         if scales[index] > models.LAST_WHOLE:
             raise CorruptFile(f"payload: scale {scales[index]} of a set")
     tables = models.tables(scales, shapes, signed=False)
     gaps = read_escaped(reader, counts, tables, MAX_CELLS)
-    most = [bound >> bits for bits, bound in zip(low_bits, cells, strict=True)]
-    if (gaps > np.repeat(most, counts)).any():
+    bounds = np.array(cells).repeat(counts)
+    shifts = np.array(low_bits).repeat(counts)
+    if (gaps > bounds >> shifts).any():
         raise CorruptFile("payload: a gap beyond the last cell")
-    gaps <<= np.repeat(low_bits, counts)
-    gaps += np.concatenate(
-        [reader.raw(bits, count) for bits, count in zip(low_bits, counts, strict=True)]
-    ).astype(np.int64)
-    sets = np.split(gaps, np.cumsum(counts[:-1]))
-    for keys in sets:
-        np.cumsum(keys, out=keys)
-    # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
-    bounds = np.repeat(np.array(cells), counts)
-    if ((gaps >= bounds) | (gaps < 0)).any():
+    gaps <<= shifts
+    gaps += reader.raw_arrays(low_bits, counts)
+    sets, start = [], 0
+    for count in counts:
+        keys = gaps[start : start + count]
+        keys.cumsum(out=keys)
+        sets.append(keys)
+        start += count
+    # Gaps are below 2^61, so the first key beyond the bound has not wrapped around; it may be
+    # negative, which is large without its sign.
+    if (gaps.view(np.uint64) >= bounds.view(np.uint64)).any():
         raise CorruptFile(f"payload: a key of a set beyond its {max(cells)} cells")
     return sets
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gsic.coding.ans import Int64Array, Model, SymbolReader, SymbolWriter, UInt64Array
+from gsic.coding.ans import Int32Array, Int64Array, Model, SymbolReader, SymbolWriter, UInt64Array
 from gsic.errors import CorruptFile
 
 _EXPONENT_BITS = 6
@@ -45,17 +45,24 @@ def read_escaped(
     Raises:
         CorruptFile: a magnitude at or above `bound`.
     """
-    indices = [reader.indices(table, size) for table, size in zip(tables, sizes, strict=True)]
-    symbols = np.concatenate(indices)
-    symbols += np.repeat(np.array([table.lowest for table in tables], np.int32), sizes)
-    escapes = np.repeat(np.array([table.escape for table in tables], np.int32), sizes)
-    escaped = np.flatnonzero(np.abs(symbols) == escapes)
+    escapes: int | Int32Array
+    if len(tables) == 1:
+        (table,) = tables
+        symbols, escapes, last = reader.indices(table, sizes[0]), table.escape, table.escape
+        symbols += table.lowest
+    else:
+        symbols = np.concatenate(reader.grouped(tables, sizes))
+        ends = np.array([(table.lowest, table.escape) for table in tables], np.int32)
+        last = int(ends[:, 1].max())
+        symbols += ends[:, 0].repeat(sizes)
+        escapes = ends[:, 1].repeat(sizes)
+    (escaped,) = (np.abs(symbols) == escapes).nonzero()
     values = symbols.astype(np.int64)
     if len(escaped):
         excess = read_gamma(reader, len(escaped))
-        if int(excess.max()) >= bound - int(escapes.max()):
+        if int(excess.max()) >= bound - last:
             raise CorruptFile("payload: a value out of range")
-        values[escaped] += np.sign(values[escaped]) * excess.astype(np.int64)
+        values[escaped] += np.sign(symbols[escaped]) * excess.astype(np.int64)
     return values
 
 
@@ -86,12 +93,14 @@ def write_gamma(writer: SymbolWriter, values: UInt64Array) -> None:
 
 def read_gamma(reader: SymbolReader, count: int) -> UInt64Array:
     """Return what `write_gamma` wrote, uint64 (count,)."""
-    exponents = reader.raw(_EXPONENT_BITS, count)
-    plus_one = np.uint64(1) << exponents
-    for exponent in sorted(set(exponents.tolist())):
-        chosen = np.flatnonzero(exponents == exponent)
-        plus_one[chosen] += reader.raw(exponent, len(chosen))
-    return plus_one - np.uint64(1)
+    exponents = reader.narrow(_EXPONENT_BITS, count)
+    counts = np.bincount(exponents).tolist()
+    present = [exponent for exponent, size in enumerate(counts) if size]
+    # Low bits come by exponent; the exponent of the largest, 63, leaves them below 2^63.
+    low = reader.raw_arrays(present, [counts[exponent] for exponent in present])
+    values = (np.uint64(1) << exponents.astype(np.uint64)) - np.uint64(1)
+    values[exponents.argsort(kind="stable")] += low.view(np.uint64)
+    return values
 
 
 def _bit_lengths(values: UInt64Array) -> Int64Array:

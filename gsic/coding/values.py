@@ -40,16 +40,11 @@ class Contexts:
     def __init__(self, contexts: IntArray, *, least: int = 1, doubling: bool = False) -> None:
         self.doubling = doubling
         contexts = contexts - contexts.min() if contexts.size else contexts
-        sizes = np.bincount(contexts)
-        if least > 1 and contexts.size:
-            contexts = _joined(sizes.tolist(), least)[contexts]
-            sizes = np.bincount(contexts)
-        # Integers of 16 bits are sorted in linear time.
-        few = contexts.astype(np.uint16) if len(sizes) <= 1 << 16 else contexts
-        self.order: Int64Array = np.argsort(few, kind="stable")
+        groups, self.sizes = _joined(np.bincount(contexts).tolist(), least)
+        # Integers of 8 and 16 bits are sorted in linear time.
+        self.order: Int64Array = groups.take(contexts).argsort(kind="stable")
         self.place = np.empty_like(self.order)
         self.place[self.order] = np.arange(len(contexts))
-        self.sizes: list[int] = sizes[sizes > 0].tolist()
 
     @classmethod
     def single(cls, count: int) -> "Contexts":
@@ -113,27 +108,25 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     Raises:
         CorruptFile: a parameter or value out of range, or more than the payload can hold.
     """
-    rows, groups = len(contexts.order), len(contexts.sizes)
+    rows = len(contexts.order)
     if rows == 0:
         return np.empty((count, 0), np.int64)
     chosen = _read_heads(reader, count)
-    steps = read_escaped(reader, [count * groups], [forms.SCALE_STEPS], _RESIDUAL_BOUND)
-    scales = forms.scales_of(steps.reshape(count, groups), contexts.doubling)
-    if scales.min() < 0 or scales.max() >= models.SCALES:
-        raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
-    moved = [index for index, (form, _) in enumerate(chosen) if form is not Form.PLAIN]
-    centres = _read_centres(reader, [chosen[index][0] for index in moved], contexts)
-    listed = [index for index, (form, _) in enumerate(chosen) if form is Form.LISTED]
-    levels = int((scales[listed] + forms.LEAST_LISTED).sum())
-    tables, low_bits = _tables(
-        chosen, scales.tolist(), reader.raw(models.LEVEL_BITS, levels).tolist()
-    )
+    scales = _read_scales(reader, count, contexts)
+    centres = _read_centres(reader, [form for form, _ in chosen], contexts)
+    listed = [
+        scale + forms.LEAST_LISTED
+        for (form, _), column in zip(chosen, scales, strict=True)
+        if form is Form.LISTED
+        for scale in column
+    ]
+    levels = reader.narrow(models.LEVEL_BITS, sum(listed)).tolist() if listed else []
+    tables, low_bits = _tables(chosen, scales, levels)
     sizes = contexts.sizes * count
     grouped = read_escaped(reader, sizes, tables, _RESIDUAL_BOUND)
     _read_low_bits(reader, grouped, sizes, low_bits)
+    grouped += centres.repeat(sizes)
     columns = grouped.reshape(count, rows)
-    if moved:
-        columns[moved] += np.repeat(centres, contexts.sizes, axis=1)
     if _largest(columns) >= BOUND:
         raise CorruptFile("payload: a value out of range")
     for column, (form, _) in zip(columns, chosen, strict=True):
@@ -195,7 +188,7 @@ def _read_low_bits(
         if bits:
             group = values[start : start + size]
             group <<= bits
-            group += reader.raw(bits, size).astype(np.int64)
+            group += reader.narrow(bits, size)
         start += size
 
 
@@ -211,15 +204,12 @@ def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> N
     """Give magnitudes, in groups, their signs, in place."""
     if column.min() < 0:
         raise CorruptFile("payload: a negative magnitude")
-    shares = reader.raw(models.FLAG_BITS, len(sizes)).tolist()
-    nonzero = np.flatnonzero(column)
-    ends = np.searchsorted(nonzero, np.cumsum(sizes))
-    counts = np.diff(ends, prepend=0).tolist()
-    negative = [
-        reader.indices(models.flags(share), count)
-        for share, count in zip(shares, counts, strict=True)
-    ]
-    column[nonzero] *= 1 - 2 * np.concatenate(negative)
+    tables = [models.flags(share) for share in reader.narrow(models.FLAG_BITS, len(sizes)).tolist()]
+    (nonzero,) = column.nonzero()
+    ends = nonzero.searchsorted(np.array(sizes).cumsum()).tolist()
+    counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    negative = nonzero[np.concatenate(reader.grouped(tables, counts)).astype(np.bool_)]
+    column[negative] = -column[negative]
 
 
 def _write_heads(writer: SymbolWriter, plans: Sequence[forms.Plan]) -> None:
@@ -233,7 +223,7 @@ def _write_heads(writer: SymbolWriter, plans: Sequence[forms.Plan]) -> None:
 
 
 def _read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
-    heads = reader.raw(forms.HEAD_BITS, count).tolist()
+    heads = reader.narrow(forms.HEAD_BITS, count).tolist()
     spreads = reader.symbols(forms.SPREAD_CHOICES, count).tolist()
     positives = (reader.symbols(forms.POSITIVE_CHOICES, count) + forms.EVEN).tolist()
     if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
@@ -247,34 +237,59 @@ def _read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Sha
     ]
 
 
-def _read_centres(reader: SymbolReader, chosen: Sequence[Form], contexts: Contexts) -> Int64Array:
-    """Centres of the groups of each column that has some, int64 (columns, groups)."""
+def _read_scales(reader: SymbolReader, count: int, contexts: Contexts) -> list[list[int]]:
+    """Scales of the groups of each column."""
     groups = len(contexts.sizes)
-    if not chosen:
-        return np.empty((0, groups), np.int64)
-    size = len(chosen) * groups
-    steps = read_escaped(reader, [size], [forms.CENTRE_STEPS], _RESIDUAL_BOUND).tolist()
-    centres: list[list[int]] = []
-    for index, form in enumerate(chosen):
-        part = steps[index * groups : (index + 1) * groups]
-        centres.append(forms.centres_of(part, form, contexts.doubling))
-        if max(map(abs, centres[-1])) >= _RESIDUAL_BOUND:
-            raise CorruptFile("payload: a centre out of range")
+    size = count * groups
+    steps = read_escaped(reader, [size], [forms.SCALE_STEPS], _RESIDUAL_BOUND).tolist()
+    scales: list[list[int]] = []
+    for start in range(0, size, groups):
+        scales.append(forms.scales_of(steps[start : start + groups], contexts.doubling))
+        if min(scales[-1]) < 0 or max(scales[-1]) >= models.SCALES:
+            raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
+    return scales
+
+
+def _read_centres(reader: SymbolReader, chosen: Sequence[Form], contexts: Contexts) -> Int64Array:
+    """Centres of the groups of all columns, int64 (columns * groups,); 0 in plain columns."""
+    groups = len(contexts.sizes)
+    moved = len(chosen) - chosen.count(Form.PLAIN)
+    if not moved:
+        return np.zeros(len(chosen) * groups, np.int64)
+    steps = read_escaped(reader, [moved * groups], [forms.CENTRE_STEPS], _RESIDUAL_BOUND).tolist()
+    centres: list[int] = []
+    start = 0
+    for form in chosen:
+        if form is Form.PLAIN:
+            centres += [0] * groups
+        else:
+            part = steps[start : start + groups]
+            centres += forms.centres_of(part, form, contexts.doubling)
+            start += groups
+    if max(map(abs, centres)) >= _RESIDUAL_BOUND:
+        raise CorruptFile("payload: a centre out of range")
     return np.array(centres, np.int64)
 
 
-def _joined(sizes: Sequence[int], least: int) -> Int64Array:
-    """The group of each context, given how many rows each has."""
-    groups = np.zeros(len(sizes), np.int64)
-    group = rows = start = 0
-    for context, size in enumerate(sizes):
+def _joined(sizes: Sequence[int], least: int) -> tuple[npt.NDArray[np.integer], list[int]]:
+    """(the group of each context, rows of each group), given how many rows each context has."""
+    groups: list[int] = []
+    joined: list[int] = []
+    rows = 0
+    for size in sizes:
+        groups.append(len(joined))
         rows += size
-        groups[context] = group
         if rows >= least:
-            group, rows, start = group + 1, 0, context + 1
-    # What is left is too small for a group of its own.
-    groups[start:] = max(group - 1, 0)
-    return groups
+            joined.append(rows)
+            rows = 0
+    if rows and joined:
+        # What is left is too small for a group of its own.
+        joined[-1] += rows
+    elif rows:
+        joined.append(rows)
+    last = max(len(joined) - 1, 0)
+    kind = np.min_scalar_type(last)
+    return np.array([min(group, last) for group in groups], kind), joined
 
 
 def _largest(values: Int64Array) -> int:
