@@ -228,7 +228,7 @@ class SymbolReader:
 
     def indices(self, model: Model, count: int) -> Int32Array:
         """Return the next `count` symbols of one model less its lowest one, int32 (count,)."""
-        return self._decode([model.coder_model], [count], count * model.least_cost)[0]
+        return self._decode(model.coder_model, count, model.least_cost)
 
     def grouped(self, models: Sequence[Model], counts: Sequence[int]) -> list[Int32Array]:
         """Return groups of symbols less the lowest one of their model, int32 (count,) each.
@@ -237,26 +237,25 @@ class SymbolReader:
             models: one per group.
             counts: how many symbols each group has.
         """
-        costs = [count * model.least_cost for model, count in zip(models, counts, strict=True)]
-        return self._decode([model.coder_model for model in models], counts, sum(costs))
+        decode = self._decode
+        return [
+            decode(model.coder_model, count, model.least_cost)
+            for model, count in zip(models, counts, strict=True)
+        ]
 
     def symbols(self, model: Model, count: int) -> Int32Array:
         """Return the next `count` symbols of one model, int32 (count,)."""
         return self.indices(model, count) + np.int32(model.lowest)
 
-    def _decode(
-        self, coder_models: Sequence[Any], counts: Sequence[int], least_cost: int
-    ) -> list[Int32Array]:
-        self._budget -= least_cost
-        if min(counts) < 0 or self._budget < 0:
-            raise CorruptFile(f"payload: {sum(counts)} symbols are more than its bytes can hold")
-        decode = self._coder.decode
+    def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
+        self._budget -= count * least_cost
+        if count < 0 or self._budget < 0:
+            raise CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
         try:
-            return [
-                decode(model, count) for model, count in zip(coder_models, counts, strict=True)
-            ]
+            decoded: Int32Array = self._coder.decode(coder_model, count)
         except (ValueError, AssertionError, OverflowError) as error:
             raise CorruptFile(f"payload: {error}") from error
+        return decoded
 
     def raw(self, width: int, count: int) -> UInt64Array:
         """Return the next `count` raw fields of `width` bits, uint64 (count,)."""
@@ -269,7 +268,7 @@ class SymbolReader:
         """Return the next `count` raw fields of `width` <= RAW_CHUNK bits, int32 (count,)."""
         if width == 0:
             return np.zeros(count, np.int32)
-        return self._decode([_uniform(width)], [count], count * width << PRECISION)[0]
+        return self._decode(_uniform(width), count, width << PRECISION)
 
     def raw_arrays(self, widths: Sequence[int], counts: Sequence[int]) -> Int64Array:
         """Return raw fields of several widths, one array after the other, int64 (sum of counts,).

@@ -7,8 +7,9 @@ from enum import IntEnum
 import numpy as np
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import Int64Array
+from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
 from gsic.coding.streams import escaped_bits
+from gsic.errors import CorruptFile
 
 
 class Form(IntEnum):
@@ -79,6 +80,36 @@ def cheapest(groups: Sequence[Int64Array], doubling: bool = False) -> Plan:
     if max(int(group.max() - group.min()) for group in groups) < models.SCALES:
         plans.append(_listed(groups, doubling))
     return min(plans, key=lambda plan: plan.bits)
+
+
+def write_heads(writer: SymbolWriter, plans: Sequence[Plan]) -> None:
+    """Append the form and shape of each column."""
+    shapes = [plan.shape for plan in plans]
+    heads = [plan.form | plan.shape.zero << FORM_BITS for plan in plans]
+    writer.raw(np.array(heads), HEAD_BITS)
+    writer.symbols(np.array([shape.spread for shape in shapes]), SPREAD_CHOICES)
+    positive = np.array([shape.positive for shape in shapes])
+    writer.symbols(positive - EVEN, POSITIVE_CHOICES)
+
+
+def read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
+    """Return the form and shape of each of `count` columns.
+
+    Raises:
+        CorruptFile: a share of positive values out of range.
+    """
+    heads = reader.narrow(HEAD_BITS, count).tolist()
+    spreads = reader.symbols(SPREAD_CHOICES, count).tolist()
+    positives = (reader.symbols(POSITIVE_CHOICES, count) + EVEN).tolist()
+    if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
+        raise CorruptFile("payload: a share of positive values out of range")
+    return [
+        (
+            Form(head & (1 << FORM_BITS) - 1),
+            models.Shape(head >> FORM_BITS, spread, positive),
+        )
+        for head, spread, positive in zip(heads, spreads, positives, strict=True)
+    ]
 
 
 def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:

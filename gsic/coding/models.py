@@ -70,7 +70,7 @@ class Shape(NamedTuple):
 
 def low_bits(scale: int) -> int:
     """Return how many low bits of a value are coded raw at a scale."""
-    return max(0, scale - LAST_WHOLE + 3 >> 2)
+    return scale - LAST_WHOLE + 3 >> 2 if scale > LAST_WHOLE else 0
 
 
 def stop(scale: int) -> int:
@@ -117,6 +117,7 @@ def _geometric(stop: int, count: int) -> UInt64Array:
     return powers
 
 
+@lru_cache(maxsize=2 * SCALES * len(ZERO_ODDS))
 def zero_share(scale: int, zero: int, signed: bool) -> int:
     """Return the least frequency of 0; what rounding leaves over comes on top.
 
@@ -132,6 +133,14 @@ def zero_share(scale: int, zero: int, signed: bool) -> int:
     return min(max(share, LEAST_SHARE), TOTAL - LEAST_SHARE)
 
 
+_Key = tuple[int, Shape, bool]
+
+# Who looks at a file decodes it again for every region and scale. Other files share few of its
+# tables. All of these together stay below 10 MB.
+_KEPT = 1024
+_known: dict[_Key, Model] = {}
+
+
 def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
     """Return one table per scale, over -reach..reach or 0..reach.
 
@@ -141,43 +150,34 @@ def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> l
         signed: True for tables of both signs.
     """
     wanted = [(scale, shape, signed) for scale, shape in zip(scales, shapes, strict=True)]
-    found = [table for key in wanted if (table := _known.get(key)) is not None]
-    if len(found) == len(wanted):
-        return found
-    # Another thread may clear what is known at any time, so this does not rely on it.
-    kept = {key: table for key in wanted if (table := _known.get(key)) is not None}
-    missing = [key for key in dict.fromkeys(wanted) if key not in kept]
-    kept.update(zip(missing, _built(missing), strict=True))
-    if len(_known) + len(missing) > _KEPT:
-        _known.clear()
-    _known.update(kept)
-    return [kept[key] for key in wanted]
+    found = [_known.get(key) for key in wanted]
+    built = _built([key for key, table in zip(wanted, found, strict=True) if table is None])
+    if built:
+        if len(_known) + len(built) > _KEPT:
+            _known.clear()
+        _known.update(built)
+    return [table or built[key] for key, table in zip(wanted, found, strict=True)]
 
 
-_Key = tuple[int, Shape, bool]
-
-# Images of one kind share many tables, and a table takes longer to build than to use on a few
-# hundred symbols. All of these together stay below 10 MB.
-_KEPT = 1024
-_known: dict[_Key, Model] = {}
-
-
-def _built(keys: Sequence[_Key]) -> list[Model]:
+def _built(keys: Sequence[_Key]) -> dict[_Key, Model]:
     """Tables of (scale, shape, signed), with `signed` the same in all.
 
     They are built together, because a table is short and each NumPy call takes longer than the
     arithmetic in it.
     """
-    sides = [_side(*key) for key in keys]
-    chances = np.concatenate([side.chances for side in sides])
+    keys = list(dict.fromkeys(keys))
+    if not keys:
+        return {}
+    sides = [_side(scale, shape.spread, signed) for scale, shape, signed in keys]
     lengths = np.array([side.lengths for side in sides])
-    free = np.array([side.free for side in sides], np.uint64)
+    free = np.array([_free(*key) for key in keys], np.uint64)
     ends = lengths.sum(axis=1).cumsum()
     first = np.zeros_like(ends)
     first[1:] = ends[:-1]
     last = ends - 1
     # Until the very end `weights` are frequencies less 1.
-    weights = chances * np.repeat(free.ravel(), lengths.ravel())
+    weights = np.concatenate([side.chances for side in sides])
+    weights *= free.repeat(lengths.ravel())
     weights >>= np.uint64(PRECISION)
     weights[last] += np.uint64(ESCAPE_FREQUENCY - 1)
     zeros = first
@@ -189,38 +189,43 @@ def _built(keys: Sequence[_Key]) -> list[Model]:
     weights[zeros] = np.uint64(TOTAL) - sums
     largest = np.maximum.reduceat(weights, first) + np.uint64(1)
     floats = weights.astype(np.float64)
-    return [
-        Model.from_weights(floats[start:end], side.lowest, most, side.escape)
-        for side, start, end, most in zip(
-            sides, first.tolist(), ends.tolist(), largest.tolist(), strict=True
+    return {
+        key: Model.from_weights(floats[start:end], side.lowest, most, side.escape)
+        for key, side, start, end, most in zip(
+            keys, sides, first.tolist(), ends.tolist(), largest.tolist(), strict=True
         )
-    ]
+    }
 
 
 class _Side(NamedTuple):
-    """A table before its chances become frequencies: segments below 0, of 0 and above it."""
+    """What tables of a scale and a spread share: segments below 0, of 0 and above it."""
 
     lowest: int
     escape: int
     chances: UInt64Array
     lengths: tuple[int, int, int]
-    free: tuple[int, int, int]
 
 
-@lru_cache(maxsize=4096)
-def _side(scale: int, shape: Shape, signed: bool) -> _Side:
-    above = magnitudes(scale, shape.spread)
+@lru_cache(maxsize=2 * SCALES * len(SPREADS))
+def _side(scale: int, spread: int, signed: bool) -> _Side:
+    above = magnitudes(scale, spread)
     zero = np.zeros(1, np.uint64)
     count = len(above)
+    if not signed:
+        return _Side(0, count, np.concatenate((zero, above)), (0, 1, count))
+    both = np.concatenate((above[::-1], zero, above))
+    return _Side(-count, count, both, (count, 1, count))
+
+
+def _free(scale: int, shape: Shape, signed: bool) -> tuple[int, int, int]:
+    """Frequencies that the chances of each segment share; those of 0 are what is left at last."""
     # Every symbol has 1 of its side's frequencies and the escape some more; the rest is shared.
-    fixed = count + ESCAPE_FREQUENCY - 1
+    fixed = reach(scale) + ESCAPE_FREQUENCY - 1
     rest = TOTAL - zero_share(scale, shape.zero, signed)
     if not signed:
-        return _Side(0, count, np.concatenate((zero, above)), (0, 1, count), (0, 0, rest - fixed))
+        return 0, 0, rest - fixed
     positive = max(1, 2 * shape.positive)
-    free = (rest * (32 - positive) // 32 - fixed, 0, rest * positive // 32 - fixed)
-    both = np.concatenate((above[::-1], zero, above))
-    return _Side(-count, count, both, (count, 1, count), free)
+    return rest * (32 - positive) // 32 - fixed, 0, rest * positive // 32 - fixed
 
 
 @lru_cache(maxsize=FLAG_SHARES)

@@ -94,9 +94,8 @@ def read_sets(
         keys.cumsum(out=keys)
         sets.append(keys)
         start += count
-    # Gaps are below 2^61, so the first key beyond the bound has not wrapped around; it may be
-    # negative, which is large without its sign.
-    if (gaps.view(np.uint64) >= bounds.view(np.uint64)).any():
+    # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
+    if (gaps >= bounds).any():
         raise CorruptFile(f"payload: a key of a set beyond its {max(cells)} cells")
     return sets
 

@@ -9,6 +9,7 @@ faster. FORMAT.md section 5 is normative.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -47,9 +48,23 @@ class Contexts:
         self.place[self.order] = np.arange(len(contexts))
 
     @classmethod
+    def runs(cls, counts: Sequence[int], *, least: int = 1) -> "Contexts":
+        """Return the grouping of rows that are in the order of their contexts.
+
+        Args:
+            counts: how many rows each context has.
+            least: as for any grouping.
+        """
+        contexts = cls.__new__(cls)
+        contexts.doubling = False
+        contexts.sizes = _joined(counts, least)[1]
+        contexts.order = contexts.place = np.arange(sum(counts))
+        return contexts
+
+    @classmethod
     def single(cls, count: int) -> "Contexts":
         """Return the grouping of `count` rows into one group."""
-        return cls(np.zeros(count, np.uint8))
+        return cls.runs([count])
 
     def split(self, values: Int64Array) -> list[Int64Array]:
         """Return the values of each group, in their order."""
@@ -75,7 +90,7 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
             raise ValueError(f"values {column.min()}..{column.max()} are out of range")
     doubling = contexts.doubling
     plans = [forms.cheapest(contexts.split(column), doubling) for column in numbers]
-    _write_heads(writer, plans)
+    forms.write_heads(writer, plans)
     scales = [plan.scales for plan in plans]
     steps = [forms.scale_steps(path, doubling) for path in scales]
     write_escaped(writer, [np.concatenate(steps)], [forms.SCALE_STEPS])
@@ -111,7 +126,7 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     rows = len(contexts.order)
     if rows == 0:
         return np.empty((count, 0), np.int64)
-    chosen = _read_heads(reader, count)
+    chosen = forms.read_heads(reader, count)
     scales = _read_scales(reader, count, contexts)
     centres = _read_centres(reader, [form for form, _ in chosen], contexts)
     listed = [
@@ -159,16 +174,19 @@ def _tables(
         scales: of each group of each column.
         levels: of the listed columns, one group after the other.
     """
-    fitted = [i for i, (form, _) in enumerate(chosen) if form is not Form.LISTED]
-    flat = [scale for index in fitted for scale in scales[index]]
-    shapes = [chosen[index][1] for index in fitted for _ in scales[index]]
+    flat: list[int] = []
+    shapes: list[models.Shape] = []
+    for (form, shape), column in zip(chosen, scales, strict=True):
+        if form is not Form.LISTED:
+            flat += column
+            shapes += [shape] * len(column)
     curves = iter(models.tables(flat, shapes, signed=True) if flat else ())
     tables: list[Model] = []
     low_bits: list[int] = []
     start = 0
     for (form, _), column in zip(chosen, scales, strict=True):
         if form is not Form.LISTED:
-            tables += [next(curves) for _ in column]
+            tables += islice(curves, len(column))
             low_bits += [models.low_bits(scale) for scale in column]
             continue
         for scale in column:
@@ -210,31 +228,6 @@ def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> N
     counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     negative = nonzero[np.concatenate(reader.grouped(tables, counts)).astype(np.bool_)]
     column[negative] = -column[negative]
-
-
-def _write_heads(writer: SymbolWriter, plans: Sequence[forms.Plan]) -> None:
-    """Form and shape of each column."""
-    shapes = [plan.shape for plan in plans]
-    heads = [plan.form | plan.shape.zero << forms.FORM_BITS for plan in plans]
-    writer.raw(np.array(heads), forms.HEAD_BITS)
-    writer.symbols(np.array([shape.spread for shape in shapes]), forms.SPREAD_CHOICES)
-    positive = np.array([shape.positive for shape in shapes])
-    writer.symbols(positive - forms.EVEN, forms.POSITIVE_CHOICES)
-
-
-def _read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
-    heads = reader.narrow(forms.HEAD_BITS, count).tolist()
-    spreads = reader.symbols(forms.SPREAD_CHOICES, count).tolist()
-    positives = (reader.symbols(forms.POSITIVE_CHOICES, count) + forms.EVEN).tolist()
-    if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
-        raise CorruptFile("payload: a share of positive values out of range")
-    return [
-        (
-            Form(head & (1 << forms.FORM_BITS) - 1),
-            models.Shape(head >> forms.FORM_BITS, spread, positive),
-        )
-        for head, spread, positive in zip(heads, spreads, positives, strict=True)
-    ]
 
 
 def _read_scales(reader: SymbolReader, count: int, contexts: Contexts) -> list[list[int]]:

@@ -125,7 +125,7 @@ def read(
     columns = np.repeat([columns for columns, _ in grids], counts)
     np.divmod(np.concatenate(sets), columns, out=(cell[:, 1], cell[:, 0]))
     position = np.repeat(np.array(groups, np.int64), counts)
-    amplitude = read_columns(reader, 1, _by_position(position))[0]
+    amplitude = read_columns(reader, 1, Contexts.runs(counts, least=_LEAST_ROWS))[0]
     amplitude += expected_amplitude(position)
     if amplitude.min() < AMPLITUDE_CLASSES[0] or amplitude.max() > AMPLITUDE_CLASSES[-1]:
         raise CorruptFile(

@@ -122,6 +122,26 @@ def test_streams_come_back_in_order() -> None:
     reader.finish()
 
 
+def test_streams_can_be_read_together() -> None:
+    rng = np.random.default_rng(3)
+    models = [random_model(rng, size, -3) for size in (5, 90)]
+    symbols = [rng.integers(-3, 2, 7), rng.integers(-3, 87, 40)]
+    widths = [0, 5, 24, 25, 63]
+    fields = [rng.integers(0, 2**width, 6) for width in widths]
+    writer = SymbolWriter()
+    for group, model in zip(symbols, models, strict=True):
+        writer.symbols(group, model)
+    for array, width in zip(fields, widths, strict=True):
+        writer.raw(array, width)
+    writer.raw(fields[2], 24)
+    reader = SymbolReader(writer.finish())
+    for group, indices in zip(symbols, reader.grouped(models, [7, 40]), strict=True):
+        np.testing.assert_array_equal(indices - 3, group)
+    np.testing.assert_array_equal(reader.raw_arrays(widths, [6] * 5), np.concatenate(fields))
+    np.testing.assert_array_equal(reader.narrow(24, 6), fields[2])
+    reader.finish()
+
+
 def test_size_is_within_four_bytes_of_the_ideal() -> None:
     rng = np.random.default_rng(2)
     model = random_model(rng, 50)

@@ -127,3 +127,19 @@ def test_positive_splits_the_sides() -> None:
         below = table.frequencies[: -table.lowest].sum()
         expected = max(1, 2 * positive) / 32
         assert above / (above + below) == pytest.approx(expected, abs=2e-4)
+
+
+def test_tables_are_the_same_alone_together_and_again() -> None:
+    scales, shapes = [9, 30, 9, 12], [Shape(4), Shape(9, 2, 3), Shape(4), Shape()]
+    first = models.tables(scales, shapes, signed=True)
+    assert models.tables(scales, shapes, signed=True) == first
+    assert first[0] is first[2]
+    # As many others as are kept make room for themselves, in one go too.
+    many = [(scale, shape) for scale in range(SCALES) for shape in SHAPES[:20]]
+    models.tables([scale for scale, _ in many], [shape for _, shape in many], signed=False)
+    for scale, shape, table in zip(scales[1:], shapes[1:], first[1:], strict=True):
+        (again,) = models.tables([scale], [shape], signed=True)
+        assert again is not table
+        np.testing.assert_array_equal(again.frequencies, table.frequencies)
+        (one_sided,) = models.tables([scale], [shape], signed=False)
+        assert one_sided.lowest == 0

@@ -144,6 +144,17 @@ def test_small_groups_are_joined() -> None:
     assert [group.tolist() for group in contexts.split(np.arange(5))] == [[1, 3], [0, 2, 4]]
 
 
+@pytest.mark.parametrize("least", [1, 3, 4, 99])
+def test_runs_are_groups_of_rows_in_order(least: int) -> None:
+    counts = [1, 2, 5, 3, 2, 1]
+    runs = Contexts.runs(counts, least=least)
+    grouped = Contexts(np.repeat(np.arange(6), counts), least=least)
+    assert runs.sizes == grouped.sizes
+    np.testing.assert_array_equal(runs.order, grouped.order)
+    np.testing.assert_array_equal(runs.place, grouped.place)
+    assert Contexts.runs([], least=least).sizes == []
+
+
 def test_groups_that_double_cost_less_when_that_is_expected() -> None:
     rng = np.random.default_rng(12)
     classes = np.repeat(np.arange(7), 200)
