@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.errors import OptionError
 from gsic.fit import goals
 from gsic.fit.gaussian_fit import GaussianFit, psnr_of
 from gsic.fit.goals import BytesGoal, Coded, Goal, PsnrGoal, StepGoal
@@ -115,46 +116,70 @@ class _Encoder:
         self.planned = recipe.steps
 
     def encode(self, init: Fit | None) -> Encoding:
+        if not np.ptp(self.planes, axis=(0, 1)).any():
+            return self._flat()
         goal = self._goal(init)
         tuning, snapshot = self._tuned(goal, self.recipe.steps, init)
-        coded = self._coded(snapshot)
+        best = last = snapshot, self._coded(snapshot)
         for _ in range(self.recipe.corrections):
-            index = goal.correction(snapshot.header.step_index, coded)
+            index = goal.correction(last[0].header.step_index, last[1])
             if index is None:
                 break
             snapshot = self._corrected(tuning, index)
-            coded = self._coded(snapshot)
-        return self._landed(goal, tuning, snapshot)
+            last = snapshot, self._coded(snapshot)
+            if goal.prefers(last[1], best[1]):
+                best = last
+        return self._landed(goal, best[0])
+
+    def _flat(self) -> Encoding:
+        """An image of one colour is its background."""
+        none = no_symbols(self.header.channels)
+        goal = self._bytes_goal(None) if self._rate[0] in ("bpp", "max_bytes") else StepGoal(0, 0)
+        return self._landed(goal, Snapshot(self.header, none, np.zeros(0), 0.0, 0.0))
 
     def _goal(self, init: Fit | None) -> Goal:
-        name, value = self.options.rate or ("quality", goals.DEFAULT_QUALITY)
+        name, value = self._rate
         given = None if init is None else len(init.mean)
-        pixels = self.header.width * self.header.height
         if name in ("bpp", "max_bytes"):
-            limit = int(value) if name == "max_bytes" else math.floor(value * pixels / 8.0)
-            overhead = len(self.code(self.header, no_symbols(self.header.channels)).data)
-            count = max(8.0 * (limit - overhead), 0.0) / self.recipe.gaussian_bits
-            count = min(max(round(count), 1), most_gaussians(pixels))
-            asked = f"{name.replace('_', '-')} {value:g}"
-            return BytesGoal(given or count, limit, overhead, asked)
+            return self._bytes_goal(given)
         transform = color_transform(self.header.channels)
         spectrum = Spectrum(self.planes, self.header.background_color, transform)
         if name == "gaussians":
-            count = given or int(value)
-            return StepGoal(count, spectrum.index_of_gaussians(count))
+            if given not in (None, value):
+                raise OptionError(
+                    f"gaussians {value} contradicts the {given} of the fit to continue from"
+                )
+            return StepGoal(int(value), spectrum.index_of_gaussians(int(value)))
         if name == "quality":
             index = goals.index_of_quality(int(value))
             return StepGoal(given or spectrum.gaussians(index), index)
         return self._psnr_goal(spectrum, float(value), init)
+
+    @property
+    def _rate(self) -> tuple[str, float]:
+        return self.options.rate or ("quality", goals.DEFAULT_QUALITY)
+
+    def _bytes_goal(self, given: int | None) -> BytesGoal:
+        name, value = self._rate
+        pixels = self.header.width * self.header.height
+        limit = int(value) if name == "max_bytes" else math.floor(value * pixels / 8.0)
+        overhead = len(self.code(self.header, no_symbols(self.header.channels)).data)
+        count = max(8.0 * (limit - overhead), 0.0) / self.recipe.gaussian_bits
+        count = min(max(round(count), 1), most_gaussians(pixels))
+        asked = f"{name.replace('_', '-')} {value:g}"
+        return BytesGoal(given or count, limit, overhead, asked)
 
     def _psnr_goal(self, spectrum: Spectrum, psnr: float, init: Fit | None) -> Goal:
         """Aim with a short encoding: what it misses by, the transform estimate missed by."""
         given = None if init is None else len(init.mean)
         index = spectrum.index_of_psnr(psnr)
         probe = StepGoal(given or spectrum.gaussians(index), index)
-        steps = round(self.recipe.probe_share * self.recipe.steps)
+        recipe = self.recipe
+        steps = min(max(round(recipe.probe_share * recipe.steps), recipe.probe_least), recipe.steps)
+        self.planned += steps
         _, snapshot = self._tuned(probe, steps, init)
-        missed = psnr - self._coded(snapshot).psnr - self.recipe.probe_gain
+        gain = recipe.probe_gain * math.log2(recipe.steps / steps)
+        missed = psnr - self._coded(snapshot).psnr - gain
         if math.isfinite(missed):
             index = spectrum.index_of_psnr(spectrum.psnr(index) + missed)
         return PsnrGoal(given or spectrum.gaussians(index), index, psnr)
@@ -200,29 +225,34 @@ class _Encoder:
     def _coded(self, snapshot: Snapshot) -> Coded:
         return self.code(snapshot.header, snapshot.symbols)
 
-    def _landed(self, goal: Goal, tuning: Tuning, snapshot: Snapshot) -> Encoding:
+    def _landed(self, goal: Goal, snapshot: Snapshot) -> Encoding:
         """Leave out as many of the least valuable Gaussians as the goal allows or asks for."""
-        header, order = snapshot.header, np.argsort(-snapshot.worth, kind="stable")
+        order = np.argsort(-snapshot.worth, kind="stable")
 
-        def kept(dropped: int) -> Symbols:
-            return snapshot.symbols.take(order[: len(order) - dropped])
+        def kept(dropped: int) -> tuple[Header, Symbols]:
+            # A file without Gaussians has no step.
+            header = snapshot.header if dropped < len(order) else self.header
+            return header, snapshot.symbols.take(order[: len(order) - dropped])
 
-        dropped, coded = goal.land(lambda n: self.code(header, kept(n)), len(order))
-        symbols = kept(dropped)
+        dropped, coded = goal.land(lambda n: self.code(*kept(n)), len(order))
+        header, symbols = kept(dropped)
         seen = dequantise(header, symbols)
+        error = self.objective.sse(
+            splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)
+        )
         return Encoding(
             header,
             symbols,
             coded.data,
-            tuning.fit.draw_error(splats_of(seen, factor_of(seen.moments))),
+            psnr_of(error, self.planes.size),
             self.iterations,
             int(symbols.color.any(axis=1).sum()),
         )
 
     def _header_after(self, fit: GaussianFit) -> Header:
-        """A header whose step is a first guess: about three times the error of a pixel."""
+        """A header whose step is a first guess: about nine times the error of a value."""
         error = 10.0 ** (-min(fit.draw_error(fit.splats()), 60.0) / 20.0)
-        return replace(self.header, step_index=nearest_step_index(3.0 * error * 3.0))
+        return replace(self.header, step_index=nearest_step_index(9.0 * error))
 
     def _tick(self, loss: float, count: int) -> None:
         self.iterations += 1

@@ -59,6 +59,9 @@ class Goal(Protocol):
     def correction(self, index: int, coded: Coded) -> int | None:
         """A better step index than `index`, which led to `coded`; None when that will do."""
 
+    def prefers(self, one: Coded, other: Coded) -> bool:
+        """Whether `one` comes nearer than `other`."""
+
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         """How many of `count` Gaussians to leave out, and the file without them.
 
@@ -85,6 +88,9 @@ class StepGoal:
     def correction(self, index: int, coded: Coded) -> int | None:
         return None
 
+    def prefers(self, one: Coded, other: Coded) -> bool:
+        return one.psnr > other.psnr
+
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         return 0, shortened(0)
 
@@ -109,10 +115,17 @@ class BytesGoal:
         return solve_bits(tuning, self._bits / leftover)
 
     def correction(self, index: int, coded: Coded) -> int | None:
+        if self._bits == 0.0:
+            return None
         share = len(coded.data) / self._limit
         if _LEAST_SHARE <= share <= _MOST_SHARE:
             return None
-        return _moved(index, math.log2(share / 0.995) / _LOG2_BYTES_PER_OCTAVE)
+        better = _moved(index, math.log2(share / 0.995) / _LOG2_BYTES_PER_OCTAVE)
+        return better if better != index else None
+
+    def prefers(self, one: Coded, other: Coded) -> bool:
+        excess = [max(len(coded.data) / self._limit - _MOST_SHARE, 0.0) for coded in (one, other)]
+        return (-excess[0], one.psnr) > (-excess[1], other.psnr)
 
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         dropped = _first_true(lambda n: len(shortened(n).data) <= self._limit, count)
@@ -138,29 +151,41 @@ class PsnrGoal:
         self.gaussians = gaussians
         self.index = index
         self._psnr = psnr
-        self._before: tuple[int, float] | None = None
+        # The finest step that was too coarse and the coarsest that was not, with the excess in dB.
+        self._below: tuple[int, float] | None = None
+        self._above: tuple[int, float] | None = None
 
     def choose(self, tuning: Tuning, leftover: float) -> int:
         return self.index
 
     def correction(self, index: int, coded: Coded) -> int | None:
         excess = coded.psnr - self._psnr
-        if 0.0 <= excess <= PSNR_TOLERANCE_DB:
+        if 0.0 <= excess <= PSNR_TOLERANCE_DB or not math.isfinite(excess):
             return None
-        slope = _DB_PER_OCTAVE
-        if self._before is not None and self._before[0] != index:
-            measured = (self._before[1] - excess) / (index - self._before[0]) * STEP_RESOLUTION
-            slope = min(max(measured, 1.0), 6.0)
-        self._before = index, excess
-        better = _moved(index, (excess - 0.4 * PSNR_TOLERANCE_DB) / slope)
+        if excess < 0.0:
+            self._below = index, excess
+        else:
+            self._above = index, excess
+        aim = 0.4 * PSNR_TOLERANCE_DB
+        if self._below is None or self._above is None or self._below[0] <= self._above[0]:
+            better = _moved(index, (excess - aim) / _DB_PER_OCTAVE)
+        else:
+            (high, low_excess), (low, high_excess) = self._below, self._above
+            share = (high_excess - aim) / (high_excess - low_excess)
+            better = low + math.floor(max(share, 0.0) * (high - low))
         return better if better != index else None
+
+    def prefers(self, one: Coded, other: Coded) -> bool:
+        if min(one.psnr, other.psnr) >= self._psnr:
+            return len(one.data) < len(other.data)
+        return one.psnr > other.psnr
 
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         whole = shortened(0)
         if whole.psnr < self._psnr:
             raise InputError(
                 f"a PSNR of {self._psnr:g} dB is out of reach for this image: "
-                f"the nearest is {whole.psnr:.2f} dB"
+                f"the nearest is {math.floor(100.0 * whole.psnr) / 100.0:.2f} dB"
             )
         too_many = _first_true(lambda n: shortened(n).psnr < self._psnr, count)
         dropped = max(too_many - 1, 0)

@@ -2,7 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from gsic.errors import OptionError
+
+# What constants may be; those without an entry may be any number from 0 to 1.
+_DOMAINS: dict[str, tuple[float, float]] = {
+    "rate_mean": (0.0, 1e3),
+    "rate_length": (0.0, 1e3),
+    "rate_angle": (0.0, 10.0),
+    "rate_log": (0.0, 10.0),
+    "beta1": (0.0, 0.99999),
+    "beta2": (0.0, 0.99999),
+    "first_size": (1e-3, 1e3),
+    "first_strength": (0.0, 100.0),
+    "growth_rounds": (0, 1000),
+    "growth_blur": (0.0, 1e3),
+    "growth_size": (1e-3, 1e3),
+    "growth_strength": (0.0, 100.0),
+    "visible": (1e-3, 1e6),
+    "steps": (1, 10**7),
+    "tune_share": (1e-3, 0.999),
+    "tune_rate": (0.0, 100.0),
+    "gaussian_bits": (1.0, 1e4),
+    "rate_weight": (0.0, 100.0),
+    "prune_bits": (0.0, 1e4),
+    "position_scale": (1e-3, 1e3),
+    "shape_scale": (1e-3, 1e3),
+    "resolve_at": (0.0, 0.999),
+    "anticipated": (0.01, 1.0),
+    "probe_least": (1, 10**7),
+    "probe_gain": (0.0, 10.0),
+    "correction_rate": (0.0, 100.0),
+    "corrections": (0, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +86,16 @@ class FitRecipe:
     growth_strength: float = 0.7
     visible: float = 4.0
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            low, high = _DOMAINS.get(field.name, (0.0, 1.0))
+            value = getattr(self, field.name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if not low <= number <= high:
+                    raise OptionError(
+                        f"setting {field.name} must be from {low:g} to {high:g}, got {number:g}"
+                    )
+
 
 @dataclass(frozen=True)
 class EncodeRecipe(FitRecipe):
@@ -69,7 +112,8 @@ class EncodeRecipe(FitRecipe):
         resolve_at: shares of the tuning at which step size and classes are chosen anew.
         anticipated: share of the bits at its start that tuning leaves over.
         probe_share: steps of the short encoding that a PSNR is aimed at with, over `steps`.
-        probe_gain: dB that all the steps will gain over the short encoding.
+        probe_least: steps of it at least, where there are so many.
+        probe_gain: dB that twice the steps gain.
         correction_share: steps of a correction of the step size, over `steps`.
         correction_rate: what the learning rates are multiplied by at its start.
         corrections: how many at most.
@@ -93,10 +137,11 @@ class EncodeRecipe(FitRecipe):
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
     anticipated: float = 0.87
     probe_share: float = 0.15
-    probe_gain: float = 0.5
+    probe_least: int = 250
+    probe_gain: float = 0.18
     correction_share: float = 0.05
     correction_rate: float = 0.1
-    corrections: int = 4
+    corrections: int = 6
 
     def leftover(self, share: float) -> float:
         """Share of the bits that is expected to remain at the end, when `share` is tuned."""

@@ -41,14 +41,15 @@ _CLOSE = 0.995
 class Snapshot(NamedTuple):
     """A quantised state of the tuning.
 
-    `worth`, float64 (N,), is by how much the squared error grows without each Gaussian alone, and
-    `loss` the squared error.
+    `worth`, float64 (N,), is by how much the squared error grows without each Gaussian alone;
+    `loss` is the squared error, `cost` that and the price of the bits.
     """
 
     header: Header
     symbols: Symbols
     worth: Float64
     loss: float
+    cost: float
 
 
 class Tuning:
@@ -86,7 +87,7 @@ class Tuning:
         Returns:
             The best state since the step size was chosen last.
         """
-        anew = {int(share * steps): share for share in sorted(self.recipe.resolve_at)}
+        anew = {0: 0.0} | {int(share * steps): share for share in sorted(self.recipe.resolve_at)}
         starts = sorted(anew)
         for start, end in zip(starts, [*starts[1:], steps], strict=True):
             if start:
@@ -106,7 +107,7 @@ class Tuning:
         best: Snapshot | None = None
         for step in steps:
             snapshot = self.step(rate(step))
-            if best is None or snapshot.loss < best.loss:
+            if best is None or snapshot.cost < best.cost:
                 best = snapshot
             tick(snapshot.loss, len(self.fit))
         assert best is not None
@@ -132,9 +133,9 @@ class Tuning:
         loss, drawn = self.fit.draw_step(splats_of(seen, factor))
         gradient = self.fit.gradient(drawn, seen.theta, moments, factor)
         self._worth = removal_costs(seen, drawn)
-        self._add_penalty(gradient, seen)
+        penalty = self._add_penalty(gradient, seen)
         self.fit.move(gradient, scale)
-        return Snapshot(self.header, symbols, self._worth, loss)
+        return Snapshot(self.header, symbols, self._worth, loss, loss + penalty)
 
     def prune(self) -> None:
         """Drop what was not worth its bits in the last step."""
@@ -155,10 +156,10 @@ class Tuning:
     def _symbols(self, header: Header, classes: Classes) -> Symbols:
         return quantise(header, classes, self.fit.mean, self.fit.theta, self.fit.color)
 
-    def _add_penalty(self, gradient: Float64, seen: Dequantised) -> None:
+    def _add_penalty(self, gradient: Float64, seen: Dequantised) -> float:
         """Add the slope of price * log2(1 + s^2) / 2, about the bits of amplitudes and stretches.
 
-        s are symbols before rounding.
+        s are symbols before rounding. Returns the sum.
         """
         price = self.recipe.rate_weight * self.header.step**2 / math.log(2.0)
         color = self.fit.color @ self._transform.T / seen.amplitude[:, None]
@@ -167,6 +168,8 @@ class Tuning:
         step = stretch_step(self.classes.amplitude)[:, None]
         stretch = self.fit.theta[:, 1:] / step
         gradient[:, 3:5] += price * stretch / (1.0 + stretch * stretch) / step
+        bits = np.log1p(color * color).sum() + np.log1p(stretch * stretch).sum()
+        return float(0.5 * price * bits)
 
 
 def splats_of(seen: Dequantised, factor: Float64) -> Splats:
