@@ -77,14 +77,18 @@ class LogCovariance:
 
     def moments(self, theta: Float64) -> Moments:
         m, u, v = theta.T
-        cosh, sinhc, _ = _hyperbolic(u, v)
+        cosh, sinhc, _, _ = _hyperbolic(u, v)
         size = np.exp(m)
         return Moments(size * sinhc * v, size * (cosh - sinhc * u), size * size)
 
     def pull_back(self, theta: Float64, grad: Moments) -> Float64:
         m, u, v = theta.T
         g12, g22, g_log_det = grad
-        cosh, sinhc, slope = _hyperbolic(u, v)
+        cosh, sinhc, square, small = _hyperbolic(u, v)
+        # (cosh rho - sinh(rho) / rho) / rho^2
+        near = 1.0 / 3.0 + square / 30.0
+        safe = np.where(small, 1.0, np.sqrt(square))
+        slope = np.where(small, near, (cosh - sinhc) / (safe * safe))
         size = np.exp(m)
         s12, s22 = size * sinhc * v, size * (cosh - sinhc * u)
         du = g12 * size * slope * u * v + g22 * size * (sinhc * u - sinhc - slope * u * u)
@@ -183,8 +187,8 @@ def _keep_from_zero(scale: Float64, least: float, most: float) -> None:
     np.copyto(scale, np.copysign(np.clip(np.abs(scale), least, most), scale))
 
 
-def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64]:
-    """cosh rho, sinh(rho) / rho and (cosh rho - sinh(rho) / rho) / rho^2 with rho^2 = u^2 + v^2."""
+def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64, NDArray[np.bool_]]:
+    """cosh rho, sinh(rho) / rho, rho^2 = u^2 + v^2 and whether that is too small to divide by."""
     square = u * u + v * v
     rho = np.sqrt(square)
     up = np.exp(rho)
@@ -193,8 +197,7 @@ def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64]:
     small = square < 1e-6
     safe = np.where(small, 1.0, rho)
     sinhc = np.where(small, 1.0 + square / 6.0, 0.5 * (up - down) / safe)
-    slope = np.where(small, 1.0 / 3.0 + square / 30.0, (cosh - sinhc) / (safe * safe))
-    return cosh, sinhc, slope
+    return cosh, sinhc, square, small
 
 
 COVARIANCES: dict[str, Covariance] = {

@@ -26,7 +26,6 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "tune_rate": (0.0, 100.0),
     "gaussian_bits": (1.0, 1e4),
     "rate_weight": (0.0, 100.0),
-    "prune_bits": (0.0, 1e4),
     "position_scale": (1e-3, 1e3),
     "shape_scale": (1e-3, 1e3),
     "resolve_at": (0.0, 0.999),
@@ -107,7 +106,6 @@ class EncodeRecipe(FitRecipe):
         tune_rate: what the learning rates are multiplied by in tuning.
         gaussian_bits: bits per Gaussian that decide how many a rate pays for at the start.
         rate_weight: price of a bit in squared steps; scales the penalty on symbols.
-        prune_bits: bits that a Gaussian must be worth at that price, or it is dropped.
         position_scale, shape_scale: multiply the steps that equal error energy asks for.
         resolve_at: shares of the tuning at which step size and classes are chosen anew.
         anticipated: share of the bits at its start that tuning leaves over.
@@ -121,17 +119,17 @@ class EncodeRecipe(FitRecipe):
 
     # Better for encodings than for float fits, where these lose 0.15 dB together.
     beta2: float = 0.997
+    decay_from: float = 0.35
     last_rate: float = 0.01
     uniform_share: float = 0.1
     growth_until: float = 0.4
     growth_blur: float = 0.28
 
-    steps: int = 3000
+    steps: int = 2500
     tune_share: float = 0.55
-    tune_rate: float = 0.8
+    tune_rate: float = 0.6
     gaussian_bits: float = 26.0
-    rate_weight: float = 0.2
-    prune_bits: float = 0.0
+    rate_weight: float = 0.1
     position_scale: float = 1.0
     shape_scale: float = 0.8
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
@@ -149,7 +147,7 @@ class EncodeRecipe(FitRecipe):
 
 
 # Steps of each effort, 1 to 9.
-_EFFORT_STEPS = (200, 400, 800, 1500, 3000, 4500, 7000, 11000, 18000)
+_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 4000, 6500, 11000, 18000)
 
 
 def encode_recipe(effort: int) -> EncodeRecipe:

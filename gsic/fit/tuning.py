@@ -1,7 +1,7 @@
 """Quantisation-aware tuning: the optimiser moves floats, the loss sees what a decoder would.
 
 Rounding passes gradients straight through. Classes and the step size are frozen between the points
-at which they are chosen anew; a Gaussian that is not worth its bits is dropped there.
+at which they are chosen anew.
 """
 
 from __future__ import annotations
@@ -90,8 +90,6 @@ class Tuning:
         anew = {0: 0.0} | {int(share * steps): share for share in sorted(self.recipe.resolve_at)}
         starts = sorted(anew)
         for start, end in zip(starts, [*starts[1:], steps], strict=True):
-            if start:
-                self.prune()
             self.freeze(choose(anew[start]))
             best = self._frozen(range(start, end), rate, tick)
         return best
@@ -136,12 +134,6 @@ class Tuning:
         penalty = self._add_penalty(gradient, seen)
         self.fit.move(gradient, scale)
         return Snapshot(self.header, symbols, self._worth, loss, loss + penalty)
-
-    def prune(self) -> None:
-        """Drop what was not worth its bits in the last step."""
-        price = self.recipe.rate_weight * self.header.step**2
-        keep = self._worth > price * self.recipe.prune_bits
-        self.fit.adam.keep(keep)
 
     def _classes(self, header: Header) -> Classes:
         recipe = self.recipe

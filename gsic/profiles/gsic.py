@@ -190,7 +190,8 @@ def dequantise(header: Header, symbols: Symbols) -> Dequantised:
     """
     cell_px = np.exp2(-symbols.position_class.astype(np.float64))
     mean = np.asarray((symbols.cell + 0.5) * cell_px[:, None] - MARGIN_PX, np.float64)
-    theta = np.empty((len(symbols), 3))
+    # Columns lie one after the other, as everything that follows takes them one by one.
+    theta = np.empty((3, len(symbols))).T
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
     theta[:, 0] = symbols.size * precision * 2.0**SIZE_EXPONENT
     theta[:, 1:] = symbols.stretch * (precision * 2.0**STRETCH_EXPONENT)[:, None]
@@ -208,14 +209,15 @@ def bound_shape(theta: Float64) -> None:
     np.clip(theta[:, 0], least, MAX_LOG2_VARIANCE, out=theta[:, 0])
     stretch = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
     most = np.minimum(MAX_STRETCH, theta[:, 0] - least)
-    over = stretch > most
-    if over.any():
+    (over,) = (stretch > most).nonzero()
+    if len(over):
         theta[over, 1:] *= (most[over] / stretch[over])[:, None]
 
 
 def _reach(header: Header, symbols: Symbols, log2_variance: Float64) -> Float64:
     """ln(255 VISIBLE peak) from integers: 64ths of an octave, so no platform rounds another way."""
-    energy = np.minimum((symbols.color.astype(np.float64) ** 2).sum(axis=1), 2.0**52)
+    energy = np.square(symbols.color, dtype=np.float64).sum(axis=1)
+    np.minimum(energy, 2.0**52, out=energy)
     octaves = np.frexp(energy)[1]
     size = np.floor(log2_variance * (STEP_RESOLUTION // 2))
     level = (
