@@ -1,9 +1,8 @@
-"""Adam (Kingma and Ba, 2015) on a matrix whose rows come and go."""
+"""Adam (Kingma and Ba, 2015) on a matrix that grows by rows."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gsic.gaussians import Float64
 
@@ -48,10 +47,3 @@ class Adam:
         self._first = np.concatenate((self._first, none))
         self._second = np.concatenate((self._second, none))
         self._age = np.concatenate((self._age, np.zeros(len(rows))))
-
-    def keep(self, mask: NDArray[np.bool_]) -> None:
-        """Drop the rows outside a mask."""
-        self.values = self.values[mask]
-        self._first = self._first[mask]
-        self._second = self._second[mask]
-        self._age = self._age[mask]

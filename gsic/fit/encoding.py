@@ -119,6 +119,17 @@ class _Encoder:
         if not np.ptp(self.planes, axis=(0, 1)).any():
             return self._flat()
         goal = self._goal(init)
+        most = 0 if init else most_gaussians(self.header.width * self.header.height)
+        while True:
+            best = self._attempt(goal, init)
+            stronger = goal.stronger(best[1], most)
+            if stronger is None:
+                return self._landed(goal, best[0])
+            goal = stronger
+            self.planned += self.recipe.steps
+
+    def _attempt(self, goal: Goal, init: Fit | None) -> tuple[Snapshot, Coded]:
+        """The state that comes nearest to a goal, and its file."""
         tuning, snapshot = self._tuned(goal, self.recipe.steps, init)
         best = last = snapshot, self._coded(snapshot)
         for _ in range(self.recipe.corrections):
@@ -129,7 +140,7 @@ class _Encoder:
             last = snapshot, self._coded(snapshot)
             if goal.prefers(last[1], best[1]):
                 best = last
-        return self._landed(goal, best[0])
+        return best
 
     def _flat(self) -> Encoding:
         """An image of one colour is its background."""
@@ -166,8 +177,7 @@ class _Encoder:
         overhead = len(self.code(self.header, no_symbols(self.header.channels)).data)
         count = max(8.0 * (limit - overhead), 0.0) / self.recipe.gaussian_bits
         count = min(max(round(count), 1), most_gaussians(pixels))
-        asked = f"{name.replace('_', '-')} {value:g}"
-        return BytesGoal(given or count, limit, overhead, asked)
+        return BytesGoal(given or count, limit, overhead, name, value, pixels)
 
     def _psnr_goal(self, spectrum: Spectrum, psnr: float, init: Fit | None) -> Goal:
         """Aim with a short encoding: what it misses by, the transform estimate missed by."""

@@ -62,6 +62,9 @@ class Goal(Protocol):
     def prefers(self, one: Coded, other: Coded) -> bool:
         """Whether `one` comes nearer than `other`."""
 
+    def stronger(self, coded: Coded, most: int) -> Goal | None:
+        """A goal of up to `most` Gaussians to begin again with; None where `coded` will do."""
+
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         """How many of `count` Gaussians to leave out, and the file without them.
 
@@ -91,6 +94,9 @@ class StepGoal:
     def prefers(self, one: Coded, other: Coded) -> bool:
         return one.psnr > other.psnr
 
+    def stronger(self, coded: Coded, most: int) -> Goal | None:
+        return None
+
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         return 0, shortened(0)
 
@@ -102,14 +108,18 @@ class BytesGoal:
         gaussians: how many to fit.
         limit: bytes of the file.
         overhead: bytes of a file without Gaussians.
-        asked: the option in words, for the message when it is out of reach.
+        name, value: the option that asks for it.
+        pixels: of the image.
     """
 
-    def __init__(self, gaussians: int, limit: int, overhead: int, asked: str) -> None:
+    def __init__(
+        self, gaussians: int, limit: int, overhead: int, name: str, value: float, pixels: int
+    ) -> None:
         self.gaussians = gaussians
         self._limit = limit
         self._bits = 8.0 * max(limit - overhead - 6, 0)
-        self._asked = asked
+        self._asked = name, value
+        self._pixels = pixels
 
     def choose(self, tuning: Tuning, leftover: float) -> int:
         return solve_bits(tuning, self._bits / leftover)
@@ -127,13 +137,20 @@ class BytesGoal:
         excess = [max(len(coded.data) / self._limit - _MOST_SHARE, 0.0) for coded in (one, other)]
         return (-excess[0], one.psnr) > (-excess[1], other.psnr)
 
+    def stronger(self, coded: Coded, most: int) -> Goal | None:
+        return None
+
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         dropped = _first_true(lambda n: len(shortened(n).data) <= self._limit, count)
         coded = shortened(dropped)
         if len(coded.data) > self._limit:
+            name, value = self._asked
+            nearest = f"{len(coded.data)} bytes"
+            if name == "bpp":
+                nearest += f", {8.0 * len(coded.data) / self._pixels:.4g} bpp"
             raise InputError(
-                f"{self._asked} is out of reach for this image: "
-                f"the smallest file takes {len(coded.data)} bytes"
+                f"{name.replace('_', '-')} {value:g} is out of reach for this image: "
+                f"the smallest file takes {nearest}"
             )
         return dropped, coded
 
@@ -154,6 +171,7 @@ class PsnrGoal:
         # The finest step that was too coarse and the coarsest that was not, with the excess in dB.
         self._below: tuple[int, float] | None = None
         self._above: tuple[int, float] | None = None
+        self._last: tuple[int, float] | None = None
 
     def choose(self, tuning: Tuning, leftover: float) -> int:
         return self.index
@@ -166,9 +184,14 @@ class PsnrGoal:
             self._below = index, excess
         else:
             self._above = index, excess
+        slope = _DB_PER_OCTAVE
+        if self._last is not None and self._last[0] != index:
+            measured = (self._last[1] - excess) / (index - self._last[0]) * STEP_RESOLUTION
+            slope = min(max(measured, 1.0), 6.0)
+        self._last = index, excess
         aim = 0.4 * PSNR_TOLERANCE_DB
         if self._below is None or self._above is None or self._below[0] <= self._above[0]:
-            better = _moved(index, (excess - aim) / _DB_PER_OCTAVE)
+            better = _moved(index, (excess - aim) / slope)
         else:
             (high, low_excess), (low, high_excess) = self._below, self._above
             share = (high_excess - aim) / (high_excess - low_excess)
@@ -179,6 +202,14 @@ class PsnrGoal:
         if min(one.psnr, other.psnr) >= self._psnr:
             return len(one.data) < len(other.data)
         return one.psnr > other.psnr
+
+    def stronger(self, coded: Coded, most: int) -> Goal | None:
+        missing = self._psnr - coded.psnr
+        if missing <= 0.0 or self.gaussians >= most:
+            return None
+        octaves = missing / _DB_PER_OCTAVE
+        gaussians = min(math.ceil(self.gaussians * 2.0 ** (octaves + 0.25)), most)
+        return PsnrGoal(gaussians, _moved(self.index, -octaves), self._psnr)
 
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         whole = shortened(0)

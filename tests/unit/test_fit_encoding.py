@@ -81,8 +81,6 @@ def test_a_psnr_is_reached_and_little_exceeded() -> None:
     assert sum(shown is not None for _, shown in found) >= 9
 
 
-# Not strict: whether it fails depends on every constant of the recipe.
-@pytest.mark.xfail(strict=False, reason="corrections may end below or far above the target")
 @pytest.mark.parametrize("shrink", [2, 4])
 @pytest.mark.parametrize("steps", [200, 400])
 def test_a_psnr_lands_within_a_tenth_above(steps: int, shrink: int) -> None:
@@ -136,20 +134,17 @@ def test_flat_images_are_tiny_and_exact(shape: tuple[int, ...], rate: dict[str, 
     np.testing.assert_array_equal(decoded(data).image, image)
 
 
-@pytest.mark.xfail(raises=OverflowError, reason="a correction of an infinite PSNR")
 @pytest.mark.parametrize("shape", [(64, 96, 3), (1, 1)])
 def test_any_psnr_of_a_flat_image_is_reached(shape: tuple[int, ...]) -> None:
     assert encoded(np.full(shape, 77, np.uint8), psnr=40.0).report["psnr"] is None
 
 
-@pytest.mark.xfail(raises=ZeroDivisionError, reason="a correction with a limit of 0 bytes")
 @pytest.mark.parametrize("bpp", [0.001, 7.9])
 def test_less_than_a_byte_is_out_of_reach(bpp: float) -> None:
-    with pytest.raises(InputError, match=r"^bpp \d\.\d+ is out of reach.* \d+ bytes$"):
+    with pytest.raises(InputError, match=r"^bpp \d\.\d+ is out of reach.* bytes, [0-9.e+]+ bpp$"):
         encoded(photo_cut("hats", 4) if bpp < 1 else np.full((1, 1), 9, np.uint8), bpp=bpp)
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="Gaussians that change nothing are kept")
 @pytest.mark.parametrize("rate", [{"bpp": 2.0}, {"max_bytes": 5000}, {"gaussians": 50}])
 def test_flat_images_take_no_gaussians(rate: dict[str, Any]) -> None:
     assert bytes_of(np.full((64, 96, 3), 77, np.uint8), steps=200, **rate) < 64

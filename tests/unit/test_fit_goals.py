@@ -32,7 +32,7 @@ def shortened(dropped: int) -> Coded:
 
 
 def bytes_goal(limit: int) -> BytesGoal:
-    return BytesGoal(COUNT, limit, 20, f"max-bytes {limit}")
+    return BytesGoal(COUNT, limit, 20, "max_bytes", limit, 1000)
 
 
 def test_qualities_are_steps_that_get_finer_evenly() -> None:

@@ -43,7 +43,6 @@ RECIPE = EncodeRecipe(
     first_size=0.6,
     first_strength=0.3,
     rate_weight=0.2,
-    prune_bits=0.0,
     position_scale=1.0,
     shape_scale=1.0,
 )
@@ -158,34 +157,8 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     assert cost == pytest.approx(actual, rel=0.02)
 
 
-def test_what_is_worth_nothing_is_dropped() -> None:
-    planes = planes_of(32, 48)
-    tuning = tuning_of(planes, 40, rate_weight=0.2)
-    values = tuning.fit.adam.values
-    values[7, 5:] = 1e-6  # draws nothing
-    values[11, :2] = -30.0, -30.0  # outside, and so not worth what it costs to move in
-    values[19, 5:] += 0.5  # in the way
-    tuning.freeze(tuning.header.step_index)
-    keep = values[tuning.step(0.0).worth > 0.0]
-    tuning.prune()
-    np.testing.assert_array_equal(tuning.fit.adam.values, keep)
-    assert 20 < len(tuning.fit) < 39
-    tuning.freeze(tuning.header.step_index)
-    assert len(tuning.step(1.0).symbols) == len(tuning.fit)
-
-
-def test_a_price_of_bits_drops_more() -> None:
-    counts = []
-    for price in (0.0, 20.0, 200.0):
-        tuning = tuning_of(planes_of(32, 48), 60, prune_bits=price)
-        tuning.step(0.0)
-        tuning.prune()
-        counts.append(len(tuning.fit))
-    assert counts[0] > counts[1] > counts[2]
-
-
-def test_nothing_left_to_tune() -> None:
-    tuning = tuning_of(planes_of(16, 16), 5, prune_bits=1e9)
+def test_nothing_to_tune() -> None:
+    tuning = tuning_of(planes_of(16, 16), 0)
     snapshot = tuning.run(20, lambda _: 1.0, lambda _: 500, lambda *_: None)
     assert len(tuning.fit) == len(snapshot.symbols) == 0
     assert solve_bits(tuning, 100.0) == 0
