@@ -51,8 +51,8 @@ def filled(text: str, content: str) -> str:
 
 
 def figures(results: Path) -> str:
-    parts = [*kodak(results), *speed(results), *fits(results), *memory(results), *kernels(results)]
-    return "\n\n".join(parts)
+    parts = [kodak, speed, efforts, fits, memory, kernels]
+    return "\n\n".join(text for part in parts for text in part(results))
 
 
 def kodak(results: Path) -> list[str]:
@@ -131,6 +131,28 @@ def speed(results: Path) -> list[str]:
         f"{origin(results / 'speed-cpu.json')} Median and 10th and 90th percentile; decoders took "
         f"turns, {decode['decodes']} rounds.",
         table(["what", "with", "median", "10 %", "90 %"], lines),
+    ]
+
+
+def efforts(results: Path) -> list[str]:
+    found = load(results / "effort-cpu.json")
+    if found is None:
+        return []
+    lines = [
+        [
+            str(row["effort"]),
+            f"{row['iterations']}",
+            f"{row['seconds']:.1f} s",
+            f"{row['bpp']:.3f}",
+            f"{row['psnr']:.2f}",
+            number(row["ms_ssim"], 4),
+        ]
+        for row in found["rows"]
+    ]
+    return [
+        f"**Efforts: {found['image']}, {found['width']}x{found['height']}, {found['threads']} "
+        f"threads.** {origin(results / 'effort-cpu.json')}",
+        table(["effort", "steps", "encode", "bpp", "PSNR", "MS-SSIM"], lines),
     ]
 
 

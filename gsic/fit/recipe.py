@@ -83,7 +83,7 @@ class FitRecipe:
     growth_blur: float = 0.35
     growth_size: float = 0.5
     growth_strength: float = 0.7
-    visible: float = 4.0
+    visible: float = 2.5
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -43,7 +43,7 @@ MAX_STRETCH = 6.0
 
 MAX_LOG2_VARIANCE = 28.0
 
-VISIBLE = 4.0
+VISIBLE = 2.5
 """A Gaussian ends where its weight falls below 1 / (255 VISIBLE) of full scale."""
 
 _LN2 = math.log(2.0)

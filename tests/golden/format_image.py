@@ -14,7 +14,7 @@ POSITION_CLASSES = range(-8, 8)
 SIZE, STRETCH = 1, 1
 LEAST, MOST, RATIO = 2 * log2(0.3), 28, 6
 ROWS = 16
-VISIBLE = 587
+VISIBLE = 543
 
 Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s, a, b, amplitudes
 

@@ -234,14 +234,14 @@ def test_reach_is_that_of_the_specification(seed: int, channels: int) -> None:
         m = Fraction(int(symbols.size[row]) * 2, 2 ** int(symbols.amplitude_class[row]))
         m = min(max(m, Fraction(2 * math.log2(0.3))), Fraction(28))
         energy = min(sum(int(value) ** 2 for value in color[row]), 2**52)
-        level = 32 * energy.bit_length() + header.step_index - 640 + 587 - math.floor(32 * m)
+        level = 32 * energy.bit_length() + header.step_index - 640 + 543 - math.floor(32 * m)
         expected = level * LN2 / 64 if energy else 0.0
         assert reach[row] == expected
 
 
 @given(seeds, channel_counts)
 def test_gaussians_end_where_they_are_invisible(seed: int, channels: int) -> None:
-    """At the rim a Gaussian is 1 / 1020 of full scale, or up to 1.5 times less."""
+    """At the rim a Gaussian is 1 / 637.5 of full scale, or up to 1.5 times less."""
     rng = np.random.default_rng(seed)
     header = header_of(rng, channels)
     mean, theta, color = floats_of(rng, header, 40)
@@ -250,10 +250,10 @@ def test_gaussians_end_where_they_are_invisible(seed: int, channels: int) -> Non
     peak = np.sqrt((got.color**2).sum(axis=1))
     drawn = peak > 0
     assert (got.reach[~drawn] == 0).all()
-    rim = 1020 * peak[drawn] * np.exp(-got.reach[drawn])
+    rim = 637.5 * peak[drawn] * np.exp(-got.reach[drawn])
     assert (rim <= 1.006).all()
     assert (rim >= 0.69).all()
-    assert (got.reach[peak > 1.42 / 1020] > 0).all()
+    assert (got.reach[peak > 1.42 / 637.5] > 0).all()
 
 
 def test_gaussians_are_seldom_cut_by_the_kernels() -> None:

@@ -1,0 +1,50 @@
+"""Seconds and quality of each effort, for one image. Writes effort-cpu.json."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from gsic import codec, images
+from gsic.bench import machine
+from gsic.options import EncodeOptions
+
+KEYS = ("seconds", "iterations", "bytes", "bpp", "psnr", "ms_ssim", "gaussians")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("image", type=Path, help="an image of 768x512, for example kodim03.png")
+    parser.add_argument("--bpp", type=float, default=0.3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--efforts", default="1,2,3,4,5,6,7,8,9")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    arguments = parser.parse_args()
+
+    image = images.load(arguments.image).image
+    # Kernels are made before the clock runs.
+    codec.encode(image[:64, :64], gaussians=10, effort=1, threads=arguments.threads)
+    rows = []
+    for effort in map(int, arguments.efforts.split(",")):
+        options = EncodeOptions(bpp=arguments.bpp, effort=effort)
+        report = codec.encode_report(image, options, threads=arguments.threads).report
+        rows.append({"effort": effort} | {key: report[key] for key in KEYS})
+        print(rows[-1], flush=True)
+    command = (
+        f"python benchmarks/effort.py {arguments.image.name} --bpp {arguments.bpp} "
+        f"--threads {arguments.threads} --efforts {arguments.efforts}"
+    )
+    result = {
+        **machine.stamp(command),
+        "image": arguments.image.name,
+        "width": image.shape[1],
+        "height": image.shape[0],
+        "threads": arguments.threads,
+        "rows": rows,
+    }
+    (arguments.results / "effort-cpu.json").write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
