@@ -51,7 +51,7 @@ def filled(text: str, content: str) -> str:
 
 
 def figures(results: Path) -> str:
-    parts = [kodak, speed, efforts, fits, memory, kernels]
+    parts = [kodak, speed, efforts, fits, memory, kernels, iteration]
     return "\n\n".join(text for part in parts for text in part(results))
 
 
@@ -209,6 +209,21 @@ def kernels(results: Path) -> list[str]:
         f"{origin(results / 'kernels-cpu.json')} Median milliseconds with "
         f"{' / '.join(map(str, sorted({row['threads'] for row in found['rows']})))} threads.",
         table(["instructions", "Gaussians", "forward", "backward", "loss and gradient"], lines),
+    ]
+
+
+def iteration(results: Path) -> list[str]:
+    found = load(results / "iteration-cpu.json")
+    if found is None:
+        return []
+    lines = [
+        [str(row["threads"]), *(f"{ms:.2f}" for ms in row["median_ms"].values()), f"{row['ratio']}"]
+        for row in found["rows"]
+    ]
+    return [
+        f"**One iteration of a fit: {found['image']}, {found['rows'][0]['gaussians']} fitted "
+        f"Gaussians.** {origin(results / 'iteration-cpu.json')} Median milliseconds.",
+        table(["threads", "forward", "backward", "iteration", "over forward + backward"], lines),
     ]
 
 
