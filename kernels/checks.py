@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic_kernels.constants import CHANNELS_MAX
+from gsic_kernels.constants import BLENDED_MAX, CHANNELS_MAX
 
 F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
 
 # Pixel centres must be exact in float32, with room for a window that starts outside the image.
 _COORDINATE_MAX = 1 << 22
@@ -43,6 +44,24 @@ class Gradients(NamedTuple):
     mean: F32  # (N, 2)
     factor: F32  # (N, 3)
     color: F32  # (N, C)
+
+
+class Blended(NamedTuple):
+    """An alpha-blended rendering, and what its gradient needs to know."""
+
+    image: F32  # (height, width, C), not clamped
+    transmittance: F32  # (height, width), the share of the background that is seen, 1e-4..1
+    stop: I32  # (height, width), index of the first Gaussian that the pixel refused, N for none
+
+
+class AlphaGradients(NamedTuple):
+    """Derivatives of a scalar by everything in alpha blending that can be learned."""
+
+    mean: F32  # (N, 2)
+    factor: F32  # (N, 3)
+    color: F32  # (N, C)
+    opacity: F32  # (N,)
+    background: F32  # (C,)
 
 
 def rounded(
@@ -110,6 +129,32 @@ def window(value: Window) -> Window:
 def background(value: F32, channels: int) -> F32:
     """Check a background colour, float32 (C,), 1.0 = full scale."""
     return _array("background", value, (channels,))
+
+
+def opacity(value: F32, count: int) -> F32:
+    """Check the opacities of `count` Gaussians, float32 (N,).
+
+    Raises:
+        TypeError: not a float32 NumPy array.
+        ValueError: the shape does not fit, or there are more than 2^24 Gaussians.
+    """
+    if count > BLENDED_MAX:
+        raise ValueError(f"alpha blending takes at most {BLENDED_MAX} Gaussians, got {count}")
+    return _array("opacity", value, (count,))
+
+
+def blended(value: Blended, shape: tuple[int, int, int]) -> Blended:
+    """Check what `render_alpha` returned for a window of this height, width and channels."""
+    stop = value.stop
+    if not isinstance(stop, np.ndarray) or stop.dtype != np.int32:
+        raise TypeError(f"stop must be an int32 NumPy array, got {getattr(stop, 'dtype', stop)}")
+    if stop.shape != shape[:2]:
+        raise ValueError(f"stop must have shape {shape[:2]}, got {stop.shape}")
+    return Blended(
+        _array("image", value.image, shape),
+        _array("transmittance", value.transmittance, shape[:2]),
+        np.ascontiguousarray(stop),
+    )
 
 
 def image(name: str, value: F32, shape: tuple[int, int, int]) -> F32:

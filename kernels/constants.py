@@ -15,5 +15,15 @@ SIGMA_MAX_PX = 1e9
 # and kernels approximate exp(-q) on 0 <= q <= REACH_MAX only.
 REACH_MAX = 16.0
 
+# Alpha blending: no Gaussian hides more than this share of what is behind it,
+ALPHA_MAX = 0.999
+# one that would hide less than this is skipped,
+ALPHA_MIN = 1 / 255
+# and a pixel stops before the Gaussian that would leave less than this to see through.
+TRANSMITTANCE_MIN = 1e-4
+
+# Indices of blended Gaussians must be exact in float32.
+BLENDED_MAX = 1 << 24
+
 # Planes that a kernel can render: grey, grey + alpha, RGB, RGB + alpha.
 CHANNELS_MAX = 4

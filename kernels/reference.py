@@ -1,15 +1,24 @@
-"""The oracle: sums of Gaussians in float64, one Gaussian after the other over the whole window.
+"""The oracle: Gaussians in float64, one after the other over the whole window.
 
 Slow and plain on purpose. Every kernel is held against it, forward and for each gradient.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gsic_kernels.checks import F32, Splats, Window
-from gsic_kernels.constants import REACH_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
+from gsic_kernels.constants import (
+    ALPHA_MAX,
+    ALPHA_MIN,
+    REACH_MAX,
+    SIGMA_MAX_PX,
+    SIGMA_MIN_PX,
+    TRANSMITTANCE_MIN,
+)
 
 F64 = NDArray[np.float64]
 
@@ -68,6 +77,116 @@ def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64,
         d_factor[n] = (d_q * u * dx).sum(), (d_q * u * dy).sum(), (d_q * v * dy).sum()
         d_mean[n] = (d_q * -u * p).sum(), (d_q * -(u * r + v * t)).sum()
     return d_mean, d_factor, d_color
+
+
+class Alpha(NamedTuple):
+    """An alpha-blended rendering, in float64."""
+
+    image: F64  # (height, width, C), not clamped
+    transmittance: F64  # (height, width)
+    stop: NDArray[np.int64]  # (height, width), index of the Gaussian refused, N for none
+    margin: F64  # (height, width), the closest that any decision was, relative to its threshold
+
+
+class AlphaDerivatives(NamedTuple):
+    """Gradients of `render_alpha`, in float64."""
+
+    mean: F64  # (N, 2)
+    factor: F64  # (N, 3)
+    color: F64  # (N, C)
+    opacity: F64  # (N,)
+    background: F64  # (C,)
+
+
+class _Layer(NamedTuple):
+    """What one Gaussian does to each pixel, (height, width)."""
+
+    raw: F64  # opacity times weight
+    alpha: F64  # the same capped; 0 where the Gaussian is skipped or the pixel has stopped
+    front: F64  # transmittance in front of it
+
+
+def render_alpha(splats: Splats, opacity: F32, window: Window, background: F32) -> Alpha:
+    """Blend Gaussians over `background`, the first in front.
+
+    Args:
+        splats: N Gaussians, C channels, front to back.
+        opacity: float32 (N,).
+        window: the pixels to render.
+        background: float32 (C,), 1.0 = full scale.
+    """
+    answer, _ = _blend(splats, opacity, window, background)
+    return answer
+
+
+def render_alpha_backward(
+    splats: Splats, opacity: F32, window: Window, background: F32, grad: F64
+) -> AlphaDerivatives:
+    """Gradient of `sum(render_alpha(...).image * grad)`.
+
+    Args:
+        splats, opacity, window, background: what was rendered.
+        grad: float64 (height, width, C), the derivative by each rendered value.
+
+    Returns:
+        The derivatives. All cuts and the floor are taken as fixed; where alpha is capped it does
+        not change.
+    """
+    count, channels = splats.color.shape
+    d_mean, d_factor = np.zeros((count, 2)), np.zeros((count, 3))
+    d_color, d_opacity = np.zeros((count, channels)), np.zeros(count)
+    rendering, layers = _blend(splats, opacity, window, background)
+    # The colour that is seen of everything behind the Gaussian at hand.
+    behind = np.broadcast_to(background.astype(np.float64), rendering.image.shape)
+    for n in reversed(layers):
+        raw, alpha, front = layers[n]
+        color = splats.color[n].astype(np.float64)
+        d_color[n] = (grad * (alpha * front)[:, :, None]).sum(axis=(0, 1))
+        d_raw = front * (grad * (color - behind)).sum(axis=2)
+        d_raw[(alpha == 0.0) | (raw > ALPHA_MAX)] = 0.0
+        behind = alpha[:, :, None] * color + (1.0 - alpha)[:, :, None] * behind
+        p, r, t = (float(value) for value in splats.factor[n])
+        dx, dy, u, v, bell, weight = _terms(splats, n, window)
+        d_opacity[n] = (d_raw * weight).sum()
+        d_q = -bell * d_raw * float(opacity[n])
+        d_factor[n] = (d_q * u * dx).sum(), (d_q * u * dy).sum(), (d_q * v * dy).sum()
+        d_mean[n] = (d_q * -u * p).sum(), (d_q * -(u * r + v * t)).sum()
+    d_background = (grad * rendering.transmittance[:, :, None]).sum(axis=(0, 1))
+    return AlphaDerivatives(d_mean, d_factor, d_color, d_opacity, d_background)
+
+
+def _blend(
+    splats: Splats, opacity: F32, window: Window, background: F32
+) -> tuple[Alpha, dict[int, _Layer]]:
+    """The rendering, and by index the layers it is made of."""
+    shape = window.height, window.width
+    color_sum = np.zeros((*shape, splats.color.shape[1]))
+    left, margin = np.ones(shape), np.full(shape, np.inf)
+    stop = np.full(shape, len(opacity))
+    layers: dict[int, _Layer] = {}
+    usable = contributes(splats) & np.isfinite(opacity) & (opacity > 0)
+    for n in np.flatnonzero(usable).tolist():
+        *_, weight = _terms(splats, n, window)
+        raw = float(opacity[n]) * weight
+        alpha = np.minimum(raw, ALPHA_MAX)
+        running = stop == len(opacity)
+        seen = running & (alpha >= ALPHA_MIN)
+        after = left * (1.0 - alpha)
+        refused = seen & (after < TRANSMITTANCE_MIN)
+        for value, threshold, asked in (
+            (raw, ALPHA_MIN, running),
+            (raw, ALPHA_MAX, running),
+            (after, TRANSMITTANCE_MIN, seen),
+        ):
+            distance = np.abs(value / threshold - 1.0)
+            margin = np.where(asked, np.minimum(margin, distance), margin)
+        stop[refused] = n
+        alpha = np.where(seen & ~refused, alpha, 0.0)
+        layers[n] = _Layer(raw, alpha, left)
+        color_sum += (left * alpha)[:, :, None] * splats.color[n].astype(np.float64)
+        left = left * (1.0 - alpha)
+    image = color_sum + left[:, :, None] * background.astype(np.float64)
+    return Alpha(image, left, stop, margin), layers
 
 
 def _terms(splats: Splats, n: int, window: Window) -> tuple[F64, F64, F64, F64, F64, F64]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic_kernels.checks import F32, Gradients, Splats, Window
+from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
 
 
 class BackendUnavailable(RuntimeError):
@@ -36,6 +36,25 @@ class RenderSumBackward(Protocol):
     ) -> Gradients: ...
 
 
+class RenderAlpha(Protocol):
+    def __call__(
+        self, splats: Splats, opacity: F32, window: Window, background: F32, threads: int = 1
+    ) -> Blended: ...
+
+
+class RenderAlphaBackward(Protocol):
+    def __call__(
+        self,
+        splats: Splats,
+        opacity: F32,
+        window: Window,
+        background: F32,
+        blended: Blended,
+        grad: F32,
+        threads: int = 1,
+    ) -> AlphaGradients: ...
+
+
 class SumLoss(Protocol):
     """A loss against one target image; see `gsic_kernels.cpu.loss.SumLoss`."""
 
@@ -53,6 +72,8 @@ class Backend:
     render_sum_bytes: RenderSumBytes
     render_sum_backward: RenderSumBackward
     SumLoss: Callable[..., SumLoss]
+    render_alpha: RenderAlpha
+    render_alpha_backward: RenderAlphaBackward
 
 
 # "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against

@@ -55,6 +55,24 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_LIST}, {_INTS}, {_PAIR}, int64, int64,"
         f" {_LINE}, int64, float32, {_PLANE}, {_PLANE}, {_PLANE}",
     ),
+    "limit_reach": ("alpha_steps", None, f"{_SHARE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}"),
+    "blend": (
+        "alpha_forward",
+        "alpha_scalar",
+        f"{_RENDER}, {_LINE}, {_PAIR}, int64, {_PLANE}, {_IMAGE}, {_PLANE}, int32[:, ::1]",
+    ),
+    "unblend": (
+        "alpha_backward",
+        "alpha_scalar",
+        f"{_RENDER}, {_LINE}, {_PAIR}, int64, {_PLANE}, {_PLANE}, int32[:, ::1], {_IMAGE},"
+        f" {_PLANE}, float64[:, ::1]",
+    ),
+    "add_strips": (
+        "alpha_steps",
+        None,
+        f"{_SHARE}, {_PLANE}, {_INTS}, {_LIST}, {_LINE}, {_PLANE}, {_PLANE}, {_PLANE}, {_PLANE},"
+        f" {_LINE}",
+    ),
 }
 
 _vectors_work = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -55,12 +55,22 @@ class Plan:
     pairs: I32
     starts: NDArray[np.int64]
 
-    def __init__(self, width: int, rows: int, channels: int, threads: int) -> None:
-        self.shape = width, rows, channels, threads
+    def __init__(self, width: int, rows: int, channels: int, threads: int, extra: int = 0) -> None:
+        """Divide a window into strips.
+
+        Args:
+            width, rows: of the window, px.
+            channels: planes of colour in a strip.
+            threads: how many share the strips.
+            extra: further planes in a strip. With any, its height does not depend on `threads`:
+                then sums over strips do not either.
+        """
+        self.shape = width, rows, channels, threads, extra
+        self.planes = channels + extra
         self.channels = (0,) * channels
         self.threads = threads
         self.pitch = row_pitch(width)
-        self.shift = strip_shift(width, rows, channels, threads)
+        self.shift = strip_shift(width, rows, self.planes, 1 if extra else threads)
         self.height = 1 << self.shift
         self.strips = -(-rows // self.height)
         self.starts = np.zeros(self.strips + 1, np.int64)
@@ -71,7 +81,7 @@ class Plan:
     @cached_property
     def scratch(self) -> F32:
         """One strip per thread, (threads, floats)."""
-        return aligned((self.threads, self.height * len(self.channels) * self.pitch + LANES))
+        return aligned((self.threads, self.height * self.planes * self.pitch + LANES))
 
     @cached_property
     def planar(self) -> F32:
@@ -134,7 +144,7 @@ class Plan:
         pieces = gather_pieces(self._count)
         return pool.Step(kernel("gather", len(self.channels), plain), arguments, pieces)
 
-    def clear_idle(self, gradients: Gradients) -> None:
+    def clear_idle(self, gradients: Iterable[F32]) -> None:
         """Set to zero the gradients of Gaussians that contribute nothing."""
         if self._sizes[0] < self._count:
             idle = self._rows[:, 1] < 0
@@ -149,14 +159,14 @@ _spare: list[Plan] = []
 
 
 @contextmanager
-def borrowed(width: int, rows: int, channels: int, threads: int) -> Iterator[Plan]:
+def borrowed(width: int, rows: int, channels: int, threads: int, extra: int = 0) -> Iterator[Plan]:
     """A plan of this shape that nobody else uses meanwhile."""
     try:
         plan = _spare.pop()
     except IndexError:
         plan = None
-    if plan is None or plan.shape != (width, rows, channels, threads):
-        plan = Plan(width, rows, channels, threads)
+    if plan is None or plan.shape != (width, rows, channels, threads, extra):
+        plan = Plan(width, rows, channels, threads, extra)
     yield plan
     if plan.nbytes <= _SPARE_BYTES:
         _spare[:] = [plan]

@@ -6,7 +6,7 @@ whose ABI would depend on the CPU.
 
     v = load(row, x)            LANES floats of a one-dimensional float32 array, any alignment
     store(row, x, v)            the array must reach x + LANES: rows carry that much slack
-    v + w, v - w, v * w         vector with vector, or with a float32 scalar
+    v + w, v - w, v * w, v / w  vector with vector, or with a float32 scalar
     fma(v, w, z)                v * w + z, fused where the CPU can
 """
 
@@ -101,6 +101,7 @@ def _register(operation: Any, emit: str) -> None:
 _register(operator.add, "fadd")
 _register(operator.sub, "fsub")
 _register(operator.mul, "fmul")
+_register(operator.truediv, "fdiv")
 
 
 def _vector_function(count: int, emit: Any) -> Any:
@@ -134,6 +135,10 @@ def _emit_exp(builder: Any, z: Any) -> Any:
 
 def _emit_where_le(builder: Any, a: Any, b: Any, value: Any) -> Any:
     return builder.select(builder.fcmp_ordered("<=", a, b), value, emit_constant(0.0))
+
+
+def _emit_select_le(builder: Any, a: Any, b: Any, value: Any, other: Any) -> Any:
+    return builder.select(builder.fcmp_ordered("<=", a, b), value, other)
 
 
 def emit_clamp01(builder: Any, a: Any) -> Any:
@@ -172,6 +177,10 @@ fma = _vector_function(3, emit_fma)
 exp_minus_8 = _vector_function(1, _emit_exp)
 #: value where a <= b, else 0 (also where a or b is not a number)
 where_le = _vector_function(3, _emit_where_le)
+#: value where a <= b, else other
+select_le = _vector_function(4, _emit_select_le)
+#: the smaller one; b where one is not a number
+smaller = _vector_function(2, _smaller)
 #: limited to 0..1; not a number becomes 0
 clamp01 = _vector_function(1, emit_clamp01)
 #: -1, 0 or 1
@@ -197,6 +206,18 @@ def total(typing: Any, a: Any) -> Any:
         return emit_total(builder, args[0])
 
     return types.float32(lanes), lower
+
+
+@intrinsic
+def any_below(typing: Any, a: Any, limit: Any) -> Any:
+    """Whether a < limit in any lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        below = builder.fcmp_ordered("<", args[0], emit_spread(builder, args[1]))
+        bits = builder.bitcast(below, ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", bits, ir.IntType(LANES)(0))
+
+    return types.boolean(lanes, types.float32), lower
 
 
 @intrinsic
