@@ -48,6 +48,7 @@ from gsic_kernels.cpu.simd import (
     exp_minus_8,
     fma,
     load,
+    load_integers,
     ramp,
     rolled,
     smaller,
@@ -84,9 +85,12 @@ def _load_row(
             strip[grads + c * pitch + x] = flat[start + x * len(channels) + c]
         for x in range(width, pitch):
             strip[grads + c * pitch + x] = ZERO
-    for x in range(width):
-        strip[at + x] = transmittance[row, x]
-        strip[at + 2 * pitch + x] = np.float32(stop[row, x])
+    for x in range(0, whole, LANES):
+        store(strip, at + x, load(transmittance, row * width + x))
+        store(strip, at + 2 * pitch + x, load_integers(stop, row * width + x))
+    for x in range(whole, width):
+        strip[at + x] = transmittance[row * width + x]
+        strip[at + 2 * pitch + x] = np.float32(stop[row * width + x])
     for x in range(width, pitch):
         strip[at + x] = ONE
         strip[at + 2 * pitch + x] = ZERO
@@ -126,7 +130,7 @@ def unblend(
         return state
     counter, strip = gates[step], scratch[worker]
     rows, width, _ = grad.shape
-    flat = grad.reshape(-1)
+    flat, depths, stops = grad.reshape(-1), transmittance.reshape(-1), stop.reshape(-1)
     pitch = row_pitch(width)
     row_pitch_all = (3 + len(channels)) * pitch
     spans, ends = span_table(width, BATCH), np.empty(BATCH, np.int64)
@@ -142,7 +146,7 @@ def unblend(
         for row in range(count):
             at = row * row_pitch_all
             _load_row(
-                *(channels, background, transmittance, stop, flat, top + row, width),
+                *(channels, background, depths, stops, flat, top + row, width),
                 *(strip, at, pitch, d_background),
             )
         end = starts[s + 1]

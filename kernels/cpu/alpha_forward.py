@@ -1,8 +1,9 @@
 """Alpha blending, a strip of rows at a time, front to back in the order of the Gaussians.
 
 Beside its C planes of colour a scratch row has one of transmittance: what is left to see through.
-It turns negative where a pixel has stopped, so that no later Gaussian passes the test on what it
-would leave. A pixel stops once at most: by which Gaussian is found out behind the loop over rows.
+It turns negative where a Gaussian would leave too little. That happens once per pixel at most, so a
+branch behind the loop over rows sees to it: it notes the transmittance and puts STOPPED in its
+place, which is not a number. No comparison holds for it, and no later Gaussian is seen there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from gsic_kernels.cpu.planes import (
 )
 from gsic_kernels.cpu.prepare import COLOR, FLOOR, LIMIT, MEAN_X, MEAN_Y, RECORD, P, R, T
 from gsic_kernels.cpu.simd import (
-    absolute,
     any_below,
     broadcast,
     exp_minus_8,
@@ -40,16 +40,20 @@ from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 
 MOST, LEAST = np.float32(ALPHA_MAX), np.float32(ALPHA_MIN)
 END = np.float32(TRANSMITTANCE_MIN)
+STOPPED = np.float32(np.nan)
 
 
 @register_jitable
-def _note_stops(
-    strip: F32, depth: int, n: int, stop: I32, row: int, x: int, width: int, never: int
+def _stop(
+    strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: int, x: int
 ) -> None:
-    """Write n to `stop` for the pixels that have stopped and are not known to, in one row."""
-    for lane in range(min(LANES, width - x)):
-        if strip[depth + lane] < ZERO and stop[row, x + lane] == never:
-            stop[row, x + lane] = n
+    """Stop the pixels of one row of a column that Gaussian n would leave too little of."""
+    for lane in range(LANES):
+        if strip[depth + lane] < ZERO:
+            if x + lane < stop.shape[1]:
+                transmittance[row, x + lane] = -strip[depth + lane]
+                stop[row, x + lane] = n
+            strip[depth + lane] = STOPPED
 
 
 @register_jitable
@@ -76,7 +80,6 @@ def _blend(
     colors = load_colors(records, n * RECORD + COLOR, channels)
     u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
     depth = at + len(channels) * pitch
-    # The least that is left where it is positive: of a pixel that has stopped it is not.
     least = broadcast(ONE)
     y = np.float32(first) + HALF
     for _ in range(first, last + 1):
@@ -86,15 +89,15 @@ def _blend(
         u, v = u_column + r * dy, t * dy
         z = fma(u, u, v * v)
         weight = where_le(z, limit, exp_minus_8(z) - floor)
-        alpha = smaller(weight * opacity, MOST)
-        alpha = where_le(LEAST, alpha, alpha)
+        raw = weight * opacity
+        alpha = where_le(LEAST, raw, smaller(raw, MOST))
         before = load(strip, depth)
         after = before * (ONE - alpha)
         share = where_le(END, after, before * alpha)
         planes = load_planes(strip, at, pitch, channels)
         store_planes(strip, at, pitch, fma_planes(share, colors, planes))
-        store(strip, depth, select_le(END, after, after, smaller(before, ZERO - before)))
-        least = smaller(least, select_le(after, ZERO, ONE, after))
+        store(strip, depth, select_le(END, after, after, ZERO - before))
+        least = smaller(after, least)
         at += (len(channels) + 1) * pitch
         depth += (len(channels) + 1) * pitch
     return any_below(least, END)
@@ -126,7 +129,7 @@ def blend(
     rows, width, _ = image.shape
     pitch = row_pitch(width)
     row_pitch_all = (len(channels) + 1) * pitch
-    flat = image.reshape(-1)
+    flat, depths = image.reshape(-1), transmittance.reshape(-1)
     line, spans = np.empty(LANES * len(channels), np.float32), span_table(width, BATCH)
     x0 = origin[0]
     while True:
@@ -157,23 +160,27 @@ def blend(
                 if _blend(channels, records, opacity[n], n, x, first, last, strip, at, pitch):
                     for k in range(last + 1 - first):
                         depth = at + k * row_pitch_all + len(channels) * pitch
-                        _note_stops(strip, depth, n, stop, row + k, x - x0, width, len(opacity))
+                        _stop(strip, depth, n, transmittance, stop, row + k, x - x0)
         colors = load_colors(background, 0, channels)
-        for row in range(count):
-            at = row * row_pitch_all
+        whole = width - width % LANES
+        for row in range(top, top + count):
+            at = (row - top) * row_pitch_all
             depth = at + len(channels) * pitch
-            to = (top + row) * width * len(channels)
-            for x in range(0, width - LANES + 1, LANES):
+            to = row * width
+            for x in range(0, whole, LANES):
+                running = load(strip, depth + x)
+                seen = select_le(ZERO, running, running, load(depths, to + x))
                 planes = load_planes(strip, at + x, pitch, channels)
-                planes = fma_planes(absolute(load(strip, depth + x)), colors, planes)
-                store_pixels(flat, to + x * len(channels), planes)
-            x = width - width % LANES
-            if x < width:
-                planes = load_planes(strip, at + x, pitch, channels)
-                planes = fma_planes(absolute(load(strip, depth + x)), colors, planes)
+                store(depths, to + x, seen)
+                store_pixels(flat, (to + x) * len(channels), fma_planes(seen, colors, planes))
+            if whole < width:
+                for x in range(whole, width):
+                    if strip[depth + x] >= ZERO:
+                        transmittance[row, x] = strip[depth + x]
+                    strip[depth + x] = transmittance[row, x]
+                planes = load_planes(strip, at + whole, pitch, channels)
+                planes = fma_planes(load(strip, depth + whole), colors, planes)
                 store_pixels(line, 0, planes)
-                for i in range((width - x) * len(channels)):
-                    flat[to + x * len(channels) + i] = line[i]
-            for x in range(width):
-                transmittance[top + row, x] = abs(strip[depth + x])
+                for i in range((width - whole) * len(channels)):
+                    flat[(to + whole) * len(channels) + i] = line[i]
         finish(counter)

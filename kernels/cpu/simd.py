@@ -232,6 +232,19 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def load_integers(typing: Any, array: Any, index: Any) -> Any:
+    """The LANES int32 at array[index:], each rounded to a float."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = ir.VectorType(INT32, LANES)
+        pointer = element_pointer(context, builder, sig.args[0], *args)
+        value = builder.load(builder.bitcast(pointer, kind.as_pointer()), align=4, typ=kind)
+        return builder.sitofp(value, VECTOR)
+
+    return lanes(array, types.intp), lower
+
+
+@intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write LANES floats to array[index:]."""
 
