@@ -175,14 +175,15 @@ def unblend(
                     u_column = dx * p
                     at = (first - y0) * row_pitch_all + x - x0
                     column_u = zero
-                    for y in range(first, last + 1):
+                    y = np.float32(first) + HALF
+                    for _ in range(first, last + 1):
                         rolled()
-                        dy = np.float32(y) + HALF - mean_y
+                        dy = y - mean_y
+                        y += ONE
                         u, v = u_column + r * dy, t * dy
                         z = fma(u, u, v * v)
                         bell = exp_minus_8(z)
                         weight = where_le(z, limit, bell - floor)
-                        bell = where_le(z, limit, bell)
                         raw = where_le(index, load(strip, at + 2 * pitch), weight * strength)
                         alpha = smaller(raw, MOST)
                         alpha = where_le(LEAST, raw, alpha)
@@ -195,7 +196,7 @@ def unblend(
                         by_color = fma_planes(front * alpha, grads, by_color)
                         by_raw = where_le(raw, MOST, where_le(LEAST, raw, front * change))
                         by_opacity = fma(by_raw, weight, by_opacity)
-                        he = by_raw * bell
+                        he = where_le(z, limit, by_raw * bell)
                         he_dy = he * dy
                         column_u = fma(he, u, column_u)
                         by_u_dy = fma(he_dy, u, by_u_dy)
