@@ -163,9 +163,9 @@ def unblend(
                 n = pairs[k]
                 mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
                 p, r, t = records[n, P], records[n, R], records[n, T]
-                limit, floor = records[n, LIMIT], records[n, FLOOR]
+                limit, strength = records[n, LIMIT], opacity[n]
+                offset, index = -(records[n, FLOOR] * strength), np.float32(n + 1)
                 colors = load_colors(records, n * RECORD + COLOR, channels)
-                strength, index = opacity[n], np.float32(n + 1)
                 by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
                 by_opacity, by_color = zero, zero_planes(channels)
                 while i < ends[k - begin]:
@@ -183,8 +183,8 @@ def unblend(
                         u, v = u_column + r * dy, t * dy
                         z = fma(u, u, v * v)
                         bell = exp_minus_8(z)
-                        weight = where_le(z, limit, bell - floor)
-                        raw = where_le(index, load(strip, at + 2 * pitch), weight * strength)
+                        raw = where_le(z, limit, fma(bell, strength, offset))
+                        raw = where_le(index, load(strip, at + 2 * pitch), raw)
                         alpha = smaller(raw, MOST)
                         alpha = where_le(LEAST, raw, alpha)
                         front = load(strip, at) / (ONE - alpha)
@@ -195,7 +195,7 @@ def unblend(
                         store(strip, at + pitch, fma(alpha, change, behind))
                         by_color = fma_planes(front * alpha, grads, by_color)
                         by_raw = where_le(raw, MOST, where_le(LEAST, raw, front * change))
-                        by_opacity = fma(by_raw, weight, by_opacity)
+                        by_opacity = fma(by_raw, raw, by_opacity)
                         he = where_le(z, limit, by_raw * bell)
                         he_dy = he * dy
                         column_u = fma(he, u, column_u)

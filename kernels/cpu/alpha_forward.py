@@ -76,7 +76,7 @@ def _blend(
     """
     mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
     p, r, t = records[n, P], records[n, R], records[n, T]
-    limit, floor = records[n, LIMIT], records[n, FLOOR]
+    limit, offset = records[n, LIMIT], -(records[n, FLOOR] * opacity)
     colors = load_colors(records, n * RECORD + COLOR, channels)
     u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
     depth = at + len(channels) * pitch
@@ -88,8 +88,7 @@ def _blend(
         y += ONE
         u, v = u_column + r * dy, t * dy
         z = fma(u, u, v * v)
-        weight = where_le(z, limit, exp_minus_8(z) - floor)
-        raw = weight * opacity
+        raw = where_le(z, limit, fma(exp_minus_8(z), opacity, offset))
         alpha = where_le(LEAST, raw, smaller(raw, MOST))
         before = load(strip, depth)
         after = before * (ONE - alpha)

@@ -165,7 +165,7 @@ def unblend(
                     strip[at + 1] += alpha * change
                     if raw <= MOST:
                         by_raw = front * change
-                        by_opacity += by_raw * (bell - floor)
+                        by_opacity += by_raw * raw
                         he = by_raw * bell
                         by_u += he * u
                         by_u_dx += he * u * dx

@@ -14,8 +14,9 @@ from gsic_kernels.constants import ALPHA_MIN
 from gsic_kernels.cpu.prepare import F32, I32, I64, PREPARE_COUNT, P, R, T, prepare_pieces
 from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 
-# What a strip sums up for a Gaussian, with e = exp(-q) within reach and g = dL/d(opacity weight):
-# g e times u, u dx, u dy, dy, dy^2, then g weight, and from BY_COLOR on the gradient by colour.
+# What a strip sums up for a Gaussian, with e = exp(-q) within reach, w = opacity times weight and
+# g = dL/dw: g e times u, u dx, u dy, dy, dy^2, then g w, and from BY_COLOR on the gradient by
+# colour.
 BY_U, BY_U_DX, BY_U_DY, BY_DY, BY_DY2, BY_OPACITY, BY_COLOR = 0, 1, 2, 3, 4, 5, 6
 
 # Added to a reach that opacity limits: far more than float32 errs in exp(-q).
@@ -110,7 +111,7 @@ def add_strips(
             d_factor[n, 2] = -strength * t * found[BY_DY2]
             d_mean[n, 0] = 4.0 * strength * p * found[BY_U]
             d_mean[n, 1] = strength * (4.0 * r * found[BY_U] + t * t * found[BY_DY])
-            d_opacity[n] = found[BY_OPACITY]
+            d_opacity[n] = found[BY_OPACITY] / strength
             for c in range(d_color.shape[1]):
                 d_color[n, c] = found[BY_COLOR + c]
         finish(counter)
