@@ -1,9 +1,10 @@
-"""Speed of the CPU kernels: milliseconds to render a sum of Gaussians and to differentiate it.
+"""Speed of the CPU kernels: milliseconds to sum or blend Gaussians and to differentiate that.
 
     python benchmarks/kernels.py [--rounds 60] [--threads 1,2] [--output FILE]
 
 A 768 x 512 image, 3 channels, N uniform Gaussians whose Cholesky factors have a diagonal of
-U(0.5, 1.5) s and an off-diagonal of U(-0.7, 0.7) s, cut at 3 sigma. Operations take turns in
+U(0.5, 1.5) s and an off-diagonal of U(-0.7, 0.7) s, cut at 3 sigma; blended with an opacity of
+U(0.1, 1) and, in the rows named opaque, of 1. Operations take turns in
 bursts, so that a disturbance hits all of them; percentiles are over all rounds. Everything is
 measured for the CPU at hand and, in a second process, for AVX2 without AVX-512 (on x86).
 """
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +68,23 @@ def operations(count: int, sigma: float, threads: int) -> dict[str, Callable[[],
     image = rng.uniform(0, 1, (HEIGHT, WIDTH, CHANNELS)).astype(np.float32)
     backend = registry.get("cpu")
     loss = backend.SumLoss(image, "l2", threads)
-    return {
+    answer: dict[str, Callable[[], object]] = {
         "render_sum": lambda: backend.render_sum(splats, window, background, threads),
         "render_sum_bytes": lambda: backend.render_sum_bytes(splats, window, background, threads),
         "render_sum_backward": lambda: backend.render_sum_backward(splats, window, image, threads),
         "SumLoss.sse": lambda: loss.sse(splats, background),
         "SumLoss.step": lambda: loss.step(splats, background),
     }
+    opacities = {"": rng.uniform(0.1, 1, count).astype(np.float32), ", opaque": None}
+    for name, chosen in opacities.items():
+        opacity = np.ones(count, np.float32) if chosen is None else chosen
+        layers = splats, opacity, window, background
+        blended = backend.render_alpha(*layers)
+        answer[f"render_alpha{name}"] = partial(backend.render_alpha, *layers, threads)
+        answer[f"render_alpha_backward{name}"] = partial(
+            backend.render_alpha_backward, *layers, blended, image, threads
+        )
+    return answer
 
 
 def measure(rounds: int, threads: list[int]) -> list[dict[str, Any]]:
@@ -114,7 +126,7 @@ def cpu_model() -> str:
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Per size: a step over forward plus backward, and what more threads gain."""
+    """Per size: a step over forward plus backward, blends over sums, what more threads gain."""
     medians = {(r["gaussians"], r["threads"], r["operation"]): r["median_ms"] for r in rows}
     answer = []
     for count, sigma in SIZES:
@@ -123,6 +135,10 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if one:
             both = one["render_sum"] + one["render_sum_backward"]
             entry["step_over_forward_plus_backward"] = round(one["SumLoss.step"] / both, 3)
+            for name, ms in one.items():
+                if name.startswith("render_alpha"):
+                    base = name.split(",")[0].replace("alpha", "sum")
+                    entry[f"{name}, over sums"] = round(ms / one[base], 3)
         for (n, threads, name), ms in medians.items():
             if n == count and threads > 1 and one:
                 entry[f"{name} speedup, {threads} threads"] = round(one[name] / ms, 3)
@@ -135,7 +151,7 @@ def show(target: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         print(
             f"  N = {row['gaussians']:>6}  s = {row['sigma_px']:<4} threads {row['threads']}"
-            f"  {row['operation']:<20} {row['median_ms']:7.2f}"
+            f"  {row['operation']:<29} {row['median_ms']:7.2f}"
             f"  ({row['p10_ms']:.2f} to {row['p90_ms']:.2f})"
         )
     for entry in summary(rows):

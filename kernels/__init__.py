@@ -1,4 +1,4 @@
-"""Rasterisers of 2D Gaussians: sums of weighted colours, forward and backward.
+"""Rasterisers of 2D Gaussians, sums and alpha blends of their colours, forward and backward.
 
 Start at `gsic_kernels.registry.get`. This package knows nothing of files, profiles or fits.
 """

@@ -1,4 +1,4 @@
-"""Sums of Gaussians as a differentiable torch function on the CPU."""
+"""Sums and blends of Gaussians as differentiable torch functions on the CPU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gsic_kernels import registry
-from gsic_kernels.checks import Splats, Window
+from gsic_kernels.checks import Blended, Splats, Window
 
 
 def render_sum(
@@ -42,6 +42,43 @@ def render_sum(
     """
     image: torch.Tensor = _RenderSum.apply(  # type: ignore[no-untyped-call]
         mean, factor, color, background, reach, floor, window, threads
+    )
+    return image
+
+
+def render_alpha(
+    mean: torch.Tensor,
+    factor: torch.Tensor,
+    color: torch.Tensor,
+    reach: torch.Tensor,
+    floor: torch.Tensor,
+    opacity: torch.Tensor,
+    window: Window,
+    background: torch.Tensor,
+    threads: int = 1,
+) -> torch.Tensor:
+    """Render like the backend's `render_alpha`, differentiable in all but reach and floor.
+
+    Args:
+        mean: float32 (N, 2), px; the first Gaussian is in front.
+        factor: float32 (N, 3), px^-1.
+        color: float32 (N, C), 1.0 = full scale.
+        reach: float32 (N,), taken as fixed.
+        floor: float32 (N,), taken as fixed.
+        opacity: float32 (N,).
+        window: the pixels to render.
+        background: float32 (C,).
+        threads: how many threads to use; no result depends on it.
+
+    Returns:
+        float32 (height, width, C), not clamped.
+
+    Raises:
+        TypeError: a tensor is not float32 on the CPU.
+        ValueError: a shape does not fit.
+    """
+    image: torch.Tensor = _RenderAlpha.apply(  # type: ignore[no-untyped-call]
+        mean, factor, color, opacity, background, reach, floor, window, threads
     )
     return image
 
@@ -82,6 +119,46 @@ class _RenderSum(torch.autograd.Function):
             None,
             None,
         )
+
+
+class _RenderAlpha(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        mean: torch.Tensor,
+        factor: torch.Tensor,
+        color: torch.Tensor,
+        opacity: torch.Tensor,
+        background: torch.Tensor,
+        reach: torch.Tensor,
+        floor: torch.Tensor,
+        window: Window,
+        threads: int,
+    ) -> torch.Tensor:
+        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, reach, floor)))
+        image, *seen = registry.get("cpu").render_alpha(
+            splats, _array(opacity), window, _array(background), threads
+        )
+        result = torch.from_numpy(image)
+        ctx.save_for_backward(mean, factor, color, reach, floor, opacity, background)
+        ctx.seen, ctx.window, ctx.threads = seen, window, threads
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        grad = _array(grads[0])
+        *of_splats, opacity, background = (_array(tensor) for tensor in ctx.saved_tensors)
+        # The gradient does not look at the image: its own stands in for it.
+        gradients = registry.get("cpu").render_alpha_backward(
+            Splats(*of_splats),
+            opacity,
+            ctx.window,
+            background,
+            Blended(grad, *ctx.seen),
+            grad,
+            ctx.threads,
+        )
+        return *(torch.from_numpy(gradient) for gradient in gradients), None, None, None, None
 
 
 def _array(tensor: torch.Tensor) -> Any:

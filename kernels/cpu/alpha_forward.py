@@ -44,9 +44,7 @@ STOPPED = np.float32(np.nan)
 
 
 @register_jitable
-def _stop(
-    strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: int, x: int
-) -> None:
+def _stop(strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: int, x: int) -> None:
     """Stop the pixels of one row of a column that Gaussian n would leave too little of."""
     for lane in range(LANES):
         if strip[depth + lane] < ZERO:
@@ -99,7 +97,8 @@ def _blend(
         least = smaller(after, least)
         at += (len(channels) + 1) * pitch
         depth += (len(channels) + 1) * pitch
-    return any_below(least, END)
+    stops: bool = any_below(least, END)
+    return stops
 
 
 def blend(

@@ -16,6 +16,14 @@ GRADIENTS = {"mean": 2e-5, "factor": 2e-5, "color": 1e-5}
 GRADIENTS_NEEDLES = {"mean": 1e-3, "factor": 1e-3, "color": 3e-4}
 # Relative error of a summed loss.
 LOSS = 1e-6
+# The same limits for alpha blending, whose rendered values are relative to the largest colour. A
+# transmittance is a product of differences from 1: its error grows with every opaque layer.
+ALPHA_GRADIENTS = {**GRADIENTS, "opacity": 1e-5, "background": 1e-5}
+ALPHA_GRADIENTS_NEEDLES = {**GRADIENTS_NEEDLES, "opacity": 3e-4, "background": 3e-4}
+# Pixels where a decision of alpha blending is closer than this to its threshold, relative to it,
+# may differ from the oracle by a whole layer, and are not compared.
+DOUBT = 1e-3
+DOUBT_NEEDLES = 1e-2
 
 
 class Scene(NamedTuple):
@@ -101,6 +109,12 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "grey and alpha": lambda: make(80, 41, 33, 2),
     "RGB and alpha": lambda: make(80, 41, 33, 4),
 }
+
+
+def opacities(scene: Scene, low: float = 0.02, high: float = 1.3) -> F32:
+    """An opacity for each Gaussian: some too faint to be seen, some capped."""
+    rng = np.random.default_rng(11)
+    return rng.uniform(low, high, len(scene.splats.mean)).astype(np.float32)
 
 
 def moved(scene: Scene, x: int, y: int) -> Scene:

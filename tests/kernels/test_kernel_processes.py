@@ -41,6 +41,32 @@ assert dispatch._vectors_work
 """
 
 
+# The same for alpha blending.
+BLENDING_AGAINST_THE_ORACLE = """
+import numpy as np
+from gsic_kernels import reference, registry
+from kernel_scenes import ALPHA_GRADIENTS, DOUBT, RENDER, make, opacities
+
+scene = make(80, 37, 67)
+arguments = scene.splats, opacities(scene), scene.window, scene.background
+backend = registry.get("cpu")
+blended = backend.render_alpha(*arguments)
+wanted = reference.render_alpha(*arguments)
+sure = wanted.margin > DOUBT
+assert sure.mean() > 0.9
+assert (wanted.stop < 80)[sure].any()
+assert np.abs(blended.image - wanted.image)[sure].max() <= RENDER
+grad = np.random.default_rng(7).normal(size=blended.image.shape).astype(np.float32)
+grad *= sure[:, :, None]
+gradients = backend.render_alpha_backward(*arguments, blended, grad)
+expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
+for name, value, exact in zip(gradients._fields, gradients, expected, strict=True):
+    assert np.abs(value - exact).max() <= ALPHA_GRADIENTS[name] * np.abs(exact).max(), name
+from gsic_kernels.cpu import dispatch
+assert dispatch._vectors_work
+"""
+
+
 def run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run Python code in a fresh interpreter that can import the scenes."""
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
@@ -66,6 +92,14 @@ def test_other_cpus_follow_the_oracle(cpu: str, features: str) -> None:
     run(AGAINST_THE_ORACLE, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("cpu", "features"), [("generic", ""), ("haswell", HASWELL)])
+def test_blending_on_other_cpus_follows_the_oracle(cpu: str, features: str) -> None:
+    if cpu == "haswell" and platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("AVX2 is a matter of x86")
+    run(BLENDING_AGAINST_THE_ORACLE, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features)
+
+
 def test_compiles_once_and_says_so_once(tmp_path: Path) -> None:
     code = """
 import numpy as np, sys
@@ -74,7 +108,8 @@ from gsic_kernels.checks import Splats, Window
 from gsic_kernels.cpu import compiling
 none = [np.zeros(shape, np.float32) for shape in ((0, 2), (0, 3), (0, 1), (0,), (0,))]
 registry.get().render_sum_bytes(Splats(*none), Window(0, 0, 5, 4), np.zeros(1, np.float32))
-assert "gsic_kernels.cpu.backward" not in sys.modules
+for module in ("backward", "alpha_forward", "alpha_backward", "alpha_scalar", "alpha_steps"):
+    assert f"gsic_kernels.cpu.{module}" not in sys.modules
 print(compiling.compile_seconds())
 """
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}

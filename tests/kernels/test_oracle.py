@@ -64,6 +64,87 @@ def test_gradients_are_finite_differences(name: str) -> None:
         assert slope == pytest.approx(gradient[n, k], rel=2e-3, abs=2e-3)
 
 
+def layers(*opacities: float) -> tuple[Splats, np.ndarray]:
+    """Flat Gaussians over one pixel, with colours 1, 2, .. and these opacities."""
+    count = len(opacities)
+    splats = Splats(
+        np.full((count, 2), 0.5, np.float32),
+        np.full((count, 3), (0.1, 0.0, 0.1), np.float32),
+        np.arange(1, count + 1, dtype=np.float32)[:, None],
+        np.full(count, 8.0, np.float32),
+        np.zeros(count, np.float32),
+    )
+    return splats, np.array(opacities, np.float32)
+
+
+PIXEL, BLACK = Window(0, 0, 1, 1), np.zeros(1, np.float32)
+
+
+def test_the_first_gaussian_is_in_front() -> None:
+    splats, opacity = layers(0.5, 0.25)
+    blended = reference.render_alpha(splats, opacity, PIXEL, np.full(1, 8, np.float32))
+    assert blended.image.item() == 0.5 * 1 + 0.5 * 0.25 * 2 + 0.5 * 0.75 * 8
+    assert blended.transmittance.item() == 0.375
+    assert blended.stop.item() == 2
+
+
+def test_alpha_is_capped() -> None:
+    splats, opacity = layers(7.0)
+    blended = reference.render_alpha(splats, opacity, PIXEL, BLACK)
+    assert blended.image.item() == 0.999
+    assert blended.transmittance.item() == pytest.approx(0.001)
+
+
+def test_faint_gaussians_are_skipped() -> None:
+    splats, opacity = layers(1 / 256, 1 / 254)
+    blended = reference.render_alpha(splats, opacity, PIXEL, BLACK)
+    assert blended.image.item() == 2 * float(opacity[1])
+
+
+def test_a_pixel_stops_before_it_is_opaque_and_for_good() -> None:
+    # 1e-3 is left by the first, 1e-6 would be by the second; the third would pass, but too late.
+    splats, opacity = layers(1.0, 1.0, 0.5)
+    blended = reference.render_alpha(splats, opacity, PIXEL, BLACK)
+    assert blended.image.item() == 0.999
+    assert blended.stop.item() == 1
+    assert blended.margin.item() == pytest.approx(abs(1.0 / 0.999 - 1), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mean", "factor", "color", "opacity", "background"])
+def test_gradients_of_blending_are_finite_differences(name: str) -> None:
+    scene = make(6, 8, 7, 2, sigma=(4.0, 9.0), aspect=(1.0, 2.0), margin=0.0)
+    # Uncut and never faint, so that no derivative at a rim matters; one layer is capped.
+    splats = scene.splats._replace(
+        reach=np.full(6, 16.0, np.float32), floor=np.zeros(6, np.float32)
+    )
+    opacity = np.array([0.3, 0.7, 0.5, 1.3, 0.6, 0.4], np.float32)
+    grad = np.random.default_rng(1).normal(size=(7, 8, 2))
+    inputs = {**splats._asdict(), "opacity": opacity, "background": scene.background}
+    rendering = reference.render_alpha(splats, opacity, scene.window, scene.background)
+    # The capped layer has a kink where its cap ends.
+    assert (rendering.transmittance < 1e-3).any()
+    grad *= (rendering.margin > 0.05)[:, :, None]
+    assert (grad != 0).mean() > 0.5
+
+    def value(array: np.ndarray) -> float:
+        changed = {**inputs, name: array}
+        background, strength = changed.pop("background"), changed.pop("opacity")
+        image = reference.render_alpha(Splats(**changed), strength, scene.window, background).image
+        return float((image * grad).sum())
+
+    gradients = reference.render_alpha_backward(
+        splats, opacity, scene.window, scene.background, grad
+    )
+    gradient, base = getattr(gradients, name), inputs[name]
+    assert np.abs(gradient).max() > 0.02
+    for index in np.ndindex(base.shape):
+        up, down = base.copy(), base.copy()
+        up[index] += 1e-3
+        down[index] -= 1e-3
+        slope = (value(up) - value(down)) / (float(up[index]) - float(down[index]))
+        assert slope == pytest.approx(gradient[index], rel=1e-3, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("field", "bad"),
     [

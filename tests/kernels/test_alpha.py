@@ -1,0 +1,331 @@
+"""Alpha blending: the rendering, each gradient by name, and the promises about bits."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from kernel_scenes import (
+    ALPHA_GRADIENTS,
+    ALPHA_GRADIENTS_NEEDLES,
+    DOUBT,
+    DOUBT_NEEDLES,
+    RENDER,
+    RENDER_NEEDLES,
+    SCENES,
+    Scene,
+    make,
+    moved,
+    opacities,
+)
+
+from gsic_kernels import reference, registry
+from gsic_kernels.checks import F32, AlphaGradients, Blended, Splats, Window
+from gsic_kernels.cpu import alpha, dispatch, plan
+
+# Compiling kernels for every number of channels takes longer than all else that is tested here.
+pytestmark = pytest.mark.slow
+
+DEVICES = ["cpu", "cpu-scalar"]
+
+
+class Poison:
+    """NumPy, but uninitialised memory is filled with values that would show."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def empty(self, shape: Any, dtype: Any = float) -> Any:
+        array = np.empty(shape, dtype)
+        array.fill(np.nan if array.dtype.kind == "f" else 111)
+        return array
+
+
+@pytest.fixture(autouse=True)
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (plan, alpha):
+        monkeypatch.setattr(module, "np", Poison())
+
+
+def layers(scene: Scene, **change: float) -> tuple[Splats, F32, Window, F32]:
+    """What `render_alpha` takes."""
+    return scene.splats, opacities(scene, **change), scene.window, scene.background
+
+
+def sure(scene: Scene, rendering: reference.Alpha) -> np.ndarray:
+    """Pixels that can be compared; all but a few."""
+    answer = rendering.margin > (DOUBT_NEEDLES if scene.needles else DOUBT)
+    assert answer.mean() > 0.9
+    return answer
+
+
+def cotangent(pixels: np.ndarray, channels: int) -> F32:
+    """A random gradient, zero at the pixels that are not compared."""
+    grad = np.random.default_rng(7).normal(size=(*pixels.shape, channels))
+    return (grad * pixels[:, :, None]).astype(np.float32)
+
+
+def check(gradients: AlphaGradients, expected: Any, needles: bool = False) -> None:
+    for name, value, wanted in zip(AlphaGradients._fields, gradients, expected, strict=True):
+        limit = (ALPHA_GRADIENTS_NEEDLES if needles else ALPHA_GRADIENTS)[name]
+        assert value.dtype == np.float32, name
+        assert value.shape == wanted.shape, name
+        largest = np.abs(wanted).max(initial=0.0)
+        error = np.abs(value - wanted).max(initial=0.0)
+        assert error <= limit * largest, f"{name}: {error} of {largest}"
+
+
+def test_vectors_compile_here() -> None:
+    """Otherwise every test of the vector kernels would test the plain ones."""
+    dispatch.kernel("blend", 3)
+    dispatch.kernel("unblend", 3)
+    assert dispatch._vectors_work
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", SCENES)
+def test_follows_the_oracle(name: str, device: str) -> None:
+    scene = SCENES[name]()
+    arguments = layers(scene)
+    blended, expected = (
+        registry.get(device).render_alpha(*arguments),
+        reference.render_alpha(*arguments),
+    )
+    pixels, tolerance = sure(scene, expected), RENDER_NEEDLES if scene.needles else RENDER
+    assert [array.dtype for array in blended] == [np.float32, np.float32, np.int32]
+    for value, wanted in zip(blended[:2], expected[:2], strict=True):
+        assert value.shape == wanted.shape
+        np.testing.assert_allclose(value[pixels], wanted[pixels], rtol=0, atol=tolerance)
+    assert np.array_equal(blended.stop[pixels], expected.stop[pixels])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", SCENES)
+def test_gradients_follow_the_oracle(name: str, device: str) -> None:
+    scene = SCENES[name]()
+    arguments = layers(scene)
+    grad = cotangent(sure(scene, reference.render_alpha(*arguments)), scene.splats.color.shape[1])
+    backend = registry.get(device)
+    gradients = backend.render_alpha_backward(*arguments, backend.render_alpha(*arguments), grad)
+    expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
+    check(gradients, expected, scene.needles)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_opaque_layers_follow_the_oracle(device: str) -> None:
+    """Nearly all pixels stop, and many layers are capped."""
+    scene = make(400, 41, 67, sigma=(3.0, 9.0))
+    arguments = layers(scene, low=0.8, high=1.5)
+    expected = reference.render_alpha(*arguments)
+    pixels = sure(scene, expected)
+    assert (expected.stop < 400).mean() > 0.9
+    backend = registry.get(device)
+    blended = backend.render_alpha(*arguments)
+    assert np.abs(blended.image - expected.image)[pixels].max() <= RENDER
+    assert np.array_equal(blended.stop[pixels], expected.stop[pixels])
+    grad = cotangent(pixels, 3)
+    check(
+        backend.render_alpha_backward(*arguments, blended, grad),
+        reference.render_alpha_backward(*arguments, grad.astype(np.float64)),
+    )
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_order_matters(device: str) -> None:
+    scene = make(2, 20, 20, sigma=(6.0, 6.1), margin=-8.0)
+    render = registry.get(device).render_alpha
+    splats, _, window, background = layers(scene)
+    opacity = np.array([0.9, 0.6], np.float32)
+    image = render(splats, opacity, window, background).image
+    turned = Splats(*(array[::-1] for array in splats))
+    swapped = render(turned, np.ascontiguousarray(opacity[::-1]), window, background).image
+    assert np.abs(image - swapped).max() > 0.1
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_opaque_hides_what_is_behind(device: str) -> None:
+    scene = make(40, 20, 20, margin=0.0)
+    mean, factor, color, reach, floor = (array.copy() for array in scene.splats)
+    # As good as flat over the whole image.
+    mean[0], factor[0], color[0], reach[0], floor[0] = 10, (1e-3, 0, 1e-3), 0.25, 16, 0
+    opacity = np.ones(40, np.float32)
+    blended = registry.get(device).render_alpha(
+        Splats(mean, factor, color, reach, floor), opacity, scene.window, scene.background
+    )
+    assert np.abs(blended.image - 0.25).max() <= 2e-3
+    assert blended.transmittance.max() <= 1.3e-3
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_without_opacity_there_is_the_background(device: str) -> None:
+    scene = make(5, 20, 20)
+    opacity = np.array([0.0, -3.0, np.nan, np.inf, 0.0039], np.float32)
+    backend = registry.get(device)
+    arguments = scene.splats, opacity, scene.window, scene.background
+    blended = backend.render_alpha(*arguments)
+    assert (blended.image == scene.background).all()
+    assert (blended.transmittance == 1).all()
+    assert (blended.stop == 5).all()
+    gradients = backend.render_alpha_backward(*arguments, blended, blended.image)
+    assert all((gradient == 0).all() for gradient in gradients[:4])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_bad_gaussians_leave_no_trace(device: str) -> None:
+    scene = make(120, 50, 40)
+    good, opacity = scene.splats, opacities(scene)
+    bad = Splats(*(array.copy() for array in good))
+    bad.mean[0], bad.factor[1, 1], bad.color[2, 2] = np.nan, np.nan, np.inf
+    bad.reach[3], bad.floor[4], bad.factor[5] = -1.0, np.nan, (2e3, 0.0, 1.0)
+    backend = registry.get(device)
+    blended = backend.render_alpha(bad, opacity, scene.window, scene.background)
+    kept = Splats(*(array[6:] for array in good))
+    expected = backend.render_alpha(kept, opacity[6:], scene.window, scene.background)
+    assert np.array_equal(blended.image, expected.image)
+    gradients = backend.render_alpha_backward(
+        bad, opacity, scene.window, scene.background, blended, blended.image
+    )
+    assert all((gradient[:6] == 0).all() for gradient in gradients[:4])
+    assert all((gradient[6:] != 0).any() for gradient in gradients[:4])
+
+
+BIT_SCENES = {
+    "mixed": lambda: make(400, 130, 140),
+    "needles": lambda: make(60, 130, 140, sigma=(0.05, 0.5), aspect=(100.0, 1000.0)),
+    "image-sized": lambda: make(30, 130, 140, sigma=(60.0, 900.0)),
+    "far away": lambda: moved(make(200, 130, 140), 123457, -98765),
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", BIT_SCENES)
+def test_a_window_is_the_crop_bit_for_bit(name: str, device: str) -> None:
+    scene = BIT_SCENES[name]()
+    # A sharp rim and no floor: spans that were cut too short would show.
+    splats = scene.splats._replace(floor=0 * scene.splats.floor)
+    render, opacity = registry.get(device).render_alpha, opacities(scene)
+    whole = render(splats, opacity, scene.window, scene.background)
+    rng = np.random.default_rng(5)
+    x0, y0, width, height = scene.window
+    for _ in range(12):
+        x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
+        w, h = int(rng.integers(1, width - x + 1)), int(rng.integers(1, height - y + 1))
+        part = render(splats, opacity, Window(x0 + x, y0 + y, w, h), scene.background, threads=2)
+        for a, b in zip(part, whole, strict=True):
+            assert np.array_equal(a, b[y : y + h, x : x + w])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_threads_change_no_bit(device: str) -> None:
+    # More Gaussians than are prepared by one thread alone, and some in several strips.
+    scene = make(5000, 130, 140, sigma=(0.3, 4.0))
+    arguments, backend = layers(scene), registry.get(device)
+    alone = backend.render_alpha(*arguments)
+    grad = cotangent(np.ones((140, 130), bool), 3)
+    gradients = backend.render_alpha_backward(*arguments, alone, grad)
+    for threads in (2, 3, 4):
+        shared = backend.render_alpha(*arguments, threads)
+        assert all(np.array_equal(a, b) for a, b in zip(alone, shared, strict=True))
+        again = backend.render_alpha_backward(*arguments, alone, grad, threads)
+        assert all(np.array_equal(a, b) for a, b in zip(gradients, again, strict=True))
+
+
+def test_tall_gaussians_overflow_the_first_guess_of_lists() -> None:
+    scene = make(90, 11, 700, 1, sigma=(300.0, 900.0))
+    arguments, backend = layers(scene, low=0.01, high=0.05), registry.get("cpu")
+    blended, expected = backend.render_alpha(*arguments), reference.render_alpha(*arguments)
+    pixels = sure(scene, expected)
+    assert np.abs(blended.image - expected.image)[pixels].max() <= RENDER
+    grad = cotangent(pixels, 1)
+    check(
+        backend.render_alpha_backward(*arguments, blended, grad),
+        reference.render_alpha_backward(*arguments, grad.astype(np.float64)),
+    )
+
+
+def test_plain_loops_equal_vectors() -> None:
+    scene = make(300, 97, 61)
+    arguments = layers(scene)
+    pixels = sure(scene, reference.render_alpha(*arguments))
+    vectors, plain = (registry.get(device).render_alpha(*arguments) for device in DEVICES)
+    assert np.abs(vectors.image - plain.image)[pixels].max() <= 2 * RENDER
+    # Each can continue from what the other has rendered.
+    grad = cotangent(pixels, 3)
+    expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
+    check(registry.get("cpu").render_alpha_backward(*arguments, plain, grad), expected)
+    check(registry.get("cpu-scalar").render_alpha_backward(*arguments, vectors, grad), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"opacity": np.zeros(3)}, TypeError),
+        ({"opacity": np.zeros(4, np.float32)}, ValueError),
+        ({"opacity": np.zeros((3, 1), np.float32)}, ValueError),
+        ({"window": Window(0, 0, 0, 4)}, ValueError),
+        ({"background": np.zeros(2, np.float32)}, ValueError),
+        ({"threads": 0}, ValueError),
+    ],
+)
+def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception]) -> None:
+    scene = make(3, 8, 8)
+    names = ("splats", "opacity", "window", "background")
+    arguments: dict[str, Any] = dict(zip(names, layers(scene), strict=True))
+    backend = registry.get("cpu")
+    blended = backend.render_alpha(**arguments)
+    arguments |= change
+    with pytest.raises(error):
+        backend.render_alpha(**arguments)
+    with pytest.raises(error):
+        backend.render_alpha_backward(**arguments, blended=blended, grad=blended.image)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"stop": np.zeros((8, 8))}, TypeError, "stop"),
+        ({"stop": np.zeros((7, 8), np.int32)}, ValueError, "stop"),
+        ({"transmittance": np.zeros((8, 7), np.float32)}, ValueError, "transmittance"),
+        ({"grad": np.zeros((8, 7, 3), np.float32)}, ValueError, "grad"),
+    ],
+)
+def test_backward_refuses_another_rendering(
+    change: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    scene, backend = make(3, 8, 8), registry.get("cpu")
+    blended = backend.render_alpha(*layers(scene))
+    grad = change.pop("grad", blended.image)
+    with pytest.raises(error, match=said):
+        backend.render_alpha_backward(*layers(scene), Blended(**blended._asdict() | change), grad)
+
+
+def test_torch_differentiates_the_blend() -> None:
+    torch = pytest.importorskip("torch")
+    from gsic_kernels.autograd import render_alpha
+
+    scene = make(50, 37, 29)
+    arguments = layers(scene)
+    tensors = [torch.from_numpy(array.copy()) for array in (*arguments[0], arguments[1])]
+    background = torch.from_numpy(scene.background.copy())
+    learned = [*tensors[:3], tensors[5], background]
+    for tensor in learned:
+        tensor.requires_grad_()
+    image = render_alpha(*tensors, scene.window, background, threads=2)
+    assert np.array_equal(
+        image.detach().numpy(), registry.get("cpu").render_alpha(*arguments).image
+    )
+    grad = cotangent(sure(scene, reference.render_alpha(*arguments)), 3)
+    (image * torch.from_numpy(grad)).sum().backward()
+    expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
+    check(AlphaGradients(*(tensor.grad.numpy() for tensor in learned)), expected)
+    assert tensors[3].grad is None
+
+
+def test_torch_refuses_other_dtypes() -> None:
+    torch = pytest.importorskip("torch")
+    from gsic_kernels.autograd import render_alpha
+
+    scene = make(5, 8, 8)
+    tensors = [torch.from_numpy(array) for array in (*scene.splats, opacities(scene))]
+    tensors[5] = tensors[5].double()
+    with pytest.raises(TypeError, match="float32"):
+        render_alpha(*tensors, scene.window, torch.zeros(3))
