@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.alpha_forward import LEAST, MOST
+from gsic_kernels.cpu.alpha_forward import LEAST, MOST, NEARLY_MOST
 from gsic_kernels.cpu.alpha_steps import (
     BY_COLOR,
     BY_DY,
@@ -149,6 +149,7 @@ def unblend(
                 *(channels, background, depths, stops, flat, top + row, width),
                 *(strip, at, pitch, d_background),
             )
+        first_stop = stop[top : top + count].min()
         end = starts[s + 1]
         while end > starts[s]:
             begin = max(end - BATCH, starts[s])
@@ -166,6 +167,10 @@ def unblend(
                 limit, strength = records[n, LIMIT], opacity[n]
                 offset, index = -(records[n, FLOOR] * strength), np.float32(n + 1)
                 colors = load_colors(records, n * RECORD + COLOR, channels)
+                # Whether a pixel may have stopped in front of this Gaussian, or alpha be capped:
+                # for most there is no need to look.
+                late = n >= first_stop
+                capped = strength + offset > NEARLY_MOST
                 by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
                 by_opacity, by_color = zero, zero_planes(channels)
                 while i < ends[k - begin]:
@@ -184,9 +189,11 @@ def unblend(
                         z = fma(u, u, v * v)
                         bell = exp_minus_8(z)
                         raw = where_le(z, limit, fma(bell, strength, offset))
-                        raw = where_le(index, load(strip, at + 2 * pitch), raw)
-                        alpha = smaller(raw, MOST)
-                        alpha = where_le(LEAST, raw, alpha)
+                        if late:
+                            raw = where_le(index, load(strip, at + 2 * pitch), raw)
+                        alpha = where_le(LEAST, raw, raw)
+                        if capped:
+                            alpha = smaller(alpha, MOST)
                         front = load(strip, at) / (ONE - alpha)
                         behind = load(strip, at + pitch)
                         grads = load_planes(strip, at + 3 * pitch, pitch, channels)
@@ -194,7 +201,9 @@ def unblend(
                         store(strip, at, front)
                         store(strip, at + pitch, fma(alpha, change, behind))
                         by_color = fma_planes(front * alpha, grads, by_color)
-                        by_raw = where_le(raw, MOST, where_le(LEAST, raw, front * change))
+                        by_raw = where_le(LEAST, raw, front * change)
+                        if capped:
+                            by_raw = where_le(raw, MOST, by_raw)
                         by_opacity = fma(by_raw, raw, by_opacity)
                         he = where_le(z, limit, by_raw * bell)
                         he_dy = he * dy

@@ -40,6 +40,8 @@ from gsic_kernels.cpu.work import READY, finish, next_piece, wait_for
 
 MOST, LEAST = np.float32(ALPHA_MAX), np.float32(ALPHA_MIN)
 END = np.float32(TRANSMITTANCE_MIN)
+# A Gaussian whose peak is below this can do without the cap, however its pixels are rounded.
+NEARLY_MOST = np.float32(ALPHA_MAX - 1e-3)
 STOPPED = np.float32(np.nan)
 
 
@@ -158,7 +160,8 @@ def blend(
                 if _blend(channels, records, opacity[n], n, x, first, last, strip, at, pitch):
                     for k in range(last + 1 - first):
                         depth = at + k * row_pitch_all + len(channels) * pitch
-                        _stop(strip, depth, n, transmittance, stop, row + k, x - x0)
+                        if any_below(load(strip, depth), ZERO):
+                            _stop(strip, depth, n, transmittance, stop, row + k, x - x0)
         colors = load_colors(background, 0, channels)
         whole = width - width % LANES
         for row in range(top, top + count):
