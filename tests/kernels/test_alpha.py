@@ -22,9 +22,6 @@ from gsic_kernels import reference, registry
 from gsic_kernels.checks import F32, AlphaGradients, Blended, Splats, Window
 from gsic_kernels.cpu import alpha, dispatch, plan
 
-# Compiling kernels for every number of channels takes longer than all else that is tested here.
-pytestmark = pytest.mark.slow
-
 DEVICES = ["cpu", "cpu-scalar"]
 
 
