@@ -1,10 +1,12 @@
 """The wheel: what is in it, and that it works where nothing else of this checkout is."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +106,17 @@ def test_every_import_is_a_declared_dependency(project: dict[str, Any]) -> None:
     ours = {"gsic", "gsic_kernels", *sys.stdlib_module_names}
     for folder in ("gsic", "kernels"):
         for path in (ROOT / folder).rglob("*.py"):
-            for module in re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE):
+            for module in imported(path):
                 if module not in ours and module != "typing_extensions":
                     assert packages.get(module, module).lower() in distributions, (
                         f"{path}: {module}"
                     )
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The packages that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
