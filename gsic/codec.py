@@ -110,13 +110,7 @@ def encode(
         settings=settings or {},
     )
     encoded = encode_report(
-        image,
-        options,
-        init=init,
-        icc=icc,
-        device=device,
-        threads=threads,
-        progress=progress,
+        image, options, init=init, icc=icc, device=device, threads=threads, progress=progress
     )
     return encoded.data
 
@@ -149,12 +143,7 @@ def decode(
         BackendError: the device cannot be used.
     """
     return decode_report(
-        _bytes_of(source),
-        scale=scale,
-        region=region,
-        device=device,
-        threads=threads,
-        limits=limits,
+        _bytes_of(source), scale=scale, region=region, device=device, threads=threads, limits=limits
     ).image
 
 

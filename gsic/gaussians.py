@@ -63,10 +63,11 @@ class Covariance(Protocol):
         """Parameters, float64 (N, 3), of circular Gaussians with standard deviations `sigma` px."""
 
     def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
-        """Keep `theta` inside bounds, in place: axes of `least` to `most` px, ratio to `stretch`.
+        """Keep `theta` inside bounds, in place.
 
-        `log` honours all of them; the papers' parameterisations only keep their scales from
-        vanishing, as no more is said of them.
+        `log` keeps both axes above `least` px, their geometric mean below `most` px and their
+        ratio below `stretch`; the papers' parameterisations only keep their scales in
+        `least`..`most`, as no more is said of them.
         """
 
 

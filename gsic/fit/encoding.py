@@ -43,19 +43,14 @@ class Encoding:
     """An encoded image.
 
     Args:
-        header, symbols: what the file holds.
         data: the file.
         psnr_float: dB, of the clamped render before it is rounded to 8 bits.
         iterations: steps of the optimiser.
-        gaussians: in the file.
     """
 
-    header: Header
-    symbols: Symbols
     data: bytes
     psnr_float: float
     iterations: int
-    gaussians: int
 
 
 def fit_to_rate(
@@ -250,14 +245,7 @@ class _Encoder:
         error = self.objective.sse(
             splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)
         )
-        return Encoding(
-            header,
-            symbols,
-            coded.data,
-            psnr_of(error, self.planes.size),
-            self.iterations,
-            int(symbols.color.any(axis=1).sum()),
-        )
+        return Encoding(coded.data, psnr_of(error, self.planes.size), self.iterations)
 
     def _header_after(self, fit: GaussianFit) -> Header:
         """A header whose step is a first guess: about nine times the error of a value."""

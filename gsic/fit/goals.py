@@ -8,6 +8,7 @@ Gaussians to leave out of the file.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -141,7 +142,9 @@ class BytesGoal:
         return None
 
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
-        dropped = _first_true(lambda n: len(shortened(n).data) <= self._limit, count)
+        dropped = bisect_left(
+            range(count), True, key=lambda n: len(shortened(n).data) <= self._limit
+        )
         coded = shortened(dropped)
         if len(coded.data) > self._limit:
             name, value = self._asked
@@ -218,7 +221,7 @@ class PsnrGoal:
                 f"a PSNR of {self._psnr:g} dB is out of reach for this image: "
                 f"the nearest is {math.floor(100.0 * whole.psnr) / 100.0:.2f} dB"
             )
-        too_many = _first_true(lambda n: shortened(n).psnr < self._psnr, count)
+        too_many = bisect_left(range(count), True, key=lambda n: shortened(n).psnr < self._psnr)
         dropped = max(too_many - 1, 0)
         return dropped, shortened(dropped)
 
@@ -226,15 +229,3 @@ class PsnrGoal:
 def _moved(index: int, octaves: float) -> int:
     moved = index + math.floor(octaves * STEP_RESOLUTION)
     return min(max(moved, 0), MAX_STEP_INDEX)
-
-
-def _first_true(holds: Callable[[int], bool], most: int) -> int:
-    """The smallest n of 0..most at which a monotone condition holds, or `most`."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return high

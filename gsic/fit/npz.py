@@ -28,7 +28,7 @@ _HEADER = re.compile(
     rb"'shape': \(((?:[0-9]{1,15}, ?)*(?:[0-9]{1,15})?)\), \} *\n"
 )
 
-# What `zipfile` raises on damaged files, NotImplementedError and RecursionError included.
+# What `zipfile` raises on damaged files; RuntimeError stands for its kinds too.
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,

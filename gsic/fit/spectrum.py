@@ -8,6 +8,7 @@ Gaussians an image deserves at a global step, and thresholding them about how we
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
@@ -93,14 +94,7 @@ def most_gaussians(pixels: int) -> int:
 
 def _first_below(below: Callable[[int], bool]) -> int:
     """The smallest step index at which a falling quantity is below its target."""
-    low, high = 0, MAX_STEP_INDEX
-    while low < high:
-        middle = (low + high) // 2
-        if below(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    return bisect_left(range(MAX_STEP_INDEX), True, key=below)
 
 
 def _blocks(planes: Float32) -> Float32:

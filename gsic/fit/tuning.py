@@ -67,7 +67,6 @@ class Tuning:
         self.header = header
         self.classes = self._classes(header)
         self._transform = color_transform(header.channels)
-        self._worth: Float64 = np.zeros(0)
 
     def run(
         self,
@@ -130,10 +129,10 @@ class Tuning:
         factor = factor_of(moments)
         loss, drawn = self.fit.draw_step(splats_of(seen, factor))
         gradient = self.fit.gradient(drawn, seen.theta, moments, factor)
-        self._worth = removal_costs(seen, drawn)
+        worth = removal_costs(seen, drawn)
         penalty = self._add_penalty(gradient, seen)
         self.fit.move(gradient, scale)
-        return Snapshot(self.header, symbols, self._worth, loss, loss + penalty)
+        return Snapshot(self.header, symbols, worth, loss, loss + penalty)
 
     def _classes(self, header: Header) -> Classes:
         recipe = self.recipe
