@@ -6,12 +6,17 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, SupportsFloat, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
+
+F64 = NDArray[np.float64]
+
+# Parameters of N Gaussians and the moments of Adam, (N, 5 + C), and the steps each has taken, (N,).
+FitState: TypeAlias = tuple[F64, F64, F64, F64]
 
 
 class BackendUnavailable(RuntimeError):
@@ -63,6 +68,35 @@ class SumLoss(Protocol):
     def residual(self) -> F32: ...
 
 
+class Rules(NamedTuple):
+    """What does not change during a fit.
+
+    Attributes:
+        rates: float64 (5 + C,), learning rates of mean, m, u, v and colour.
+        betas: of Adam.
+        least, most: of m = ln(sigma1 sigma2); sigma is at least exp(least / 2) along both axes.
+        stretch: largest |(u, v)| = ln(sigma1 / sigma2).
+        visible: a Gaussian ends where it falls below 1 / (255 visible) of full scale.
+    """
+
+    rates: F64
+    betas: tuple[float, float]
+    least: float
+    most: float
+    stretch: float
+    visible: float
+
+
+class ResidentFit(Protocol):
+    """A fit that stays on its device; see `gsic_kernels.gpu.resident.ResidentFit`."""
+
+    def put(self, state: FitState) -> None: ...
+    def get(self) -> FitState: ...
+    def step(self, scale: float) -> SupportsFloat: ...
+    def residual(self) -> F32: ...
+    def sse(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class Backend:
     """The functions of one device; they all take and return NumPy arrays."""
@@ -74,6 +108,9 @@ class Backend:
     SumLoss: Callable[..., SumLoss]
     render_alpha: RenderAlpha
     render_alpha_backward: RenderAlphaBackward
+    # Only where leaving the device costs more than a step does; `gsic_kernels.gpu.resident` tells
+    # how it is called.
+    ResidentFit: Callable[..., ResidentFit] | None = None
 
 
 # "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against
