@@ -11,8 +11,6 @@ transmittance times alpha times g. They go to the slots of `slots`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -41,22 +39,22 @@ _END = tl.constexpr(TRANSMITTANCE_MIN)
 
 @triton.jit(do_not_specialize=["nowhere", "room", "x", "y", "width", "height", "tiles_x"])
 def blend(
-    records: Any,
-    nowhere: Any,
-    pairs: Any,
-    room: Any,
-    ends: Any,
-    x: Any,
-    y: Any,
-    width: Any,
-    height: Any,
-    tiles_x: Any,
-    background: Any,
-    image: Any,
-    transmittance: Any,
-    stop: Any,
+    records,
+    nowhere,
+    pairs,
+    room,
+    ends,
+    x,
+    y,
+    width,
+    height,
+    tiles_x,
+    background,
+    image,
+    transmittance,
+    stop,
     CHANNELS: tl.constexpr,
-) -> None:
+):
     """Blend a tile; the last three arrays are those of `checks.Blended`."""
     tile, columns, rows = place(tiles_x)
     xs, ys = centres(columns, rows, x, y)
@@ -72,7 +70,7 @@ def blend(
         for j in range(0, BATCH):
             n = tl.load(pairs + start + k + j, mask=k + j < length, other=nowhere)
             at = records + n.to(tl.int64) * RECORD
-            dx, dy, u, within, bell = bell_of(at, xs, ys)
+            _dx, _dy, _u, within, bell = bell_of(at, xs, ys)
             raw = (bell - tl.load(at + FLOOR)) * tl.load(at + OPACITY)
             alpha = tl.minimum(raw, _MOST)
             seen = within & (alpha >= _LEAST) & (end == nowhere)
@@ -97,44 +95,44 @@ def blend(
         c = tl.fma(left, tl.load(background + 2), c)
     if CHANNELS > 3:
         d = tl.fma(left, tl.load(background + 3), d)
-    at = rows.to(tl.int64) * width + columns
-    store_planes(image, at, mask, a, b, c, d, CHANNELS)
-    tl.store(transmittance + at, left, mask=mask)
-    tl.store(stop + at, end, mask=mask)
+    pixel = rows.to(tl.int64) * width + columns
+    store_planes(image, pixel, mask, a, b, c, d, CHANNELS)
+    tl.store(transmittance + pixel, left, mask=mask)
+    tl.store(stop + pixel, end, mask=mask)
 
 
 @triton.jit(do_not_specialize=["capacity", "room", "x", "y", "width", "height", "tiles_x"])
 def blend_backward(
-    records: Any,
-    pairs: Any,
-    room: Any,
-    ends: Any,
-    x: Any,
-    y: Any,
-    width: Any,
-    height: Any,
-    tiles_x: Any,
-    background: Any,
-    transmittance: Any,
-    stop: Any,
-    boxes: Any,
-    slot_ends: Any,
-    slots: Any,
-    capacity: Any,
-    grad: Any,
-    d_background: Any,
+    records,
+    pairs,
+    room,
+    ends,
+    x,
+    y,
+    width,
+    height,
+    tiles_x,
+    background,
+    transmittance,
+    stop,
+    boxes,
+    slot_ends,
+    slots,
+    capacity,
+    grad,
+    d_background,
     CHANNELS: tl.constexpr,
-) -> None:
+):
     """Fill the slots of a tile, and its row of `d_background` (T, C)."""
     tile, columns, rows = place(tiles_x)
     column, row = tile % tiles_x, tile // tiles_x
     xs, ys = centres(columns, rows, x, y)
     start, length = list_of_tile(ends, tile, room)
     mask = (columns < width) & (rows < height)
-    at = rows.to(tl.int64) * width + columns
-    a, b, c, d = planes(grad, at, mask, CHANNELS)
-    front = tl.load(transmittance + at, mask=mask, other=1.0)
-    end = tl.load(stop + at, mask=mask, other=0)
+    pixel = rows.to(tl.int64) * width + columns
+    a, b, c, d = planes(grad, pixel, mask, CHANNELS)
+    front = tl.load(transmittance + pixel, mask=mask, other=1.0)
+    end = tl.load(stop + pixel, mask=mask, other=0)
     store_colors(d_background + tile.to(tl.int64) * CHANNELS, front, a, b, c, d, CHANNELS)
     behind = a * tl.load(background)
     if CHANNELS > 1:

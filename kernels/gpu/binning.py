@@ -6,8 +6,6 @@ tiles a side. Counts are turned into places between the two kernels of a level; 
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -21,7 +19,7 @@ BATCH = tl.constexpr(256)
 
 
 @triton.jit
-def _in_cell(x0: Any, y0: Any, x1: Any, y1: Any, cell: Any, cells_x: Any, shift: Any) -> Any:
+def _in_cell(x0, y0, x1, y1, cell, cells_x, shift):
     """Tell which boxes of tiles meet a cell."""
     column, row = cell % cells_x, cell // cells_x
     # An empty box ends at -1, which is in no cell, however it is shifted.
@@ -34,9 +32,7 @@ def _in_cell(x0: Any, y0: Any, x1: Any, y1: Any, cell: Any, cells_x: Any, shift:
 
 
 @triton.jit(do_not_specialize=["count", "cells_x", "cells", "chunks", "shift"])
-def count_cells(
-    boxes: Any, count: Any, cells_x: Any, cells: Any, chunks: Any, shift: Any, counts: Any
-) -> None:
+def count_cells(boxes, count, cells_x, cells, chunks, shift, counts):
     """Count the Gaussians of each chunk in each of CELLS cells; `counts` is (cells, chunks)."""
     chunk, group = tl.program_id(0) % chunks, tl.program_id(0) // chunks
     n = chunk * CHUNK + tl.arange(0, CHUNK)
@@ -52,17 +48,17 @@ def count_cells(
 
 @triton.jit(do_not_specialize=["count", "cells_x", "cells", "chunks", "shift", "capacity"])
 def fill_cells(
-    boxes: Any,
-    count: Any,
-    cells_x: Any,
-    cells: Any,
-    chunks: Any,
-    shift: Any,
-    counts: Any,
-    ends: Any,
-    members: Any,
-    capacity: Any,
-) -> None:
+    boxes,
+    count,
+    cells_x,
+    cells,
+    chunks,
+    shift,
+    counts,
+    ends,
+    members,
+    capacity,
+):
     """Write the Gaussians that `count_cells` counted to their places, which `ends` bounds."""
     chunk, group = tl.program_id(0) % chunks, tl.program_id(0) // chunks
     n = chunk * CHUNK + tl.arange(0, CHUNK)
@@ -81,7 +77,7 @@ def fill_cells(
 
 
 @triton.jit
-def _bounds(ends: Any, first: Any, last: Any, capacity: Any) -> Any:
+def _bounds(ends, first, last, capacity):
     """Where a list starts and how long it is, that spans items first..last of `ends`."""
     start = tl.load(ends + first - 1, mask=first > 0, other=0)
     start = tl.minimum(start, capacity)
@@ -90,40 +86,38 @@ def _bounds(ends: Any, first: Any, last: Any, capacity: Any) -> Any:
 
 
 @triton.jit
-def list_of_tile(ends: Any, tile: Any, capacity: Any) -> Any:
+def list_of_tile(ends, tile, capacity):
     """Where the list of a tile starts in `pairs`, and how long it is."""
     return _bounds(ends, tile, tile, capacity)
 
 
 @triton.jit
-def _in_tile(
-    records: Any, boxes: Any, n: Any, mask: Any, column: Any, row: Any, x: Any, y: Any
-) -> Any:
+def _in_tile(records, boxes, n, mask, column, row, x, y):
     """Tell which of Gaussians `n` meet a tile; x, y: the corner of the window."""
     at = boxes + n.to(tl.int64) * 4
-    mask &= (tl.load(at, mask=mask, other=0) <= column)
-    mask &= (tl.load(at + 1, mask=mask, other=0) <= row)
-    mask &= (tl.load(at + 2, mask=mask, other=-1) >= column)
-    mask &= (tl.load(at + 3, mask=mask, other=-1) >= row)
+    mask &= tl.load(at, mask=mask, other=0) <= column
+    mask &= tl.load(at + 1, mask=mask, other=0) <= row
+    mask &= tl.load(at + 2, mask=mask, other=-1) >= column
+    mask &= tl.load(at + 3, mask=mask, other=-1) >= row
     left, top = (x + column * TILE).to(tl.float32) + 0.5, (y + row * TILE).to(tl.float32) + 0.5
     return meets(records, n, left, left + (TILE - 1), top, top + (TILE - 1), mask)
 
 
 @triton.jit(do_not_specialize=["x", "y", "tiles_x", "cells_x", "chunks", "shift", "capacity"])
 def count_tiles(
-    records: Any,
-    boxes: Any,
-    x: Any,
-    y: Any,
-    tiles_x: Any,
-    cells_x: Any,
-    chunks: Any,
-    shift: Any,
-    cell_ends: Any,
-    members: Any,
-    capacity: Any,
-    counts: Any,
-) -> None:
+    records,
+    boxes,
+    x,
+    y,
+    tiles_x,
+    cells_x,
+    chunks,
+    shift,
+    cell_ends,
+    members,
+    capacity,
+    counts,
+):
     """Count the Gaussians of one tile."""
     tile = tl.program_id(0)
     column, row = tile % tiles_x, tile // tiles_x
@@ -140,28 +134,39 @@ def count_tiles(
 
 
 @triton.jit(
-    do_not_specialize=["x", "y", "tiles_x", "cells_x", "chunks", "shift", "capacity", "room"]
+    do_not_specialize=[
+        "x",
+        "y",
+        "tiles_x",
+        "cells_x",
+        "chunks",
+        "shift",
+        "capacity",
+        "room",
+        "cell_items",
+        "tiles",
+    ]
 )
 def fill_tiles(
-    records: Any,
-    boxes: Any,
-    x: Any,
-    y: Any,
-    tiles_x: Any,
-    cells_x: Any,
-    chunks: Any,
-    shift: Any,
-    cell_ends: Any,
-    members: Any,
-    capacity: Any,
-    counts: Any,
-    ends: Any,
-    pairs: Any,
-    room: Any,
-    needs: Any,
-    cell_items: Any,
-    tiles: Any,
-) -> None:
+    records,
+    boxes,
+    x,
+    y,
+    tiles_x,
+    cells_x,
+    chunks,
+    shift,
+    cell_ends,
+    members,
+    capacity,
+    counts,
+    ends,
+    pairs,
+    room,
+    needs,
+    cell_items,
+    tiles,
+):
     """Write the Gaussians that `count_tiles` counted to their places, which `ends` bounds.
 
     The first program notes the largest lengths so far of `members` and `pairs` in `needs`.

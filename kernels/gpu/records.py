@@ -10,7 +10,6 @@ One record more than there are Gaussians ends the array, of one that is nowhere.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import triton
 import triton.language as tl
@@ -46,7 +45,7 @@ _SLACK_REACH = tl.constexpr(1e-4)
 
 
 @triton.jit
-def _first_whole(value: Any) -> Any:
+def _first_whole(value):
     """The least int32 that is not below a float64 of 0 or more."""
     whole = value.to(tl.int32)
     return whole + (whole.to(tl.float64) < value).to(tl.int32)
@@ -54,23 +53,23 @@ def _first_whole(value: Any) -> Any:
 
 @triton.jit(do_not_specialize=["x", "y", "width", "height", "count"])
 def prepare(
-    mean: Any,
-    factor: Any,
-    color: Any,
-    reach: Any,
-    floor: Any,
-    opacity: Any,
-    x: Any,
-    y: Any,
-    width: Any,
-    height: Any,
-    count: Any,
-    records: Any,
-    boxes: Any,
-    slots: Any,
+    mean,
+    factor,
+    color,
+    reach,
+    floor,
+    opacity,
+    x,
+    y,
+    width,
+    height,
+    count,
+    records,
+    boxes,
+    slots,
     CHANNELS: tl.constexpr,
     BLEND: tl.constexpr,
-) -> None:
+):
     """Fill records, boxes and slots of PREPARE_COUNT Gaussians per program.
 
     `boxes` (N, 4) are the first tile column and row that a Gaussian can meet and the last ones, or
@@ -166,20 +165,18 @@ def prepare(
 
 
 @triton.jit
-def _clamped(value: Any, low: Any, high: Any) -> Any:
+def _clamped(value, low, high):
     return tl.minimum(tl.maximum(value, low), high)
 
 
 @triton.jit
-def _at_least(u: Any, v: Any, slack_u: Any, slack_v: Any) -> Any:
+def _at_least(u, v, slack_u, slack_v):
     u, v = tl.maximum(tl.abs(u) - slack_u, 0.0), tl.maximum(tl.abs(v) - slack_v, 0.0)
     return u * u + v * v
 
 
 @triton.jit
-def meets(
-    records: Any, n: Any, left: Any, right: Any, top: Any, bottom: Any, mask: Any
-) -> Any:
+def meets(records, n, left, right, top, bottom, mask):
     """Tell which of Gaussians `n`, where `mask` holds, can pass z <= LIMIT in a rectangle.
 
     The rectangle is given by its outermost pixel centres. The least z in it is at the mean, or on

@@ -8,9 +8,9 @@ import torch
 
 from gsic_kernels.checks import Window
 from gsic_kernels.gpu import alpha, sums
+from gsic_kernels.gpu.gradients import DeviceGradients, Slots
 from gsic_kernels.gpu.launch import empty, launch
 from gsic_kernels.gpu.lists import DeviceSplats, Lists
-from gsic_kernels.gpu.slots import DeviceGradients, Slots
 
 # Warps of a program that draws a tile. What tiles know of a gradient is added up without memory
 # that warps share if there is one of them.

@@ -7,14 +7,10 @@ the other. A slot that no tile fills holds zeros. They are added in fixed order.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
-import torch
 import triton
 import triton.language as tl
 
-from gsic_kernels.gpu.launch import empty, launch, pieces, room
-from gsic_kernels.gpu.lists import DeviceSplats, Lists
 from gsic_kernels.gpu.records import OPACITY, RECORD
 
 # What a slot holds; see `sums`. Behind these the gradient by opacity, if there is one, and from
@@ -27,17 +23,12 @@ BY_OPACITY = tl.constexpr(5)
 GAUSSIANS = tl.constexpr(8)
 SLOTS = tl.constexpr(16)
 
-# First guess of the slots of a Gaussian.
-_SLOTS_EACH, _LEAST = 8, 4096
-
 # Records hold p, r and so u times this; see `records`.
 _SCALE = tl.constexpr(math.sqrt(math.log2(math.e) / 2))
 
 
 @triton.jit
-def slot_of(
-    boxes: Any, slot_ends: Any, n: Any, column: Any, row: Any, capacity: Any
-) -> Any:
+def slot_of(boxes, slot_ends, n, column, row, capacity):
     """The slot of Gaussian `n`, int64, and the tile at `column` and `row` within its box.
 
     It is `capacity` for all that do not fit: there is one more slot, which nobody reads.
@@ -50,27 +41,27 @@ def slot_of(
 
 
 @triton.jit
-def _plane(slots: Any, at: Any, mask: Any, k: tl.constexpr) -> Any:
+def _plane(slots, at, mask, k: tl.constexpr):
     return tl.sum(tl.load(slots + at + k, mask=mask, other=0.0), axis=1)
 
 
 @triton.jit(do_not_specialize=["count", "capacity"])
 def add_slots(
-    records: Any,
-    factor: Any,
-    count: Any,
-    counts: Any,
-    ends: Any,
-    slots: Any,
-    capacity: Any,
-    d_mean: Any,
-    d_factor: Any,
-    d_color: Any,
-    d_opacity: Any,
-    needs: Any,
+    records,
+    factor,
+    count,
+    counts,
+    ends,
+    slots,
+    capacity,
+    d_mean,
+    d_factor,
+    d_color,
+    d_opacity,
+    needs,
     CHANNELS: tl.constexpr,
     BLEND: tl.constexpr,
-) -> None:
+):
     """Gradients of GAUSSIANS Gaussians per program; those without a slot get zeros.
 
     The first program notes the largest number of slots so far in `needs`. `d_opacity` is written
@@ -130,71 +121,3 @@ def add_slots(
     if tl.program_id(0) == 0:
         total = tl.load(ends + count - 1, mask=count > 0, other=0)
         tl.store(needs, tl.maximum(tl.load(needs), total))
-
-
-class DeviceGradients(NamedTuple):
-    """The arrays of `checks.Gradients` as float32 tensors of one device."""
-
-    mean: torch.Tensor  # (N, 2)
-    factor: torch.Tensor  # (N, 3)
-    color: torch.Tensor  # (N, C)
-
-
-class Slots:
-    """Slots of the Gaussians of some lists, kept between calls; they grow like `Lists`."""
-
-    def __init__(self, lists: Lists, row: int) -> None:
-        """Make room for slots.
-
-        Args:
-            lists: whose Gaussians have them.
-            row: values in a slot.
-        """
-        self._lists, self._row = lists, row
-        self.ends = empty((lists.most,), torch.int64, lists.device)
-        self._needs = torch.zeros(1, dtype=torch.int64, device=lists.device)
-        self._make(_SLOTS_EACH * lists.most + _LEAST)
-
-    def _make(self, capacity: int) -> None:
-        self.capacity = capacity
-        shape = capacity + 1, self._row
-        self.values = empty(shape, torch.float32, self._lists.device)
-
-    def clear(self, count: int) -> None:
-        """Give each of the first `count` Gaussians its slots, of zeros, once lists are built."""
-        torch.cumsum(self._lists.slots[:count], 0, out=self.ends[:count])
-        self.values.zero_()
-
-    def add(
-        self,
-        splats: DeviceSplats,
-        gradients: DeviceGradients,
-        d_opacity: torch.Tensor | None = None,
-    ) -> None:
-        """Add up what tiles have written to the slots since `clear`.
-
-        Args:
-            splats: what the lists are of.
-            gradients: are overwritten.
-            d_opacity: float32 (N,), overwritten; for alpha blending.
-        """
-        count, channels = splats.color.shape
-        launch(
-            add_slots,
-            pieces(count, GAUSSIANS.value),
-            *(self._lists.records, splats.factor, count, self._lists.slots, self.ends),
-            *(self.values, self.capacity, *gradients),
-            *(gradients.mean if d_opacity is None else d_opacity, self._needs),
-            CHANNELS=channels,
-            BLEND=d_opacity is not None,
-            warps=1,
-        )
-
-    def grow(self) -> bool:
-        """Like `Lists.grow`."""
-        need = int(self._needs.item())
-        self._needs.zero_()
-        if need <= self.capacity:
-            return False
-        self._make(room(need))
-        return True

@@ -11,8 +11,6 @@ the tile, a row of `slots.MOMENTS` + C values.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -26,7 +24,7 @@ MOMENTS = tl.constexpr(5)
 
 
 @triton.jit
-def place(tiles_x: Any) -> Any:
+def place(tiles_x):
     """This program's tile, and the columns (1, TILE) and rows (TILE, 1) of its pixels."""
     tile = tl.program_id(0)
     columns = tile % tiles_x * TILE + tl.arange(0, TILE)[None, :]
@@ -35,13 +33,13 @@ def place(tiles_x: Any) -> Any:
 
 
 @triton.jit
-def centres(columns: Any, rows: Any, x: Any, y: Any) -> Any:
+def centres(columns, rows, x, y):
     """Centres of pixels, px, of a window that starts at x, y."""
     return (columns + x).to(tl.float32) + 0.5, (rows + y).to(tl.float32) + 0.5
 
 
 @triton.jit
-def bell_of(at: Any, xs: Any, ys: Any) -> Any:
+def bell_of(at, xs, ys):
     """dx, dy, u, whether a pixel is within reach, and exp(-q), of the record at `at`."""
     dx, dy = xs - tl.load(at + MEAN_X), ys - tl.load(at + MEAN_Y)
     u = tl.fma(tl.load(at + R), dy, tl.load(at + P) * dx)
@@ -51,7 +49,7 @@ def bell_of(at: Any, xs: Any, ys: Any) -> Any:
 
 
 @triton.jit
-def planes(images: Any, at: Any, mask: Any, CHANNELS: tl.constexpr) -> Any:
+def planes(images, at, mask, CHANNELS: tl.constexpr):
     """Four planes of an image (H, W, C), zero where there is no pixel or no channel."""
     a = tl.load(images + at * CHANNELS, mask=mask, other=0.0)
     b, c, d = tl.zeros_like(a), tl.zeros_like(a), tl.zeros_like(a)
@@ -65,9 +63,7 @@ def planes(images: Any, at: Any, mask: Any, CHANNELS: tl.constexpr) -> Any:
 
 
 @triton.jit
-def store_planes(
-    images: Any, at: Any, mask: Any, a: Any, b: Any, c: Any, d: Any, CHANNELS: tl.constexpr
-) -> None:
+def store_planes(images, at, mask, a, b, c, d, CHANNELS: tl.constexpr):
     """Write as many of four planes as an image (H, W, C) has channels."""
     tl.store(images + at * CHANNELS, a, mask=mask)
     if CHANNELS > 1:
@@ -80,16 +76,16 @@ def store_planes(
 
 @triton.jit
 def _add_up(
-    records: Any,
-    nowhere: Any,
-    pairs: Any,
-    start: Any,
-    length: Any,
-    xs: Any,
-    ys: Any,
-    background: Any,
+    records,
+    nowhere,
+    pairs,
+    start,
+    length,
+    xs,
+    ys,
+    background,
     CHANNELS: tl.constexpr,
-) -> Any:
+):
     """Four planes of a tile: the background plus its Gaussians."""
     zero = tl.zeros([TILE, TILE], tl.float32)
     a = zero + tl.load(background)
@@ -105,7 +101,7 @@ def _add_up(
             # Behind the end of the list, the record that is nowhere.
             n = tl.load(pairs + start + k + j, mask=k + j < length, other=nowhere)
             at = records + n.to(tl.int64) * RECORD
-            dx, dy, u, within, bell = bell_of(at, xs, ys)
+            _dx, _dy, _u, within, bell = bell_of(at, xs, ys)
             weight = tl.where(within, bell - tl.load(at + FLOOR), 0.0)
             a = tl.fma(weight, tl.load(at + COLOR), a)
             if CHANNELS > 1:
@@ -118,71 +114,71 @@ def _add_up(
 
 
 @triton.jit
-def _clamp01(value: Any) -> Any:
+def _clamp01(value):
     return tl.minimum(tl.maximum(value, 0.0), 1.0)
 
 
 @triton.jit
-def _level(value: Any) -> Any:
+def _level(value):
     """Nearest of 256 levels, halves up."""
     return (_clamp01(value) * 255.0 + 0.5).to(tl.int32).to(tl.uint8)
 
 
 @triton.jit(do_not_specialize=["nowhere", "room", "x", "y", "width", "height", "tiles_x"])
 def render(
-    records: Any,
-    nowhere: Any,
-    pairs: Any,
-    room: Any,
-    ends: Any,
-    x: Any,
-    y: Any,
-    width: Any,
-    height: Any,
-    tiles_x: Any,
-    background: Any,
-    out: Any,
+    records,
+    nowhere,
+    pairs,
+    room,
+    ends,
+    x,
+    y,
+    width,
+    height,
+    tiles_x,
+    background,
+    out,
     CHANNELS: tl.constexpr,
     BYTES: tl.constexpr,
-) -> None:
+):
     """Render a tile into `out` (height, width, C), float32 or, clamped and rounded, uint8."""
     tile, columns, rows = place(tiles_x)
     xs, ys = centres(columns, rows, x, y)
     start, length = list_of_tile(ends, tile, room)
     a, b, c, d = _add_up(records, nowhere, pairs, start, length, xs, ys, background, CHANNELS)
     mask = (columns < width) & (rows < height)
-    at = rows.to(tl.int64) * width + columns
+    pixel = rows.to(tl.int64) * width + columns
     if BYTES:
         a, b, c, d = _level(a), _level(b), _level(c), _level(d)
-    store_planes(out, at, mask, a, b, c, d, CHANNELS)
+    store_planes(out, pixel, mask, a, b, c, d, CHANNELS)
 
 
 @triton.jit
-def store_sum(at: Any, plane: Any) -> None:
+def store_sum(at, plane):
     """Write the sum over a tile."""
     tl.store(at, tl.sum(tl.sum(plane, axis=0), axis=0))
 
 
 @triton.jit
 def _gather(
-    records: Any,
-    pairs: Any,
-    start: Any,
-    length: Any,
-    boxes: Any,
-    slot_ends: Any,
-    slots: Any,
-    capacity: Any,
-    column: Any,
-    row: Any,
-    xs: Any,
-    ys: Any,
-    a: Any,
-    b: Any,
-    c: Any,
-    d: Any,
+    records,
+    pairs,
+    start,
+    length,
+    boxes,
+    slot_ends,
+    slots,
+    capacity,
+    column,
+    row,
+    xs,
+    ys,
+    a,
+    b,
+    c,
+    d,
     CHANNELS: tl.constexpr,
-) -> None:
+):
     """Write what the tile at `column`, `row` knows of the gradients of its Gaussians.
 
     a, b, c, d: planes of the derivative by what was rendered, zero where there is no pixel.
@@ -207,9 +203,7 @@ def _gather(
 
 
 @triton.jit
-def store_colors(
-    out: Any, weight: Any, a: Any, b: Any, c: Any, d: Any, CHANNELS: tl.constexpr
-) -> None:
+def store_colors(out, weight, a, b, c, d, CHANNELS: tl.constexpr):
     """Sums over a tile of `weight` times each of the planes."""
     store_sum(out, weight * a)
     if CHANNELS > 1:
@@ -221,7 +215,7 @@ def store_colors(
 
 
 @triton.jit
-def store_moments(out: Any, he: Any, u: Any, dx: Any, dy: Any) -> None:
+def store_moments(out, he, u, dx, dy):
     """Sums over a tile of `he` (TILE, TILE) times u, u dx, u dy, dy and dy^2."""
     # dx is the same in a column of pixels, so it waits until the column is added up.
     column = tl.sum(he * u, axis=0, keep_dims=True)
@@ -234,22 +228,22 @@ def store_moments(out: Any, he: Any, u: Any, dx: Any, dy: Any) -> None:
 
 @triton.jit(do_not_specialize=["capacity", "room", "x", "y", "width", "height", "tiles_x"])
 def render_backward(
-    records: Any,
-    pairs: Any,
-    room: Any,
-    ends: Any,
-    x: Any,
-    y: Any,
-    width: Any,
-    height: Any,
-    tiles_x: Any,
-    boxes: Any,
-    slot_ends: Any,
-    slots: Any,
-    capacity: Any,
-    grad: Any,
+    records,
+    pairs,
+    room,
+    ends,
+    x,
+    y,
+    width,
+    height,
+    tiles_x,
+    boxes,
+    slot_ends,
+    slots,
+    capacity,
+    grad,
     CHANNELS: tl.constexpr,
-) -> None:
+):
     """Fill the slots of a tile from the derivative `grad` (height, width, C)."""
     tile, columns, rows = place(tiles_x)
     xs, ys = centres(columns, rows, x, y)
@@ -265,7 +259,7 @@ def render_backward(
 
 
 @triton.jit
-def _slope(error: Any, L1: tl.constexpr) -> Any:
+def _slope(error, L1: tl.constexpr):
     """Derivative of the loss by a value that is off by `error`."""
     if L1:
         return (error > 0.0).to(tl.float32) - (error < 0.0).to(tl.float32)
@@ -273,30 +267,28 @@ def _slope(error: Any, L1: tl.constexpr) -> Any:
         return 2.0 * error
 
 
-@triton.jit(
-    do_not_specialize=["nowhere", "capacity", "room", "width", "height", "tiles_x"]
-)
+@triton.jit(do_not_specialize=["nowhere", "capacity", "room", "width", "height", "tiles_x"])
 def render_loss(
-    records: Any,
-    nowhere: Any,
-    pairs: Any,
-    room: Any,
-    ends: Any,
-    width: Any,
-    height: Any,
-    tiles_x: Any,
-    background: Any,
-    target: Any,
-    residual: Any,
-    sums: Any,
-    boxes: Any,
-    slot_ends: Any,
-    slots: Any,
-    capacity: Any,
+    records,
+    nowhere,
+    pairs,
+    room,
+    ends,
+    width,
+    height,
+    tiles_x,
+    background,
+    target,
+    residual,
+    sums,
+    boxes,
+    slot_ends,
+    slots,
+    capacity,
     CHANNELS: tl.constexpr,
     L1: tl.constexpr,
     GATHER: tl.constexpr,
-) -> None:
+):
     """Render a tile and compare it with `target` (height, width, C).
 
     Writes residual = clamp(rendering) - target, the sums of its absolute values and of its squares
@@ -308,13 +300,13 @@ def render_loss(
     start, length = list_of_tile(ends, tile, room)
     a, b, c, d = _add_up(records, nowhere, pairs, start, length, xs, ys, background, CHANNELS)
     mask = (columns < width) & (rows < height)
-    at = rows.to(tl.int64) * width + columns
-    e, f, g, h = planes(target, at, mask, CHANNELS)
+    pixel = rows.to(tl.int64) * width + columns
+    e, f, g, h = planes(target, pixel, mask, CHANNELS)
     a = tl.where(mask, _clamp01(a) - e, 0.0)
     b = tl.where(mask, _clamp01(b) - f, 0.0)
     c = tl.where(mask, _clamp01(c) - g, 0.0)
     d = tl.where(mask, _clamp01(d) - h, 0.0)
-    store_planes(residual, at, mask, a, b, c, d, CHANNELS)
+    store_planes(residual, pixel, mask, a, b, c, d, CHANNELS)
     absolutes = tl.abs(a) + tl.abs(b) + (tl.abs(c) + tl.abs(d))
     store_sum(sums + tile.to(tl.int64) * 2, absolutes)
     store_sum(sums + tile.to(tl.int64) * 2 + 1, a * a + b * b + (c * c + d * d))
