@@ -117,7 +117,7 @@ def _render_all(channels: int) -> None:
     blended = DeviceBlended(image, depth, depth.to(torch.int32))
     draw.render_alpha(splats, opacity, window, background, blended)
     draw.render_alpha_backward(
-        splats, opacity, window, background, blended, image, derivatives, opacity
+        splats, opacity, window, background, blended, image, derivatives, opacity, background
     )
 
 

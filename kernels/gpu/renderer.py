@@ -45,12 +45,13 @@ class Renderer:
             count: the most Gaussians there will be.
             device: where all tensors are.
         """
-        self.shape = width, height, channels
+        self.shape, self.most = (width, height, channels), count
         self.lists = Lists(width, height, count, device)
         self._channels = channels
         self._sum_slots: Slots | None = None
         self._alpha_slots: Slots | None = None
         self._sums = empty((self.lists.tiles, 2), torch.float32, device)
+        self._by_tile = empty((self.lists.tiles, channels), torch.float32, device)
         self._totals = empty((2,), torch.float64, device)
 
     def grow(self) -> bool:
@@ -194,7 +195,8 @@ class Renderer:
         grad: torch.Tensor,
         gradients: DeviceGradients,
         d_opacity: torch.Tensor,
-    ) -> torch.Tensor:
+        d_background: torch.Tensor,
+    ) -> None:
         """Gradient of `sum(render_alpha(...).image * grad)`.
 
         Args:
@@ -203,9 +205,7 @@ class Renderer:
             grad: float32 (height, width, C).
             gradients: by `splats`, overwritten; zero for Gaussians that contribute nothing.
             d_opacity: float32 (N,), overwritten.
-
-        Returns:
-            float32 (C,), the gradient by the background.
+            d_background: float32 (C,), overwritten.
         """
         lists = self.lists
         lists.build(splats, window, opacity)
@@ -213,18 +213,17 @@ class Renderer:
             self._alpha_slots = Slots(lists, alpha.MOMENTS.value + self._channels)
         slots = self._alpha_slots
         slots.clear(len(splats.mean))
-        by_tile = empty((lists.tiles, self._channels), torch.float32, lists.device)
         launch(
             alpha.blend_backward,
             lists.tiles,
             *(lists.records, *self._of_tile(window), background),
             *(blended.transmittance, blended.stop, lists.boxes),
-            *(slots.ends, slots.values, slots.capacity, grad, by_tile),
+            *(slots.ends, slots.values, slots.capacity, grad, self._by_tile),
             CHANNELS=self._channels,
             warps=_GATHER_WARPS,
         )
         slots.add(splats, gradients, d_opacity)
-        return by_tile.sum(0, dtype=torch.float64).float()
+        torch.sum(self._by_tile, 0, out=d_background)
 
     def _of_tile(self, window: Window) -> tuple[torch.Tensor | int, ...]:
         """What every kernel that draws a tile is told about lists and places."""
