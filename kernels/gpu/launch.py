@@ -1,0 +1,44 @@
+"""How kernels are launched, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+
+
+def interpreted(kernel: Any) -> bool:
+    """Tell whether Triton interprets a kernel on the CPU instead of compiling it."""
+    return not isinstance(kernel, triton.JITFunction)
+
+
+def launch(kernel: Any, programs: int, *arguments: Any, warps: int = 4, **constants: Any) -> None:
+    """Start `programs` programs of a kernel on the current stream.
+
+    Multiplications and additions are never fused but where a kernel says so: then a test that two
+    kernels make decides the same in both.
+
+    Args:
+        kernel: a function of `triton.jit`.
+        programs: 1 or more.
+        arguments: tensors and numbers.
+        warps: per program.
+        constants: arguments that are compiled in.
+    """
+    kernel[(programs,)](*arguments, **constants, num_warps=warps, enable_fp_fusion=False)
+
+
+def pieces(count: int, size: int) -> int:
+    """How many pieces of `size` things `count` things are; at least one."""
+    return max(1, -(-count // size))
+
+
+def room(count: int) -> int:
+    """Capacity of a buffer that turned out to need `count` elements."""
+    return count + count // 4
+
+
+def empty(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+    """An uninitialised tensor; where all of them come from, so that tests can fill them."""
+    return torch.empty(shape, dtype=kind, device=device)
