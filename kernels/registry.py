@@ -140,7 +140,7 @@ def get(device: str = "auto") -> Backend:
         BackendUnavailable: "cuda" was asked for and cannot be used; the message says why.
         ValueError: there is no such device.
     """
-    missing = _why_no_cuda() if device in ("auto", "cuda") else ""
+    missing = why_no_cuda() if device in ("auto", "cuda") else ""
     if device == "cuda" and missing:
         raise BackendUnavailable(missing)
     name = ("cpu" if missing else "cuda") if device == "auto" else device
@@ -150,7 +150,7 @@ def get(device: str = "auto") -> Backend:
     return backend
 
 
-def _why_no_cuda() -> str:
+def why_no_cuda() -> str:
     """Say what is missing for CUDA, nearest cause first, or nothing if it can be used.
 
     Imports torch, which takes seconds, only where there is a driver.

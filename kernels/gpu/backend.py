@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
 from gsic_kernels.constants import CHANNELS_MAX
+from gsic_kernels.gpu.frames import render_bytes
 from gsic_kernels.gpu.gradients import DeviceGradients
-from gsic_kernels.gpu.launch import empty, interpreted
+from gsic_kernels.gpu.launch import empty, interpreted, memory
 from gsic_kernels.gpu.lists import DeviceSplats
 from gsic_kernels.gpu.records import prepare
 from gsic_kernels.gpu.renderer import DeviceBlended, Renderer
-from gsic_kernels.registry import Backend, BackendUnavailable
+from gsic_kernels.gpu.resident import ResidentFit
+from gsic_kernels.registry import Backend
 
 _Result = TypeVar("_Result")
 
@@ -38,34 +41,31 @@ def backend(name: str) -> Backend:
         SumLoss,
         render_alpha,
         render_alpha_backward,
+        partial(ResidentFit, device=device()),
     )
 
 
 def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
     """Render like `gsic_kernels.cpu.render.render_sum`; `threads` is of no consequence."""
-    image: F32 = _render(torch.float32, splats, window, background, threads)
-    return image
+    splats, window, shape = _checked(splats, window, threads)
+    background = checks.background(background, shape[2])
+    with _borrowed(shape, len(splats.mean)) as draw:
+        out = empty(shape, torch.float32, device())
+        sent = DeviceSplats(*_sent(*splats))
+        (behind,) = _sent(background)
+        _until_complete(draw, lambda: draw.render_sum(sent, window, behind, out))
+        image: F32 = out.cpu().numpy()
+        return image
 
 
 def render_sum_bytes(
     splats: Splats, window: Window, background: F32, threads: int = 1
 ) -> NDArray[np.uint8]:
     """Render like `gsic_kernels.cpu.render.render_sum_bytes`."""
-    image: NDArray[np.uint8] = _render(torch.uint8, splats, window, background, threads)
-    return image
-
-
-def _render(
-    kind: torch.dtype, splats: Splats, window: Window, background: F32, threads: int
-) -> Any:
     splats, window, shape = _checked(splats, window, threads)
     background = checks.background(background, shape[2])
-    with _borrowed(shape, len(splats.mean)) as draw:
-        out = empty(shape, kind, device())
-        sent = DeviceSplats(*_sent(*splats))
-        (behind,) = _sent(background)
-        _until_complete(draw, lambda: draw.render_sum(sent, window, behind, out))
-        return out.cpu().numpy()
+    with memory():
+        return render_bytes(splats, window, background, device())
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
@@ -180,7 +180,7 @@ class SumLoss:
         if shape != self._shape:
             raise ValueError(f"splats have {shape[2]} channels, the target {self._shape[2]}")
         background = checks.background(background, shape[2])
-        with _memory():
+        with memory():
             draw = self._draw
             if draw is None or draw.most < len(splats.mean):
                 draw = self._draw = _renderer(shape, len(splats.mean))
@@ -235,7 +235,7 @@ _spare: list[Renderer] = []
 @contextmanager
 def _borrowed(shape: tuple[int, int, int], count: int) -> Iterator[Renderer]:
     """A renderer of this shape with room for `count` Gaussians that nobody else uses meanwhile."""
-    with _memory():
+    with memory():
         try:
             draw = _spare.pop()
         except IndexError:
@@ -244,14 +244,3 @@ def _borrowed(shape: tuple[int, int, int], count: int) -> Iterator[Renderer]:
             draw = _renderer(shape, count)
         yield draw
         _spare[:] = [draw]
-
-
-@contextmanager
-def _memory() -> Iterator[None]:
-    """Say it in the registry's words when the device has too little memory."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        _spare.clear()
-        said = str(error).partition(". ")[0]
-        raise BackendUnavailable(f"device cuda has too little memory: {said}") from error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import triton
+
+from gsic_kernels.registry import BackendUnavailable
 
 
 def interpreted(kernel: Any) -> bool:
@@ -42,3 +46,13 @@ def room(count: int) -> int:
 def empty(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
     """An uninitialised tensor; where all of them come from, so that tests can fill them."""
     return torch.empty(shape, dtype=kind, device=device)
+
+
+@contextmanager
+def memory() -> Iterator[None]:
+    """Say it in the registry's words when the device has too little memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        said = str(error).partition(". ")[0]
+        raise BackendUnavailable(f"device cuda has too little memory: {said}") from error
