@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 OURS := gsic kernels tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint fmt golden-check wheel clean
+.PHONY: help install demo test test-all triton-aot lint fmt golden-check wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(STAMP)  ## run the tests that take minutes
 
 test-all: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
+
+triton-aot: $(STAMP)  ## compile the Triton kernels without a GPU; fail if a rasteriser spills
+	@$(BIN)/python benchmarks/triton_aot.py
 
 lint: $(STAMP)  ## check style, types, module length and layers; change nothing
 	$(BIN)/ruff check $(OURS)
