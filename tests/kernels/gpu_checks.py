@@ -79,7 +79,7 @@ SMALL = {
     "identical": lambda: identical(),
     "wide": lambda: make(9, 390, 5, sigma=(0.5, 9.0)),
     "high": lambda: make(9, 5, 390, sigma=(0.5, 9.0)),
-    "several chunks": lambda: sparse(make(2 * CHUNK.value + 100, 30, 20), 150),
+    "several chunks": lambda: sparse(make(CHUNK.value + 100, 30, 20), 80),
 }
 
 
@@ -247,10 +247,10 @@ def test_loss_is_that_of_the_cpu(loss: Any, channels: int) -> None:
 
 
 def test_the_same_again_bit_for_bit() -> None:
-    scene = make(16, 30, 20)
-    grad, opacity = cotangent((20, 30, 3)), opacities(scene)
+    scene = make(10, 20, 18)
+    grad, opacity = cotangent((18, 20, 3)), opacities(scene)
     where = scene.window, scene.background
-    loss = GPU.SumLoss(np.full((20, 30, 3), 0.5, np.float32))
+    loss = GPU.SumLoss(np.full((18, 20, 3), 0.5, np.float32))
 
     def everything() -> list[np.ndarray]:
         blended = GPU.render_alpha(scene.splats, opacity, *where)
@@ -397,6 +397,16 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
         GPU.render_sum(splats, scene.window, scene.background)
     with pytest.raises(error):
         GPU.SumLoss(np.zeros((4, 5, 3), np.float32)).step(splats, scene.background)
+
+
+def test_a_renderer_refuses_more_than_it_has_room_for() -> None:
+    scene = make(6, 9, 8)
+    splats, background = sent(scene.splats), torch.zeros(3, device=DEVICE)
+    out = torch.zeros(8, 9, 3, device=DEVICE)
+    with pytest.raises(ValueError, match="room for 5 Gaussians"):
+        Renderer(9, 8, 3, 5, DEVICE).render_sum(splats, scene.window, background, out)
+    with pytest.raises(ValueError, match="9 x 7 px"):
+        Renderer(9, 7, 3, 6, DEVICE).render_sum(splats, scene.window, background, out)
 
 
 def test_too_little_memory_makes_the_device_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
