@@ -6,7 +6,7 @@ depend on where the window and its tiles begin.
 What a tile knows of the gradient of a Gaussian are sums over its pixels, with e = exp(-q) within
 reach, w = e - floor, g the gradient of a pixel and h = g . color: those of h e times u, u dx, u dy,
 dy and dy^2, and those of w g. u is scaled as in `records`. They go to the slot of the Gaussian and
-the tile, a row of `slots.MOMENTS` + C values.
+the tile, a row of MOMENTS + C values.
 """
 
 from __future__ import annotations
