@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 OURS := gsic kernels tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-gpu bench-gpu triton-aot lint fmt golden-check wheel clean
+.PHONY: help install demo test test-all test-gpu bench-gpu triton-aot lint fmt golden-check wheel \
+  clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ else
 	$(MAKE) $(STAMP)
 	$(BIN)/python benchmarks/gpu.py
 endif
+
+triton-aot: $(STAMP)  ## compile the Triton kernels without a GPU; fail if a rasteriser spills
+	@$(BIN)/python benchmarks/triton_aot.py
 
 lint: $(STAMP)  ## check style, types, module length and layers; change nothing
 	$(BIN)/ruff check $(OURS)

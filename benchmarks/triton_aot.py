@@ -44,6 +44,7 @@ class Launch(NamedTuple):
     constants: tuple[tuple[str, Any], ...]
     aligned: tuple[int, ...]
     warps: int
+    fuse: bool
 
     @property
     def name(self) -> str:
@@ -74,7 +75,12 @@ def recorded() -> list[Launch]:
     found: dict[Launch, None] = {}
 
     def record(
-        kernel: Any, programs: int, *arguments: Any, warps: int = 4, **constants: Any
+        kernel: Any,
+        programs: int,
+        *arguments: Any,
+        warps: int = 4,
+        fuse: bool = False,
+        **constants: Any,
     ) -> None:
         names = [parameter.name for parameter in kernel.params]
         signature, aligned = [], []
@@ -88,7 +94,9 @@ def recorded() -> list[Launch]:
                 signature.append((name, "i32"))
         signature += [(name, "constexpr") for name in constants]
         assert len(signature) == len(names), (kernel, names, signature)
-        launch = Launch(kernel, tuple(signature), tuple(constants.items()), tuple(aligned), warps)
+        launch = Launch(
+            kernel, tuple(signature), tuple(constants.items()), tuple(aligned), warps, fuse
+        )
         found.setdefault(launch)
 
     for module in (gradients, lists, renderer):
@@ -129,7 +137,7 @@ def compiled(launch: Launch, architecture: int, **options: Any) -> Any:
         dict(launch.constants),
         {(i,): [["tt.divisibility", 16]] for i in launch.aligned},
     )
-    options = {"num_warps": launch.warps, "enable_fp_fusion": False, **options}
+    options = {"num_warps": launch.warps, "enable_fp_fusion": launch.fuse, **options}
     return triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)
 
 

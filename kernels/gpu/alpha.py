@@ -16,9 +16,10 @@ import triton.language as tl
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from gsic_kernels.gpu.binning import list_of_tile
-from gsic_kernels.gpu.records import COLOR, FLOOR, OPACITY, RECORD, TILE
+from gsic_kernels.gpu.records import COLOR, FLOOR, OPACITY, RECORD
 from gsic_kernels.gpu.slots import BY_OPACITY, slot_of
 from gsic_kernels.gpu.sums import (
+    PIXELS,
     bell_of,
     centres,
     place,
@@ -60,7 +61,7 @@ def blend(
     xs, ys = centres(columns, rows, x, y)
     start, length = list_of_tile(ends, tile, room)
     mask = (columns < width) & (rows < height)
-    zero = tl.zeros([TILE, TILE], tl.float32)
+    zero = tl.zeros([PIXELS], tl.float32)
     a, b, c, d = zero, zero, zero, zero
     left = zero + 1.0
     # Gaussians are counted from 0, so that `nowhere` is that of none.
@@ -86,7 +87,7 @@ def blend(
                 c = tl.fma(share, tl.load(at + COLOR + 2), c)
             if CHANNELS > 3:
                 d = tl.fma(share, tl.load(at + COLOR + 3), d)
-        running = tl.max(tl.max((end == nowhere).to(tl.int32), axis=0), axis=0)
+        running = tl.max((end == nowhere).to(tl.int32), axis=0)
         k = tl.where(running > 0, k + BATCH, length)
     a = tl.fma(left, tl.load(background), a)
     if CHANNELS > 1:
@@ -141,7 +142,7 @@ def blend_backward(
         behind = tl.fma(c, tl.load(background + 2), behind)
     if CHANNELS > 3:
         behind = tl.fma(d, tl.load(background + 3), behind)
-    last = tl.max(tl.max(end, axis=0), axis=0)
+    last = tl.max(end, axis=0)
     for k in range(length):
         n = tl.load(pairs + start + (length - 1 - k))
         # Behind the last Gaussian that any pixel sees, slots keep their zeros.

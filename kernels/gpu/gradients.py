@@ -11,7 +11,7 @@ from gsic_kernels.gpu.lists import DeviceSplats, Lists
 from gsic_kernels.gpu.slots import GAUSSIANS, add_slots
 
 # First guess of the slots of a Gaussian.
-_SLOTS_EACH, _LEAST = 8, 4096
+_SLOTS_EACH, _LEAST = 8, 1 << 14
 
 
 class DeviceGradients(NamedTuple):

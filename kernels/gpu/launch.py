@@ -17,20 +17,26 @@ def interpreted(kernel: Any) -> bool:
     return not isinstance(kernel, triton.JITFunction)
 
 
-def launch(kernel: Any, programs: int, *arguments: Any, warps: int = 4, **constants: Any) -> None:
+def launch(
+    kernel: Any,
+    programs: int,
+    *arguments: Any,
+    warps: int = 4,
+    fuse: bool = False,
+    **constants: Any,
+) -> None:
     """Start `programs` programs of a kernel on the current stream.
-
-    Multiplications and additions are never fused but where a kernel says so: then a test that two
-    kernels make decides the same in both.
 
     Args:
         kernel: a function of `triton.jit`.
         programs: 1 or more.
         arguments: tensors and numbers.
         warps: per program.
+        fuse: let the compiler fuse multiplications and additions, and not only where the kernel
+            says so. Without, what two kernels decide by the same formula is the same.
         constants: arguments that are compiled in.
     """
-    kernel[(programs,)](*arguments, **constants, num_warps=warps, enable_fp_fusion=False)
+    kernel[(programs,)](*arguments, **constants, num_warps=warps, enable_fp_fusion=fuse)
 
 
 def pieces(count: int, size: int) -> int:

@@ -87,9 +87,17 @@ class Lists:
             splats: up to `most` Gaussians, C channels.
             window: of this object's size, anywhere.
             opacity: float32 (N,) for alpha blending.
+
+        Raises:
+            ValueError: there is no room for so many Gaussians, or the window has another size.
         """
         x, y, width, height = window
         count, channels = splats.color.shape
+        if count > self.most or (width, height) != self.size:
+            raise ValueError(
+                f"there is room for {self.most} Gaussians in {self.size[0]} x {self.size[1]} px, "
+                f"got {count} in {width} x {height} px"
+            )
         launch(
             prepare,
             pieces(count + 1, PREPARE_COUNT.value),

@@ -13,7 +13,8 @@ from gsic_kernels.gpu.launch import empty, launch
 from gsic_kernels.gpu.lists import DeviceSplats, Lists
 
 # Warps of a program that draws a tile. What tiles know of a gradient is added up without memory
-# that warps share if there is one of them.
+# that warps share if there is one of them. Adding up is the better for being fused; what kernels
+# decide about a pixel has no sums of products that are not fused in all of them.
 _DRAW_WARPS = 2
 _GATHER_WARPS = 1
 
@@ -107,6 +108,7 @@ class Renderer:
             *(self.lists.boxes, slots.ends, slots.values, slots.capacity, grad),
             CHANNELS=self._channels,
             warps=_GATHER_WARPS,
+            fuse=True,
         )
         slots.add(splats, gradients)
 
@@ -153,6 +155,7 @@ class Renderer:
             L1=l1,
             GATHER=slots is not None,
             warps=_GATHER_WARPS,
+            fuse=True,
         )
         if slots is not None and gradients is not None:
             slots.add(splats, gradients)
@@ -221,6 +224,7 @@ class Renderer:
             *(slots.ends, slots.values, slots.capacity, grad, self._by_tile),
             CHANNELS=self._channels,
             warps=_GATHER_WARPS,
+            fuse=True,
         )
         slots.add(splats, gradients, d_opacity)
         torch.sum(self._by_tile, 0, out=d_background)

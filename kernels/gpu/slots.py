@@ -20,8 +20,8 @@ BY_DY, BY_DY2 = tl.constexpr(3), tl.constexpr(4)
 BY_OPACITY = tl.constexpr(5)
 
 # Gaussians that one program adds up, and how many slots of each at a time.
-GAUSSIANS = tl.constexpr(8)
-SLOTS = tl.constexpr(16)
+GAUSSIANS = tl.constexpr(4)
+SLOTS = tl.constexpr(32)
 
 # Records hold p, r and so u times this; see `records`.
 _SCALE = tl.constexpr(math.sqrt(math.log2(math.e) / 2))

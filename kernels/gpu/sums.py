@@ -6,7 +6,7 @@ depend on where the window and its tiles begin.
 What a tile knows of the gradient of a Gaussian are sums over its pixels, with e = exp(-q) within
 reach, w = e - floor, g the gradient of a pixel and h = g . color: those of h e times u, u dx, u dy,
 dy and dy^2, and those of w g. u is scaled as in `records`. They go to the slot of the Gaussian and
-the tile, a row of `slots.MOMENTS` + C values.
+the tile, a row of MOMENTS + C values.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from gsic_kernels.gpu.slots import BY_DY, BY_DY2, BY_U, BY_U_DX, BY_U_DY, slot_o
 
 # Gaussians whose records are loaded together.
 UNROLL = tl.constexpr(4)
+# Pixels of a tile, row by row. As one dimension, they are spread over threads in one way only.
+PIXELS = tl.constexpr(TILE.value**2)
 MOMENTS = tl.constexpr(5)
 
 
 @triton.jit
 def place(tiles_x):
-    """This program's tile, and the columns (1, TILE) and rows (TILE, 1) of its pixels."""
-    tile = tl.program_id(0)
-    columns = tile % tiles_x * TILE + tl.arange(0, TILE)[None, :]
-    rows = tile // tiles_x * TILE + tl.arange(0, TILE)[:, None]
+    """This program's tile, and the columns and rows of its PIXELS pixels."""
+    tile, pixel = tl.program_id(0), tl.arange(0, PIXELS)
+    columns = tile % tiles_x * TILE + pixel % TILE
+    rows = tile // tiles_x * TILE + pixel // TILE
     return tile, columns, rows
 
 
@@ -87,7 +89,7 @@ def _add_up(
     CHANNELS: tl.constexpr,
 ):
     """Four planes of a tile: the background plus its Gaussians."""
-    zero = tl.zeros([TILE, TILE], tl.float32)
+    zero = tl.zeros([PIXELS], tl.float32)
     a = zero + tl.load(background)
     b, c, d = zero, zero, zero
     if CHANNELS > 1:
@@ -156,7 +158,7 @@ def render(
 @triton.jit
 def store_sum(at, plane):
     """Write the sum over a tile."""
-    tl.store(at, tl.sum(tl.sum(plane, axis=0), axis=0))
+    tl.store(at, tl.sum(plane, axis=0))
 
 
 @triton.jit
@@ -216,11 +218,9 @@ def store_colors(out, weight, a, b, c, d, CHANNELS: tl.constexpr):
 
 @triton.jit
 def store_moments(out, he, u, dx, dy):
-    """Sums over a tile of `he` (TILE, TILE) times u, u dx, u dy, dy and dy^2."""
-    # dx is the same in a column of pixels, so it waits until the column is added up.
-    column = tl.sum(he * u, axis=0, keep_dims=True)
-    tl.store(out + BY_U, tl.sum(tl.sum(column, axis=1), axis=0))
-    tl.store(out + BY_U_DX, tl.sum(tl.sum(column * dx, axis=1), axis=0))
+    """Sums over a tile of `he` times u, u dx, u dy, dy and dy^2."""
+    store_sum(out + BY_U, he * u)
+    store_sum(out + BY_U_DX, he * u * dx)
     store_sum(out + BY_U_DY, he * u * dy)
     store_sum(out + BY_DY, he * dy)
     store_sum(out + BY_DY2, he * dy * dy)
