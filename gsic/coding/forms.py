@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
+from gsic.coding.ans import TOTAL, Int64Array, Model, SymbolReader, SymbolWriter, Tables
 from gsic.coding.streams import escaped_bits
 from gsic.errors import CorruptFile
+from gsic_kernels.cpu.ans import ESCAPE
 
 
 class Form(IntEnum):
@@ -30,9 +32,7 @@ FORM_BITS = 2
 ZERO_BITS = 4
 HEAD_BITS = FORM_BITS + ZERO_BITS
 
-# Tables of what else a shape holds: the spread, and the share of positive values less a half.
-SPREAD_CHOICES = models.histogram((15, 9, 7, 6))
-(POSITIVE_CHOICES,) = models.tables((10,), (models.Shape(zero=7),), signed=True)
+# Shares of positive values are coded less a half.
 EVEN = 8
 
 FIRST_SCALE = 8
@@ -40,12 +40,42 @@ FIRST_SCALE = 8
 # Scales that values grow by from group to group where they are expected to double.
 GROWTH = 3
 
-# Tables of the differences from one group's scale or centre to the next.
-(SCALE_STEPS,) = models.tables((11,), (models.Shape(zero=4),), signed=True)
-(CENTRE_STEPS,) = models.tables((14,), (models.Shape(zero=7, spread=3),), signed=True)
-
 # A listed group's scale is the number of its values less this.
 LEAST_LISTED = 2
+
+
+@cache
+def spread_choices() -> Model:
+    """The table of spreads."""
+    return models.histogram((15, 9, 7, 6))
+
+
+@cache
+def positive_choices() -> Model:
+    """The table of shares of positive values less EVEN."""
+    return models.tables((10,), (models.Shape(zero=7),), signed=True)[0]
+
+
+@cache
+def scale_changes() -> Model:
+    """The table of the differences from one group's scale to the next."""
+    return models.tables((11,), (models.Shape(zero=4),), signed=True)[0]
+
+
+@cache
+def centre_changes() -> Model:
+    """The table of the differences from one group's centre to the next."""
+    return models.tables((14,), (models.Shape(zero=7, spread=3),), signed=True)[0]
+
+
+@cache
+def _heads() -> Tables:
+    """The tables of the three numbers that a head is made of."""
+    heads = Model([TOTAL >> HEAD_BITS] * (1 << HEAD_BITS))
+    tables = Tables.of([heads, spread_choices(), positive_choices()])
+    # All of the last table's symbols stand for themselves here.
+    tables.rows[:, ESCAPE] = -1
+    return tables
 
 
 @dataclass(frozen=True)
@@ -93,9 +123,9 @@ def write_heads(writer: SymbolWriter, plans: Sequence[Plan]) -> None:
     shapes = [plan.shape for plan in plans]
     heads = [plan.form | plan.shape.zero << FORM_BITS for plan in plans]
     writer.raw(np.array(heads), HEAD_BITS)
-    writer.symbols(np.array([shape.spread for shape in shapes]), SPREAD_CHOICES)
+    writer.symbols(np.array([shape.spread for shape in shapes]), spread_choices())
     positive = np.array([shape.positive for shape in shapes])
-    writer.symbols(positive - EVEN, POSITIVE_CHOICES)
+    writer.symbols(positive - EVEN, positive_choices())
 
 
 def read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
@@ -104,9 +134,9 @@ def read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shap
     Raises:
         CorruptFile: a share of positive values out of range.
     """
-    heads = reader.narrow(HEAD_BITS, count).tolist()
-    spreads = reader.symbols(SPREAD_CHOICES, count).tolist()
-    positives = (reader.symbols(POSITIVE_CHOICES, count) + EVEN).tolist()
+    numbers = reader.values(_heads(), [count] * 3).reshape(3, count)
+    heads, spreads = numbers[:2].tolist()
+    positives = (numbers[2] + EVEN).tolist()
     if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
         raise CorruptFile("payload: a share of positive values out of range")
     return [
@@ -126,15 +156,13 @@ def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
     return steps
 
 
-def scales_of(steps: Sequence[int], doubling: bool) -> list[int]:
-    """Return the scales whose `scale_steps` are given."""
-    growth = GROWTH * doubling
+def scales_of(steps: Int64Array, doubling: bool) -> Int64Array:
+    """Return the scales, int64 (S, G), whose `scale_steps` are given for each of S columns."""
+    steps = steps.copy()
+    steps[:, 0] += FIRST_SCALE
     # The first group has none before it to have grown from.
-    scale, scales = FIRST_SCALE - growth, []
-    for step in steps:
-        scale += step + growth
-        scales.append(scale)
-    return scales
+    steps[:, 1:] += GROWTH * doubling
+    return steps.cumsum(axis=1)
 
 
 def centre_steps(centres: Sequence[int], form: Form, doubling: bool) -> Int64Array:
@@ -158,8 +186,8 @@ def _factor(form: Form, doubling: bool) -> int:
 
 
 def _head_bits(shape: models.Shape) -> float:
-    spread = SPREAD_CHOICES.cost_bits(np.array([shape.spread]))
-    return HEAD_BITS + spread + POSITIVE_CHOICES.cost_bits(np.array([shape.positive - EVEN]))
+    spread = spread_choices().cost_bits(np.array([shape.spread]))
+    return HEAD_BITS + spread + positive_choices().cost_bits(np.array([shape.positive - EVEN]))
 
 
 def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
@@ -172,8 +200,8 @@ def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
     if form is not Form.PLAIN:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
         groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
-        described += escaped_bits(centre_steps(centres, form, doubling), CENTRE_STEPS)
-    fit = fitting.fit(groups, FIRST_SCALE, SCALE_STEPS, GROWTH * doubling)
+        described += escaped_bits(centre_steps(centres, form, doubling), centre_changes())
+    fit = fitting.fit(groups, FIRST_SCALE, scale_changes(), GROWTH * doubling)
     described += _head_bits(fit.shape) + fit.scale_bits
     symbol_bits = signs + fit.symbol_bits
     return Plan(form, fit.shape, fit.scales, centres, list(groups), symbol_bits, described)
@@ -186,8 +214,8 @@ def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:
     scales = [count - LEAST_LISTED for count in counts]
     levels = [fitting.fit_levels(g, count) for g, count in zip(residuals, counts, strict=True)]
     described = _head_bits(models.Shape()) + models.LEVEL_BITS * sum(counts)
-    described += escaped_bits(scale_steps(scales, doubling), SCALE_STEPS)
-    described += escaped_bits(centre_steps(least, Form.LISTED, doubling), CENTRE_STEPS)
+    described += escaped_bits(scale_steps(scales, doubling), scale_changes())
+    described += escaped_bits(centre_steps(least, Form.LISTED, doubling), centre_changes())
     bits = sum(
         models.histogram(chosen).cost_bits(group)
         for group, chosen in zip(residuals, levels, strict=True)

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from gsic.coding import fitting, models
 from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
-from gsic.coding.streams import read_escaped, write_escaped
+from gsic.coding.streams import write_escaped
 from gsic.errors import CorruptFile
+from gsic_kernels.cpu.ans import CELLS, LOW_BITS
 
 MAX_CELLS = 1 << 60
 """Keys are below this."""
@@ -74,30 +75,16 @@ def read_sets(
     scales = [scale for _, scale in plans]
     shapes = [models.Shape()] * len(plans)
     (own,) = reader.narrow(1, len(plans)).nonzero()
-    packed_plans = reader.narrow(_OWN_BITS, len(own)).tolist()
+    packed_plans = reader.narrow(_OWN_BITS, len(own)).tolist() if len(own) else []
     for index, packed in zip(own.tolist(), packed_plans, strict=True):
         scales[index] = packed & 31
         shapes[index] = models.Shape(packed >> 5 & 15, packed >> 9)
         if scales[index] > models.LAST_WHOLE:
             raise CorruptFile(f"payload: scale {scales[index]} of a set")
-    tables = models.tables(scales, shapes, signed=False)
-    gaps = read_escaped(reader, counts, tables, MAX_CELLS)
-    bounds = np.array(cells).repeat(counts)
-    shifts = np.array(low_bits).repeat(counts)
-    if (gaps > bounds >> shifts).any():
-        raise CorruptFile("payload: a gap beyond the last cell")
-    gaps <<= shifts
-    gaps += reader.raw_arrays(low_bits, counts)
-    sets, start = [], 0
-    for count in counts:
-        keys = gaps[start : start + count]
-        keys.cumsum(out=keys)
-        sets.append(keys)
-        start += count
-    # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
-    if (gaps >= bounds).any():
-        raise CorruptFile(f"payload: a key of a set beyond its {max(cells)} cells")
-    return sets
+    tables = models.curves(scales, shapes, signed=False)
+    tables.rows[:, LOW_BITS] = low_bits
+    tables.rows[:, CELLS] = cells
+    return np.split(reader.values(tables, counts, MAX_CELLS), np.cumsum(counts)[:-1])
 
 
 def write(writer: SymbolWriter, keys: npt.NDArray[np.integer], cells: int) -> None:

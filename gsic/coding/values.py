@@ -9,16 +9,16 @@ faster. FORMAT.md section 5 is normative.
 """
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from gsic.coding import fitting, forms, models
-from gsic.coding.ans import Int64Array, Model, SymbolReader, SymbolWriter
+from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter, Tables
 from gsic.coding.forms import Form
-from gsic.coding.streams import read_escaped, write_escaped
+from gsic.coding.streams import write_escaped
 from gsic.errors import CorruptFile
+from gsic_kernels.cpu.ans import BASE, LOW_BITS
 
 IntArray = npt.NDArray[np.integer]
 
@@ -44,8 +44,6 @@ class Contexts:
         groups, self.sizes = _joined(np.bincount(contexts).tolist(), least)
         # Integers of 8 and 16 bits are sorted in linear time.
         self.order: Int64Array = groups.take(contexts).argsort(kind="stable")
-        self.place = np.empty_like(self.order)
-        self.place[self.order] = np.arange(len(contexts))
 
     @classmethod
     def runs(cls, counts: Sequence[int], *, least: int = 1) -> "Contexts":
@@ -58,7 +56,7 @@ class Contexts:
         contexts = cls.__new__(cls)
         contexts.doubling = False
         contexts.sizes = _joined(counts, least)[1]
-        contexts.order = contexts.place = np.arange(sum(counts))
+        contexts.order = np.arange(sum(counts))
         return contexts
 
     @classmethod
@@ -93,18 +91,19 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
     forms.write_heads(writer, plans)
     scales = [plan.scales for plan in plans]
     steps = [forms.scale_steps(path, doubling) for path in scales]
-    write_escaped(writer, [np.concatenate(steps)], [forms.SCALE_STEPS])
+    write_escaped(writer, [np.concatenate(steps)], [forms.scale_changes()])
     moved = [plan for plan in plans if plan.form is not Form.PLAIN]
     if moved:
         steps = [forms.centre_steps(plan.centres, plan.form, doubling) for plan in moved]
-        write_escaped(writer, [np.concatenate(steps)], [forms.CENTRE_STEPS])
+        write_escaped(writer, [np.concatenate(steps)], [forms.centre_changes()])
     levels = [level for plan in plans for group in plan.levels for level in group]
     writer.raw(np.array(levels, np.int64), models.LEVEL_BITS)
     chosen = [(plan.form, plan.shape) for plan in plans]
-    tables, low_bits = _tables(chosen, scales, levels)
+    tables = _tables(chosen, np.array(scales), np.array(levels, np.int64))
+    low_bits = tables.rows[:, LOW_BITS].tolist()
     residuals = [group for plan in plans for group in plan.residuals]
     high = [group >> bits for group, bits in zip(residuals, low_bits, strict=True)]
-    write_escaped(writer, high, tables)
+    write_escaped(writer, high, tables.models())
     for group, bits in zip(residuals, low_bits, strict=True):
         writer.raw(group & ((1 << bits) - 1), bits)
     for column, plan in zip(numbers, plans, strict=True):
@@ -129,25 +128,19 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     chosen = forms.read_heads(reader, count)
     scales = _read_scales(reader, count, contexts)
     centres = _read_centres(reader, [form for form, _ in chosen], contexts)
-    listed = [
-        scale + forms.LEAST_LISTED
-        for (form, _), column in zip(chosen, scales, strict=True)
-        if form is Form.LISTED
-        for scale in column
-    ]
-    levels = reader.narrow(models.LEVEL_BITS, sum(listed)).tolist() if listed else []
-    tables, low_bits = _tables(chosen, scales, levels)
+    listed = [form is Form.LISTED for form, _ in chosen]
+    many = int((scales[listed] + forms.LEAST_LISTED).sum()) if any(listed) else 0
+    levels = reader.narrow(models.LEVEL_BITS, many) if many else models.NO_LEVELS
+    tables = _tables(chosen, scales, levels)
+    tables.rows[:, BASE] = centres
     sizes = contexts.sizes * count
-    grouped = read_escaped(reader, sizes, tables, _RESIDUAL_BOUND)
-    _read_low_bits(reader, grouped, sizes, low_bits)
-    grouped += centres.repeat(sizes)
-    columns = grouped.reshape(count, rows)
+    columns = reader.values(tables, sizes, _RESIDUAL_BOUND, contexts.order).reshape(count, rows)
     if _largest(columns) >= BOUND:
         raise CorruptFile("payload: a value out of range")
     for column, (form, _) in zip(columns, chosen, strict=True):
         if form is Form.MIRRORED:
-            _read_signs(reader, column, contexts.sizes)
-    return columns.take(contexts.place, axis=1)
+            reader.signs(contexts.sizes, contexts.order, column)
+    return columns
 
 
 def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
@@ -167,51 +160,19 @@ def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
 
 
 def _tables(
-    chosen: Sequence[tuple[Form, models.Shape]],
-    scales: Sequence[Sequence[int]],
-    levels: Sequence[int],
-) -> tuple[list[Model], list[int]]:
-    """(tables, raw low bits) of all groups of all columns.
+    chosen: Sequence[tuple[Form, models.Shape]], scales: Int64Array, levels: Int64Array
+) -> Tables:
+    """Tables of all groups of all columns.
 
     Args:
         chosen: of each column.
-        scales: of each group of each column.
+        scales: int64 (S, G), of each group of each column.
         levels: of the listed columns, one group after the other.
     """
-    flat: list[int] = []
-    shapes: list[models.Shape] = []
-    for (form, shape), column in zip(chosen, scales, strict=True):
-        if form is not Form.LISTED:
-            flat += column
-            shapes += [shape] * len(column)
-    curves = iter(models.tables(flat, shapes, signed=True) if flat else ())
-    tables: list[Model] = []
-    low_bits: list[int] = []
-    start = 0
-    for (form, _), column in zip(chosen, scales, strict=True):
-        if form is not Form.LISTED:
-            tables += islice(curves, len(column))
-            low_bits += [models.low_bits(scale) for scale in column]
-            continue
-        for scale in column:
-            end = start + scale + forms.LEAST_LISTED
-            tables.append(models.histogram(levels[start:end]))
-            low_bits.append(0)
-            start = end
-    return tables, low_bits
-
-
-def _read_low_bits(
-    reader: SymbolReader, values: Int64Array, sizes: Sequence[int], low_bits: Sequence[int]
-) -> None:
-    """Complete values whose tables leave low bits out, in place."""
-    start = 0
-    for size, bits in zip(sizes, low_bits, strict=True):
-        if bits:
-            group = values[start : start + size]
-            group <<= bits
-            group += reader.narrow(bits, size)
-        start += size
+    choices = np.empty((*scales.shape, 5), np.int64)
+    choices[:] = np.array([(form is Form.LISTED, 0, *shape) for form, shape in chosen])[:, None]
+    choices[:, :, 1] = scales
+    return models.described(choices.reshape(-1, 5), levels, signed=True)
 
 
 def _write_signs(writer: SymbolWriter, groups: list[Int64Array]) -> None:
@@ -222,28 +183,13 @@ def _write_signs(writer: SymbolWriter, groups: list[Int64Array]) -> None:
         writer.symbols(group[group != 0] < 0, models.flags(share))
 
 
-def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> None:
-    """Give magnitudes, in groups, their signs, in place."""
-    if column.min() < 0:
-        raise CorruptFile("payload: a negative magnitude")
-    tables = [models.flags(share) for share in reader.narrow(models.FLAG_BITS, len(sizes)).tolist()]
-    (nonzero,) = column.nonzero()
-    ends = nonzero.searchsorted(np.array(sizes).cumsum()).tolist()
-    counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    negative = nonzero[np.concatenate(reader.grouped(tables, counts)).astype(np.bool_)]
-    column[negative] = -column[negative]
-
-
-def _read_scales(reader: SymbolReader, count: int, contexts: Contexts) -> list[list[int]]:
-    """Scales of the groups of each column."""
-    groups = len(contexts.sizes)
-    size = count * groups
-    steps = read_escaped(reader, [size], [forms.SCALE_STEPS], _RESIDUAL_BOUND).tolist()
-    scales: list[list[int]] = []
-    for start in range(0, size, groups):
-        scales.append(forms.scales_of(steps[start : start + groups], contexts.doubling))
-        if min(scales[-1]) < 0 or max(scales[-1]) >= models.SCALES:
-            raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
+def _read_scales(reader: SymbolReader, count: int, contexts: Contexts) -> Int64Array:
+    """Scales of the groups of each column, int64 (columns, groups)."""
+    size = count * len(contexts.sizes)
+    steps = reader.values(forms.scale_changes().tables, [size], _RESIDUAL_BOUND)
+    scales = forms.scales_of(steps.reshape(count, -1), contexts.doubling)
+    if scales.min() < 0 or scales.max() >= models.SCALES:
+        raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
     return scales
 
 
@@ -253,7 +199,8 @@ def _read_centres(reader: SymbolReader, chosen: Sequence[Form], contexts: Contex
     moved = len(chosen) - chosen.count(Form.PLAIN)
     if not moved:
         return np.zeros(len(chosen) * groups, np.int64)
-    steps = read_escaped(reader, [moved * groups], [forms.CENTRE_STEPS], _RESIDUAL_BOUND).tolist()
+    changes = forms.centre_changes().tables
+    steps = reader.values(changes, [moved * groups], _RESIDUAL_BOUND).tolist()
     centres: list[int] = []
     start = 0
     for form in chosen:

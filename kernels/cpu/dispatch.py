@@ -11,6 +11,7 @@ from gsic_kernels.cpu import compiling
 
 _PLANE, _LINE, _IMAGE = "float32[:, ::1]", "float32[::1]", "float32[:, :, ::1]"
 _INTS, _LIST, _PAIR = "int64[::1]", "int32[::1]", "UniTuple(int64, 2)"
+_INT_PLANE, _WORDS = "int64[:, ::1]", "uint32[::1]"
 # What `pool.run` gives every kernel: gates, needs, step, worker.
 _SHARE = "int64[:, ::1], int64[::1], int64, int64"
 _RENDER = f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_INTS}, {_LIST}, {_LINE}"
@@ -72,6 +73,22 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         None,
         f"{_SHARE}, {_PLANE}, {_INTS}, {_LIST}, {_LINE}, {_PLANE}, {_PLANE}, {_PLANE}, {_PLANE},"
         f" {_LINE}",
+    ),
+    "fill_tables": (
+        "ans_steps",
+        None,
+        f"{_INT_PLANE}, {_INTS}, int64, uint32[:, :, ::1], {_INT_PLANE}, {_INTS},"
+        f" uint32[:, ::1], {_INT_PLANE}",
+    ),
+    "read_values": (
+        "ans_steps",
+        None,
+        f"{_WORDS}, uint64[::1], {_WORDS}, {_INT_PLANE}, {_INTS}, int64, {_INTS}",
+    ),
+    "read_signs": (
+        "ans_steps",
+        None,
+        f"{_WORDS}, uint64[::1], {_INT_PLANE}, {_INTS}, {_INTS}",
     ),
 }
 

@@ -1,0 +1,410 @@
+"""The loops of `gsic_kernels.cpu.ans`: tables of frequencies, and symbols out of words.
+
+All arithmetic is on integers, and every index is bounded by what the caller allocated: a table
+ends in 2^24, which no slot reaches, words are read only while some are left, and there are never
+more escapes than symbols.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from gsic_kernels.cpu.ans import (
+    BASE,
+    CELLS,
+    CULPRIT,
+    ESCAPE,
+    ESCAPE_FREQUENCY,
+    FINE,
+    HIGH_KEY,
+    LEAST_COST,
+    LEFT,
+    LOW_BITS,
+    LOWEST,
+    MISFIT,
+    NEGATIVE,
+    OUT_OF_RANGE,
+    PRECISION,
+    ROOM,
+    SIZE,
+    START,
+    STATE,
+    SYMBOLS,
+    TOO_MANY,
+    TOTAL,
+    WIDE_GAP,
+)
+
+I64: TypeAlias = NDArray[np.int64]
+U32: TypeAlias = NDArray[np.uint32]
+U64: TypeAlias = NDArray[np.uint64]
+
+# Numba makes floats of signed and unsigned integers together, so what meets the state is unsigned.
+_WORD = np.uint64(32)
+_FULL = np.uint64(1 << 32)
+_PRECISION = np.uint64(PRECISION)
+_SLOT = np.uint64(TOTAL - 1)
+
+# A table is searched from where one of these buckets of equal width begins.
+_BUCKET_BITS = 8
+_BUCKETS = 1 << _BUCKET_BITS
+_BUCKET = np.uint64(PRECISION - _BUCKET_BITS)
+# Fewer symbols than this are not worth the buckets.
+_FEW = 24
+# Of a bucket inside one symbol: its frequency, start and index. Of others: 0 and the first index.
+_START_AT = np.uint64(PRECISION)
+_INDEX_AT = np.uint64(2 * PRECISION)
+_INDEXES = 1 << 64 - 2 * PRECISION
+
+_EXPONENT_BITS = 6
+_SHARE_BITS = 5
+_RAW_CHUNK = 24
+
+
+def fill_tables(
+    choices: I64,
+    levels: I64,
+    signed: int,
+    chances: U32,
+    zeros: I64,
+    reaches: I64,
+    starts: U32,
+    rows: I64,
+) -> int:
+    """See `ans.curves`: fill `starts`, (tables, most symbols + 1), and the `rows`."""
+    level = 0
+    for g in range(len(choices)):
+        listed, scale, zero, spread, positive = choices[g]
+        table = starts[g]
+        rows[g, START] = g * starts.shape[1]
+        rows[g, LOW_BITS] = rows[g, SIZE] = rows[g, BASE] = rows[g, CELLS] = 0
+        if listed:
+            count = scale + 2
+            weights = 0
+            for k in range(count):
+                weights += (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
+            for k in range(count):
+                weight = (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
+                table[k] = 1 + weight * (TOTAL - count) // weights
+            level += count
+            middle = 0
+            rows[g, LOWEST], rows[g, ESCAPE] = 0, -1
+        else:
+            whole = scale
+            if scale >= len(chances):
+                whole = len(chances) - 4 + scale % 4
+                rows[g, LOW_BITS] = (scale - len(chances)) // 4 + 1
+            reach = reaches[whole]
+            fixed = reach + ESCAPE_FREQUENCY - 1
+            rest = TOTAL - zeros[whole, zero]
+            middle = reach if signed else 0
+            count = middle + reach + 1
+            above = rest
+            if signed:
+                share = max(1, 2 * positive)
+                above = rest * share // 32
+                below = rest * (32 - share) // 32 - fixed
+                for k in range(reach):
+                    table[middle - 1 - k] = 1 + (chances[whole, spread, k] * below >> PRECISION)
+                table[0] += ESCAPE_FREQUENCY - 1
+            above -= fixed
+            for k in range(reach):
+                table[middle + 1 + k] = 1 + (chances[whole, spread, k] * above >> PRECISION)
+            table[count - 1] += ESCAPE_FREQUENCY - 1
+            table[middle] = 0
+            rows[g, LOWEST], rows[g, ESCAPE] = -middle, reach
+        # What rounding leaves over goes to 0.
+        total = 0
+        for k in range(count):
+            total += table[k]
+        table[middle] += TOTAL - total
+        largest = start = 0
+        for k in range(count):
+            frequency = np.int64(table[k])
+            table[k] = start
+            start += frequency
+            largest = max(largest, frequency)
+        table[count] = TOTAL
+        rows[g, SYMBOLS] = count
+        rows[g, LEAST_COST] = TOTAL - largest
+    return FINE
+
+
+@register_jitable
+def _chunk(words: U32, state: np.uint64, left: int, width: int) -> tuple[np.uint64, int, int]:
+    """(state, words left, the next raw field), of 1.._RAW_CHUNK bits."""
+    rest = np.uint64(PRECISION - width)
+    slot = state & _SLOT
+    state = (state >> _PRECISION) << rest | (slot & ((np.uint64(1) << rest) - np.uint64(1)))
+    if state < _FULL and left > 0:
+        left -= 1
+        state = state << _WORD | np.uint64(words[left])
+    return state, left, np.int64(slot >> rest)
+
+
+@register_jitable
+def _fill_buckets(buckets: U64, starts: U32, first: int, count: int) -> None:
+    """List where the search for a slot begins, by its uppermost bits."""
+    index = 0
+    for bucket in range(_BUCKETS):
+        begin = bucket << PRECISION - _BUCKET_BITS
+        while starts[first + index + 1] <= begin:
+            index += 1
+        start, end = np.int64(starts[first + index]), np.int64(starts[first + index + 1])
+        if end >= begin + (1 << PRECISION - _BUCKET_BITS) and index < _INDEXES:
+            entry = np.uint64(index) << _INDEX_AT | np.uint64(start) << _START_AT
+            buckets[bucket] = entry | np.uint64(end - start)
+        else:
+            buckets[bucket] = np.uint64(index) << _START_AT
+
+
+@register_jitable
+def _fitting(starts: U32, rows: I64, height: int, size: int) -> bool:
+    """Are tables and values where memory is?"""
+    total = row = 0
+    for g in range(len(rows)):
+        first, count = rows[g, START], rows[g, SYMBOLS]
+        if count < 1 or rows[g, SIZE] < 0 or rows[g, SIZE] > height - row:
+            return False
+        if count > 1 and (first < 0 or first + count >= len(starts)):
+            return False
+        if count > 1 and (starts[first] != 0 or starts[first + count] != TOTAL):
+            return False
+        total += rows[g, SIZE]
+        row += rows[g, SIZE]
+        if row == height:
+            row = 0
+    return total == size and row == 0
+
+
+@register_jitable
+def _take(coder: U64, count: int, cost: int) -> bool:
+    """Is there room for `count` things of a cost? It is theirs then."""
+    room = np.int64(coder[ROOM])
+    coder[CULPRIT] = count
+    if cost and count > room // cost:
+        return False
+    coder[ROOM] = np.uint64(room - count * cost)
+    return True
+
+
+@register_jitable
+def _charge(coder: U64, rows: I64) -> bool:
+    """Is there room for the symbols and low bits of all groups?"""
+    for g in range(len(rows)):
+        cost = rows[g, LEAST_COST] + (rows[g, LOW_BITS] << PRECISION)
+        if not _take(coder, rows[g, SIZE], cost):
+            return False
+    return True
+
+
+def read_values(
+    words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
+) -> int:
+    """See `ans.read_values`: fill `out` and return a finding."""
+    if not _fitting(starts, rows, len(order), len(out)):
+        return MISFIT
+    if not _charge(coder, rows):
+        return TOO_MANY
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    buckets = np.empty(_BUCKETS, np.uint64)
+    places = np.empty(len(out), np.int64)
+    escapes = last = 0
+    column = row = 0
+    for g in range(len(rows)):
+        first, size, lowest = rows[g, START], rows[g, SIZE], rows[g, LOWEST]
+        escape, highest = rows[g, ESCAPE], rows[g, SYMBOLS] - 1
+        last = max(last, escape)
+        add = lowest if rows[g, LOW_BITS] else lowest + rows[g, BASE]
+        # The index that is an escape at the lower end, if there is one there.
+        under = 0 if escape >= 0 and -lowest == escape else -1
+        over = highest if escape >= 0 and lowest + highest == escape else -1
+        if highest > 0 and size >= _FEW:
+            _fill_buckets(buckets, starts, first, highest + 1)
+        for k in range(size):
+            index = 0
+            if highest > 0:
+                slot = state & _SLOT
+                entry = np.uint64(0)
+                if size >= _FEW:
+                    entry = buckets[slot >> _BUCKET]
+                frequency = entry & _SLOT
+                if frequency:
+                    start = entry >> _START_AT & _SLOT
+                    index = np.int64(entry >> _INDEX_AT)
+                else:
+                    if size >= _FEW:
+                        index = np.int64(entry >> _START_AT)
+                        while np.uint64(starts[first + index + 1]) <= slot:
+                            index += 1
+                    else:
+                        end = highest + 1
+                        while end - index > 1:
+                            middle = (index + end) >> 1
+                            if np.uint64(starts[first + middle]) <= slot:
+                                index = middle
+                            else:
+                                end = middle
+                    start = np.uint64(starts[first + index])
+                    frequency = np.uint64(starts[first + index + 1]) - start
+                state = (state >> _PRECISION) * frequency + (slot - start)
+                if state < _FULL and left > 0:
+                    left -= 1
+                    state = state << _WORD | np.uint64(words[left])
+            place = column + order[row + k]
+            out[place] = index + add
+            if index == over:
+                places[escapes] = place
+                escapes += 1
+            elif index == under:
+                places[escapes] = ~place
+                escapes += 1
+        row += size
+        if row == len(order):
+            column, row = column + row, 0
+    coder[STATE], coder[LEFT] = state, np.uint64(left)
+    if escapes:
+        finding = _add_excess(words, coder, places[:escapes], bound - last, out)
+        if finding != FINE:
+            return finding
+    return _add_low_bits(words, coder, rows, order, out)
+
+
+@register_jitable
+def _add_excess(words: U32, coder: U64, places: I64, bound: int, out: I64) -> int:
+    """Add gamma numbers to the magnitudes of what is at `places`, complements if negative."""
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    if not _take(coder, len(places), _EXPONENT_BITS << PRECISION):
+        return TOO_MANY
+    exponents = np.empty(len(places), np.int64)
+    ends = np.zeros(1 << _EXPONENT_BITS, np.int64)
+    for k in range(len(places)):
+        state, left, exponents[k] = _chunk(words, state, left, _EXPONENT_BITS)
+        ends[exponents[k]] += 1
+    for exponent in range(1, len(ends)):
+        ends[exponent] += ends[exponent - 1]
+    # Low bits come by exponent.
+    order = np.empty(len(places), np.int64)
+    for k in range(len(places) - 1, -1, -1):
+        ends[exponents[k]] -= 1
+        order[ends[exponents[k]]] = k
+    begin, excessive = 0, False
+    low = np.zeros(len(places), np.uint64)
+    while begin < len(order):
+        exponent = exponents[order[begin]]
+        end = begin
+        while end < len(order) and exponents[order[end]] == exponent:
+            end += 1
+        if not _take(coder, end - begin, exponent << PRECISION):
+            return TOO_MANY
+        for shift in range(0, exponent, _RAW_CHUNK):
+            for k in range(begin, end):
+                width = min(_RAW_CHUNK, exponent - shift)
+                state, left, field = _chunk(words, state, left, width)
+                low[k] |= np.uint64(field) << np.uint64(shift)
+        for k in range(begin, end):
+            excess = low[k] + ((np.uint64(1) << np.uint64(exponent)) - np.uint64(1))
+            if excess >= np.uint64(bound):
+                excessive = True
+            else:
+                place = places[order[k]]
+                if place >= 0:
+                    out[place] += np.int64(excess)
+                else:
+                    out[~place] -= np.int64(excess)
+        begin = end
+    coder[STATE], coder[LEFT] = state, np.uint64(left)
+    return OUT_OF_RANGE if excessive else FINE
+
+
+@register_jitable
+def _add_low_bits(words: U32, coder: U64, rows: I64, order: I64, out: I64) -> int:
+    """Complete the values whose low bits are coded raw, and make keys of gaps."""
+    column = row = 0
+    for g in range(len(rows)):
+        if rows[g, CELLS]:
+            for k in range(row, row + rows[g, SIZE]):
+                if out[column + order[k]] > rows[g, CELLS] >> rows[g, LOW_BITS]:
+                    return WIDE_GAP
+        row += rows[g, SIZE]
+        if row == len(order):
+            column, row = column + row, 0
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    high, most = False, 0
+    column = row = 0
+    for g in range(len(rows)):
+        size, width, base = rows[g, SIZE], rows[g, LOW_BITS], rows[g, BASE]
+        if width:
+            for k in range(row, row + size):
+                place = column + order[k]
+                # With more raw bits than this, they are all there is.
+                out[place] = (out[place] << min(width, 62)) + base
+            for shift in range(0, width, _RAW_CHUNK):
+                bits = min(_RAW_CHUNK, width - shift)
+                for k in range(row, row + size):
+                    state, left, field = _chunk(words, state, left, bits)
+                    out[column + order[k]] += field << shift
+        if rows[g, CELLS]:
+            key = 0
+            for k in range(row, row + size):
+                # Gaps are below 2^61 and cells at most 2^60: nothing wraps around.
+                key = min(key, rows[g, CELLS]) + out[column + order[k]]
+                out[column + order[k]] = key
+            high, most = high or key >= rows[g, CELLS], max(most, rows[g, CELLS])
+        row += size
+        if row == len(order):
+            column, row = column + row, 0
+    coder[STATE], coder[LEFT] = state, np.uint64(left)
+    if high:
+        coder[CULPRIT] = most
+        return HIGH_KEY
+    return FINE
+
+
+def read_signs(words: U32, coder: U64, rows: I64, order: I64, column: I64) -> int:
+    """See `ans.read_signs`."""
+    total = 0
+    for g in range(len(rows)):
+        if rows[g, SIZE] < 0 or rows[g, SIZE] > len(order) - total:
+            return MISFIT
+        total += rows[g, SIZE]
+    if total != len(order) or total != len(column):
+        return MISFIT
+    for value in column:
+        if value < 0:
+            return NEGATIVE
+    if not _take(coder, len(rows), _SHARE_BITS << PRECISION):
+        return TOO_MANY
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    frequencies = np.empty(len(rows), np.int64)
+    for g in range(len(rows)):
+        state, left, share = _chunk(words, state, left, _SHARE_BITS)
+        frequencies[g] = (2 * share + 1) * (TOTAL >> _SHARE_BITS + 1)
+    row = 0
+    for g in range(len(rows)):
+        count = 0
+        for k in range(row, row + rows[g, SIZE]):
+            count += column[order[k]] != 0
+        negative = np.uint64(frequencies[g])
+        positive = np.uint64(TOTAL) - negative
+        if not _take(coder, count, np.int64(min(negative, positive))):
+            return TOO_MANY
+        for k in range(row, row + rows[g, SIZE]):
+            place = order[k]
+            if column[place]:
+                slot = state & _SLOT
+                if slot < positive:
+                    state = (state >> _PRECISION) * positive + slot
+                else:
+                    state = (state >> _PRECISION) * negative + (slot - positive)
+                    column[place] = -column[place]
+                if state < _FULL and left > 0:
+                    left -= 1
+                    state = state << _WORD | np.uint64(words[left])
+        row += rows[g, SIZE]
+    coder[STATE], coder[LEFT] = state, np.uint64(left)
+    return FINE
