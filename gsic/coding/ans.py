@@ -7,7 +7,7 @@ of FORMAT.md section 3. What encodes is constriction; what decodes is a kernel o
 takes many short streams in one call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -33,11 +33,21 @@ _SLACK_BITS = 64
 # So few symbols need no look at the payload before there is memory for them.
 _FEW = 1 << 16
 
+# What no table that is described in a payload lets a symbol cost less than, in bits of 2^-24.
+_LEAST_COST = TOTAL // 200
+
+_TOO_MANY = "{} symbols are more than its bytes can hold"
+
 _FINDINGS = {
+    decoding.TOO_MANY: _TOO_MANY,
     decoding.OUT_OF_RANGE: "a value out of range",
     decoding.WIDE_GAP: "a gap beyond the last cell",
     decoding.HIGH_KEY: "a key of a set beyond its {} cells",
     decoding.NEGATIVE: "a negative magnitude",
+    decoding.NO_SHARE: "a share of positive values out of range",
+    decoding.NO_SCALE: "a scale outside 0..63",
+    decoding.FAR_CENTRE: "a centre out of range",
+    decoding.HIGH_SCALE: "scale {} of a set",
 }
 
 Categorical = constriction.stream.model.Categorical
@@ -307,29 +317,29 @@ class SymbolReader:
         out = np.empty(count, np.int64)
         if order is None:
             order = np.arange(count)
-        finding = decoding.read_values(
-            self._words, self._coder, tables.starts, rows, order, bound, out
-        )
-        if finding != decoding.FINE:
-            raise self._corrupt(finding)
+        self.read(decoding.read_values, tables.starts, rows, order, bound, out)
         return out
 
-    def signs(self, sizes: Sequence[int], order: Int64Array, column: Int64Array) -> None:
-        """Read the signs of magnitudes and apply them: a share per group, a flag per value.
+    def read(self, function: Callable[..., int], *arguments: Any) -> None:
+        """Let a function of `gsic_kernels.cpu.ans` read on.
 
         Args:
-            sizes: values of each group.
-            order: int64 (n,), where in the column the values of each group are.
-            column: int64 (n,), the magnitudes; values that are not 0 get a sign.
-
-        Raises:
-            CorruptFile: a magnitude is negative.
+            function: takes words and coder, and returns a finding.
+            arguments: what else it takes.
         """
-        rows = np.zeros((len(sizes), decoding.FIELDS), np.int64)
-        rows[:, decoding.SIZE] = sizes
-        finding = decoding.read_signs(self._words, self._coder, rows, order, column)
+        finding = function(self._words, self._coder, *arguments)
         if finding != decoding.FINE:
-            raise self._corrupt(finding)
+            culprit = int(self._coder[decoding.CULPRIT])
+            raise CorruptFile(f"payload: {_FINDINGS[finding].format(culprit)}")
+
+    def check_room(self, count: int) -> None:
+        """Refuse more symbols of fitted tables than the payload can hold, before they get memory.
+
+        Args:
+            count: how many.
+        """
+        if count * _LEAST_COST > int(self._coder[decoding.ROOM]):
+            raise _too_many(count)
 
     def _check_room(self, sizes: Sequence[int], rows: Int64Array) -> None:
         """Refuse what the payload cannot hold before there is memory for it."""
@@ -340,12 +350,6 @@ class SymbolReader:
             room -= size * cost
             if size < 0 or room < 0:
                 raise _too_many(size)
-
-    def _corrupt(self, finding: int) -> CorruptFile:
-        culprit = int(self._coder[decoding.CULPRIT])
-        if finding == decoding.TOO_MANY:
-            return _too_many(culprit)
-        return CorruptFile(f"payload: {_FINDINGS[finding].format(culprit)}")
 
     def symbols(self, model: Model, count: int) -> Int64Array:
         """Return the next `count` symbols of one model, int64 (count,)."""
@@ -373,7 +377,7 @@ class SymbolReader:
 
 
 def _too_many(count: int) -> CorruptFile:
-    return CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
+    return CorruptFile(f"payload: {_TOO_MANY.format(count)}")
 
 
 def _not_at_its_end() -> CorruptFile:

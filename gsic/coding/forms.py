@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import TOTAL, Int64Array, Model, SymbolReader, SymbolWriter, Tables
+from gsic.coding.ans import TOTAL, Int64Array, Model, SymbolWriter, Tables
 from gsic.coding.streams import escaped_bits
-from gsic.errors import CorruptFile
-from gsic_kernels.cpu.ans import ESCAPE
+from gsic_kernels.cpu import ans as decoding
+from gsic_kernels.cpu.ans import ESCAPE, EVEN, FIRST_SCALE, GROWTH, LEAST_LISTED
 
 
 class Form(IntEnum):
@@ -22,26 +22,15 @@ class Form(IntEnum):
     group's least value, with an explicit table per group, for few values that follow no curve.
     """
 
-    PLAIN = 0
-    CENTRED = 1
-    MIRRORED = 2
-    LISTED = 3
+    PLAIN = decoding.PLAIN
+    CENTRED = decoding.CENTRED
+    MIRRORED = decoding.MIRRORED
+    LISTED = decoding.LISTED
 
 
 FORM_BITS = 2
 ZERO_BITS = 4
 HEAD_BITS = FORM_BITS + ZERO_BITS
-
-# Shares of positive values are coded less a half.
-EVEN = 8
-
-FIRST_SCALE = 8
-
-# Scales that values grow by from group to group where they are expected to double.
-GROWTH = 3
-
-# A listed group's scale is the number of its values less this.
-LEAST_LISTED = 2
 
 
 @cache
@@ -69,12 +58,13 @@ def centre_changes() -> Model:
 
 
 @cache
-def _heads() -> Tables:
-    """The tables of the three numbers that a head is made of."""
+def fixed_tables() -> Tables:
+    """Return the tables of a head's three numbers and of the changes, as the decoder takes them."""
     heads = Model([TOTAL >> HEAD_BITS] * (1 << HEAD_BITS))
-    tables = Tables.of([heads, spread_choices(), positive_choices()])
-    # All of the last table's symbols stand for themselves here.
-    tables.rows[:, ESCAPE] = -1
+    choices = [heads, spread_choices(), positive_choices()]
+    tables = Tables.of([*choices, scale_changes(), centre_changes()])
+    # The numbers of a head stand for themselves.
+    tables.rows[: len(choices), ESCAPE] = -1
     return tables
 
 
@@ -104,6 +94,18 @@ class Plan:
         """About what all of it takes."""
         return self.symbol_bits + self.parameter_bits
 
+    def tables(self) -> list[Model]:
+        """The table of each group."""
+        if self.form is Form.LISTED:
+            return [models.histogram(levels) for levels in self.levels]
+        return models.tables(self.scales, [self.shape] * len(self.scales), signed=True)
+
+    def low_bits(self) -> list[int]:
+        """How many low bits of a residual the table of each group leaves out."""
+        if self.form is Form.LISTED:
+            return [0] * len(self.scales)
+        return [models.low_bits(scale) for scale in self.scales]
+
 
 def cheapest(groups: Sequence[Int64Array], doubling: bool = False) -> Plan:
     """Return the plan with the fewest bits for a column.
@@ -128,26 +130,6 @@ def write_heads(writer: SymbolWriter, plans: Sequence[Plan]) -> None:
     writer.symbols(positive - EVEN, positive_choices())
 
 
-def read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
-    """Return the form and shape of each of `count` columns.
-
-    Raises:
-        CorruptFile: a share of positive values out of range.
-    """
-    numbers = reader.values(_heads(), [count] * 3).reshape(3, count)
-    heads, spreads = numbers[:2].tolist()
-    positives = (numbers[2] + EVEN).tolist()
-    if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
-        raise CorruptFile("payload: a share of positive values out of range")
-    return [
-        (
-            Form(head & (1 << FORM_BITS) - 1),
-            models.Shape(head >> FORM_BITS, spread, positive),
-        )
-        for head, spread, positive in zip(heads, spreads, positives, strict=True)
-    ]
-
-
 def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
     """Return what the scales of a column's groups differ by from the expected ones."""
     path = np.array([FIRST_SCALE, *scales], np.int64)
@@ -156,28 +138,10 @@ def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
     return steps
 
 
-def scales_of(steps: Int64Array, doubling: bool) -> Int64Array:
-    """Return the scales, int64 (S, G), whose `scale_steps` are given for each of S columns."""
-    steps = steps.copy()
-    steps[:, 0] += FIRST_SCALE
-    # The first group has none before it to have grown from.
-    steps[:, 1:] += GROWTH * doubling
-    return steps.cumsum(axis=1)
-
-
 def centre_steps(centres: Sequence[int], form: Form, doubling: bool) -> Int64Array:
     """Return what the centres of a column's groups differ by from the expected ones."""
     before = np.array([0, *centres[:-1]], np.int64)
     return np.array(centres, np.int64) - before * _factor(form, doubling)
-
-
-def centres_of(steps: Sequence[int], form: Form, doubling: bool) -> list[int]:
-    """Return the centres whose `centre_steps` are given."""
-    centre, factor, centres = 0, _factor(form, doubling), []
-    for step in steps:
-        centre = factor * centre + step
-        centres.append(centre)
-    return centres
 
 
 def _factor(form: Form, doubling: bool) -> int:

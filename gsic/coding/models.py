@@ -161,20 +161,15 @@ def _zero_shares(signed: bool) -> Int64Array:
 
 
 def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
-    """Return one table per scale, over -reach..reach or 0..reach, as an encoder takes them.
+    """Return one table per scale, over -reach..reach or 0..reach.
 
     Args:
         scales: one or more of 0..63.
         shapes: one per scale.
         signed: True for tables of both signs.
     """
-    return curves(scales, shapes, signed=signed).models()
-
-
-def curves(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> Tables:
-    """Return what `tables` does as the decoder takes it."""
     choices = [(0, scale, *shape) for scale, shape in zip(scales, shapes, strict=True)]
-    return described(np.array(choices, np.int64), NO_LEVELS, signed=signed)
+    return _built(choices, (), signed=signed)
 
 
 def histogram(levels: Sequence[int]) -> Model:
@@ -183,24 +178,21 @@ def histogram(levels: Sequence[int]) -> Model:
     Args:
         levels: n of 0..15, about two to a doubling of the chance; n is 2 to 65.
     """
-    choices = np.array([[1, len(levels) - 2, 0, 0, 0]])
-    return described(choices, np.array(levels, np.int64), signed=True).models()[0]
+    return _built([(1, len(levels) - 2, *Shape())], levels, signed=True)[0]
 
 
-def described(choices: Int64Array, levels: Int64Array, *, signed: bool) -> Tables:
-    """Return tables of either kind.
-
-    Args:
-        choices: int64 (G, 5), of each table: is it listed? Its scale and shape, or its number of
-            levels less 2.
-        levels: int64, 0..15, of the listed tables, one after the other.
-        signed: True for curves of both signs.
-    """
-    curves = _chances(), _zero_shares(signed), _reaches()
-    return Tables(*decoding.curves(choices, levels, signed, *curves))
+def _built(
+    choices: Sequence[tuple[int, ...]], levels: Sequence[int], *, signed: bool
+) -> list[Model]:
+    """Tables as `gsic_kernels.cpu.ans.tables` makes them."""
+    numbers = np.array(choices, np.int64), np.array(levels, np.int64)
+    return Tables(*decoding.tables(*numbers, signed, curves(signed))).models()
 
 
-NO_LEVELS = np.empty(0, np.int64)
+@cache
+def curves(signed: bool) -> decoding.Curves:
+    """Return what tables of both signs, or of one, are made from."""
+    return decoding.Curves(_chances(), _zero_shares(signed), _reaches())
 
 
 @lru_cache(maxsize=FLAG_SHARES)

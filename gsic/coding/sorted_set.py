@@ -8,6 +8,7 @@ decodes faster. FORMAT.md section 6 is normative.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,7 @@ import numpy.typing as npt
 from gsic.coding import fitting, models
 from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
 from gsic.coding.streams import write_escaped
-from gsic.errors import CorruptFile
-from gsic_kernels.cpu.ans import CELLS, LOW_BITS
+from gsic_kernels.cpu import ans as decoding
 
 MAX_CELLS = 1 << 60
 """Keys are below this."""
@@ -70,21 +70,18 @@ def read_sets(
     """
     if not counts:
         return []
-    plans = [_expected(count, bound) for count, bound in zip(counts, cells, strict=True)]
-    low_bits = [bits for bits, _ in plans]
-    scales = [scale for _, scale in plans]
-    shapes = [models.Shape()] * len(plans)
-    (own,) = reader.narrow(1, len(plans)).nonzero()
-    packed_plans = reader.narrow(_OWN_BITS, len(own)).tolist() if len(own) else []
-    for index, packed in zip(own.tolist(), packed_plans, strict=True):
-        scales[index] = packed & 31
-        shapes[index] = models.Shape(packed >> 5 & 15, packed >> 9)
-        if scales[index] > models.LAST_WHOLE:
-            raise CorruptFile(f"payload: scale {scales[index]} of a set")
-    tables = models.curves(scales, shapes, signed=False)
-    tables.rows[:, LOW_BITS] = low_bits
-    tables.rows[:, CELLS] = cells
-    return np.split(reader.values(tables, counts, MAX_CELLS), np.cumsum(counts)[:-1])
+    total = sum(counts)
+    reader.check_room(total)
+    zero = models.Shape().zero
+    sets = [
+        (count, bound, *_expected(count, bound), zero)
+        for count, bound in zip(counts, cells, strict=True)
+    ]
+    keys = np.empty(total, np.int64)
+    curves = models.curves(False)
+    reader.read(decoding.read_sets, curves, np.array(sets, np.int64), MAX_CELLS, keys)
+    ends = [*accumulate(counts)]
+    return [keys[end - count : end] for count, end in zip(counts, ends, strict=True)]
 
 
 def write(writer: SymbolWriter, keys: npt.NDArray[np.integer], cells: int) -> None:

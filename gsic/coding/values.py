@@ -14,19 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from gsic.coding import fitting, forms, models
-from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter, Tables
+from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
 from gsic.coding.forms import Form
 from gsic.coding.streams import write_escaped
-from gsic.errors import CorruptFile
-from gsic_kernels.cpu.ans import BASE, LOW_BITS
+from gsic_kernels.cpu import ans as decoding
 
 IntArray = npt.NDArray[np.integer]
 
-BOUND = 1 << 30
+BOUND = decoding.VALUE_BOUND
 """Values lie strictly between -BOUND and BOUND."""
-
-# Values less a centre, and differences of centres, may be twice as large.
-_RESIDUAL_BOUND = 1 << 32
 
 
 class Contexts:
@@ -98,12 +94,11 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
         write_escaped(writer, [np.concatenate(steps)], [forms.centre_changes()])
     levels = [level for plan in plans for group in plan.levels for level in group]
     writer.raw(np.array(levels, np.int64), models.LEVEL_BITS)
-    chosen = [(plan.form, plan.shape) for plan in plans]
-    tables = _tables(chosen, np.array(scales), np.array(levels, np.int64))
-    low_bits = tables.rows[:, LOW_BITS].tolist()
+    tables = [table for plan in plans for table in plan.tables()]
+    low_bits = [bits for plan in plans for bits in plan.low_bits()]
     residuals = [group for plan in plans for group in plan.residuals]
     high = [group >> bits for group, bits in zip(residuals, low_bits, strict=True)]
-    write_escaped(writer, high, tables.models())
+    write_escaped(writer, high, tables)
     for group, bits in zip(residuals, low_bits, strict=True):
         writer.raw(group & ((1 << bits) - 1), bits)
     for column, plan in zip(numbers, plans, strict=True):
@@ -125,21 +120,11 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     rows = len(contexts.order)
     if rows == 0:
         return np.empty((count, 0), np.int64)
-    chosen = forms.read_heads(reader, count)
-    scales = _read_scales(reader, count, contexts)
-    centres = _read_centres(reader, [form for form, _ in chosen], contexts)
-    listed = [form is Form.LISTED for form, _ in chosen]
-    many = int((scales[listed] + forms.LEAST_LISTED).sum()) if any(listed) else 0
-    levels = reader.narrow(models.LEVEL_BITS, many) if many else models.NO_LEVELS
-    tables = _tables(chosen, scales, levels)
-    tables.rows[:, BASE] = centres
-    sizes = contexts.sizes * count
-    columns = reader.values(tables, sizes, _RESIDUAL_BOUND, contexts.order).reshape(count, rows)
-    if _largest(columns) >= BOUND:
-        raise CorruptFile("payload: a value out of range")
-    for column, (form, _) in zip(columns, chosen, strict=True):
-        if form is Form.MIRRORED:
-            reader.signs(contexts.sizes, contexts.order, column)
+    reader.check_room(count * rows)
+    columns = np.empty((count, rows), np.int64)
+    fixed, curves = forms.fixed_tables(), models.curves(True)
+    groups = np.array(contexts.sizes), contexts.doubling, contexts.order
+    reader.read(decoding.read_columns, fixed, curves, *groups, columns.reshape(-1))
     return columns
 
 
@@ -159,60 +144,12 @@ def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
     return plan.symbol_bits, plan.parameter_bits
 
 
-def _tables(
-    chosen: Sequence[tuple[Form, models.Shape]], scales: Int64Array, levels: Int64Array
-) -> Tables:
-    """Tables of all groups of all columns.
-
-    Args:
-        chosen: of each column.
-        scales: int64 (S, G), of each group of each column.
-        levels: of the listed columns, one group after the other.
-    """
-    choices = np.empty((*scales.shape, 5), np.int64)
-    choices[:] = np.array([(form is Form.LISTED, 0, *shape) for form, shape in chosen])[:, None]
-    choices[:, :, 1] = scales
-    return models.described(choices.reshape(-1, 5), levels, signed=True)
-
-
 def _write_signs(writer: SymbolWriter, groups: list[Int64Array]) -> None:
     """A share per group, then one flag for each value that is not 0: is it negative?"""
     shares = [fitting.fit_share(group)[0] for group in groups]
     writer.raw(np.array(shares), models.FLAG_BITS)
     for group, share in zip(groups, shares, strict=True):
         writer.symbols(group[group != 0] < 0, models.flags(share))
-
-
-def _read_scales(reader: SymbolReader, count: int, contexts: Contexts) -> Int64Array:
-    """Scales of the groups of each column, int64 (columns, groups)."""
-    size = count * len(contexts.sizes)
-    steps = reader.values(forms.scale_changes().tables, [size], _RESIDUAL_BOUND)
-    scales = forms.scales_of(steps.reshape(count, -1), contexts.doubling)
-    if scales.min() < 0 or scales.max() >= models.SCALES:
-        raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
-    return scales
-
-
-def _read_centres(reader: SymbolReader, chosen: Sequence[Form], contexts: Contexts) -> Int64Array:
-    """Centres of the groups of all columns, int64 (columns * groups,); 0 in plain columns."""
-    groups = len(contexts.sizes)
-    moved = len(chosen) - chosen.count(Form.PLAIN)
-    if not moved:
-        return np.zeros(len(chosen) * groups, np.int64)
-    changes = forms.centre_changes().tables
-    steps = reader.values(changes, [moved * groups], _RESIDUAL_BOUND).tolist()
-    centres: list[int] = []
-    start = 0
-    for form in chosen:
-        if form is Form.PLAIN:
-            centres += [0] * groups
-        else:
-            part = steps[start : start + groups]
-            centres += forms.centres_of(part, form, contexts.doubling)
-            start += groups
-    if max(map(abs, centres)) >= _RESIDUAL_BOUND:
-        raise CorruptFile("payload: a centre out of range")
-    return np.array(centres, np.int64)
 
 
 def _joined(sizes: Sequence[int], least: int) -> tuple[npt.NDArray[np.integer], list[int]]:

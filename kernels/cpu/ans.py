@@ -7,7 +7,7 @@ of a group of values which table they have and what else there is to know of the
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,10 @@ FIELDS = 9
 STATE, LEFT, ROOM, CULPRIT = range(4)
 
 # What reading may find: all is well; an array that the payload cannot hold; a magnitude at or above
-# the bound; a gap or a key beyond the last cell; a negative magnitude.
+# the bound; a gap or a key beyond the last cell; a negative magnitude; a share of positive values,
+# a scale or a centre out of range; a scale that sets have not.
 FINE, TOO_MANY, OUT_OF_RANGE, WIDE_GAP, HIGH_KEY, NEGATIVE = range(6)
+NO_SHARE, NO_SCALE, FAR_CENTRE, HIGH_SCALE = range(6, 10)
 
 # What only a caller can have done wrong: groups that are not where their tables and values are.
 MISFIT = -1
@@ -43,16 +45,46 @@ MISFIT = -1
 # Least frequency of the symbols that are escapes.
 ESCAPE_FREQUENCY = 256
 
+# Forms of a column: values; less a centre; magnitudes less a centre, and signs; less the least, by
+# a listed table, whose scale is the number of its levels less LEAST_LISTED.
+PLAIN, CENTRED, MIRRORED, LISTED = range(4)
+LEAST_LISTED = 2
+
+# Before the first group; what scales grow by where values are expected to double; the share of
+# positive values, in sixteenths, that others are coded relative to.
+FIRST_SCALE = 8
+GROWTH = 3
+EVEN = 8
+
+# Magnitudes of values are less, and those of residuals and of all that leads to them.
+VALUE_BOUND = 1 << 30
+RESIDUAL_BOUND = 1 << 32
+
+# Where among the tables that are the same for all columns these are; before them come those of the
+# numbers in a head.
+SCALE_CHANGES, CENTRE_CHANGES = 3, 4
+
+
+class Curves(NamedTuple):
+    """What tables of a scale and a shape are made from; the last 4 scales repeat beyond S.
+
+    Attributes:
+        chances: uint32 (S, spreads, R), of the magnitudes from 1 on in 2^-24.
+        zeros: int64 (S, zeros), least frequencies of 0.
+        reaches: int64 (S,), largest magnitudes, at most R.
+    """
+
+    chances: U32
+    zeros: I64
+    reaches: I64
+
 
 def load() -> None:
-    """Compile or load what decodes."""
-    for name in ("fill_tables", "read_values", "read_signs"):
-        kernel(name)
+    """Compile or load what decodes columns and sets."""
+    kernel("read_columns"), kernel("read_sets")
 
 
-def curves(
-    choices: I64, levels: I64, signed: bool, chances: U32, zeros: I64, reaches: I64
-) -> tuple[U32, I64]:
+def tables(choices: I64, levels: I64, signed: bool, curves: Curves) -> tuple[U32, I64]:
     """Build tables from what describes them.
 
     Args:
@@ -60,18 +92,14 @@ def curves(
             less 2 if they are, at most 2 R - 1), zero, spread and positive, all in range.
         levels: int64, 0..15, of the listed tables one after the other.
         signed: True for tables of both signs.
-        chances: uint32 (S, spreads, R), of the magnitudes from 1 on in 2^-24; the last 4 scales
-            repeat beyond S, with one more low bit each time.
-        zeros: int64 (S, zeros), least frequencies of 0.
-        reaches: int64 (S,), largest magnitudes, at most R.
+        curves: for tables of that kind.
 
     Returns:
         starts uint32 (M,) and rows int64 (G, FIELDS) of groups without values.
     """
-    starts = np.empty((len(choices), 2 * chances.shape[2] + 2), np.uint32)
+    starts = np.empty((len(choices), 2 * curves.chances.shape[2] + 2), np.uint32)
     rows = np.empty((len(choices), FIELDS), np.int64)
-    parts = choices, levels, int(signed), chances, zeros, reaches
-    kernel("fill_tables")(*parts, starts, rows)
+    kernel("fill_tables")(choices, levels, int(signed), *curves, starts, rows)
     return starts.reshape(-1), rows
 
 
@@ -101,22 +129,58 @@ def read_values(
     return finding
 
 
-def read_signs(words: U32, coder: U64, rows: I64, order: I64, column: I64) -> int:
-    """Read a share for each group and a flag for each value of it that is not 0; negate by them.
+def read_columns(
+    words: U32,
+    coder: U64,
+    fixed: tuple[U32, I64],
+    curves: Curves,
+    sizes: I64,
+    doubling: bool,
+    order: I64,
+    out: I64,
+) -> int:
+    """Read columns of integers with all that describes them.
 
     Args:
         words, coder: as for `read_values`.
-        rows: int64 (G, FIELDS), of which only sizes count here.
-        order: int64 (n,), where the values of each group are, one group after the other.
-        column: int64 (n,), magnitudes, to which signs are given.
+        fixed: starts and rows of the tables that are the same for all columns.
+        curves: for two-sided tables.
+        sizes: int64 (G,), at least 1, of the groups of rows.
+        doubling: values are expected to double from group to group.
+        order: int64 (n,), 0..n - 1 in any order: the rows of each group, one after the other.
+        out: int64 (S * n,), the columns.
 
     Returns:
         FINE, or what was found; nothing can be read any more then.
 
     Raises:
-        ValueError: groups that do not fill the column.
+        ValueError: groups that do not fill their columns.
     """
-    finding: int = kernel("read_signs")(words, coder, rows, order, column)
+    parts = *fixed, *curves, sizes, int(doubling), order, out
+    finding: int = kernel("read_columns")(words, coder, *parts)
     if finding == MISFIT:
-        raise ValueError(f"{len(rows)} groups do not fill {len(column)} rows")
+        raise ValueError(f"{len(sizes)} groups do not fill {len(out)} values of {len(order)} rows")
+    return finding
+
+
+def read_sets(words: U32, coder: U64, curves: Curves, sets: I64, bound: int, out: I64) -> int:
+    """Read ascending keys with what describes their gaps.
+
+    Args:
+        words, coder: as for `read_values`.
+        curves: for one-sided tables.
+        sets: int64 (S, 5), of each set: how many keys; cells, at most 2^60; low bits of a gap; the
+            expected scale and zero of the rest.
+        bound: what is left of gaps must be less.
+        out: int64, the keys of all sets.
+
+    Returns:
+        FINE, or what was found; nothing can be read any more then.
+
+    Raises:
+        ValueError: sets that do not fill `out`.
+    """
+    finding: int = kernel("read_sets")(words, coder, *curves, sets, bound, out)
+    if finding == MISFIT:
+        raise ValueError(f"{len(sets)} sets do not fill {len(out)} keys")
     return finding

@@ -65,7 +65,8 @@ _SHARE_BITS = 5
 _RAW_CHUNK = 24
 
 
-def fill_tables(
+@register_jitable
+def fill(
     choices: I64,
     levels: I64,
     signed: int,
@@ -75,7 +76,7 @@ def fill_tables(
     starts: U32,
     rows: I64,
 ) -> int:
-    """See `ans.curves`: fill `starts`, (tables, most symbols + 1), and the `rows`."""
+    """See `ans.tables`: fill `starts`, (tables, most symbols + 1), and the `rows`."""
     level = 0
     for g in range(len(choices)):
         listed, scale, zero, spread, positive = choices[g]
@@ -132,6 +133,20 @@ def fill_tables(
         rows[g, SYMBOLS] = count
         rows[g, LEAST_COST] = TOTAL - largest
     return FINE
+
+
+def fill_tables(
+    choices: I64,
+    levels: I64,
+    signed: int,
+    chances: U32,
+    zeros: I64,
+    reaches: I64,
+    starts: U32,
+    rows: I64,
+) -> int:
+    """See `ans.tables`."""
+    return fill(choices, levels, signed, chances, zeros, reaches, starts, rows)
 
 
 @register_jitable
@@ -202,7 +217,8 @@ def _charge(coder: U64, rows: I64) -> bool:
     return True
 
 
-def read_values(
+@register_jitable
+def read_groups(
     words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
 ) -> int:
     """See `ans.read_values`: fill `out` and return a finding."""
@@ -212,7 +228,7 @@ def read_values(
         return TOO_MANY
     state, left = coder[STATE], np.int64(coder[LEFT])
     buckets = np.empty(_BUCKETS, np.uint64)
-    places = np.empty(len(out), np.int64)
+    places = np.empty(64 + len(out) // 16, np.int64)
     escapes = last = 0
     column = row = 0
     for g in range(len(rows)):
@@ -257,11 +273,10 @@ def read_values(
                     state = state << _WORD | np.uint64(words[left])
             place = column + order[row + k]
             out[place] = index + add
-            if index == over:
-                places[escapes] = place
-                escapes += 1
-            elif index == under:
-                places[escapes] = ~place
+            if index in (over, under):
+                if escapes == len(places):
+                    places = np.append(places, np.empty(escapes, np.int64))
+                places[escapes] = place if index == over else ~place
                 escapes += 1
         row += size
         if row == len(order):
@@ -365,35 +380,49 @@ def _add_low_bits(words: U32, coder: U64, rows: I64, order: I64, out: I64) -> in
     return FINE
 
 
-def read_signs(words: U32, coder: U64, rows: I64, order: I64, column: I64) -> int:
-    """See `ans.read_signs`."""
-    total = 0
-    for g in range(len(rows)):
-        if rows[g, SIZE] < 0 or rows[g, SIZE] > len(order) - total:
-            return MISFIT
-        total += rows[g, SIZE]
-    if total != len(order) or total != len(column):
-        return MISFIT
+def read_values(
+    words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
+) -> int:
+    """See `ans.read_values`."""
+    return read_groups(words, coder, starts, rows, order, bound, out)
+
+
+@register_jitable
+def read_array(words: U32, coder: U64, width: int, out: I64) -> int:
+    """Fill `out` with raw fields of 1.._RAW_CHUNK bits; FINE or TOO_MANY."""
+    if not _take(coder, len(out), width << PRECISION):
+        return TOO_MANY
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    for k in range(len(out)):
+        state, left, out[k] = _chunk(words, state, left, width)
+    coder[STATE], coder[LEFT] = state, np.uint64(left)
+    return FINE
+
+
+@register_jitable
+def read_signs(words: U32, coder: U64, sizes: I64, order: I64, column: I64) -> int:
+    """Read a share for each group and a flag for each value of it that is not 0; negate by them.
+
+    `column[order]` are the values of one group after the other; the sizes are those of `order`.
+    """
     for value in column:
         if value < 0:
             return NEGATIVE
-    if not _take(coder, len(rows), _SHARE_BITS << PRECISION):
-        return TOO_MANY
+    shares = np.empty(len(sizes), np.int64)
+    finding = read_array(words, coder, _SHARE_BITS, shares)
+    if finding != FINE:
+        return finding
     state, left = coder[STATE], np.int64(coder[LEFT])
-    frequencies = np.empty(len(rows), np.int64)
-    for g in range(len(rows)):
-        state, left, share = _chunk(words, state, left, _SHARE_BITS)
-        frequencies[g] = (2 * share + 1) * (TOTAL >> _SHARE_BITS + 1)
     row = 0
-    for g in range(len(rows)):
+    for g in range(len(sizes)):
         count = 0
-        for k in range(row, row + rows[g, SIZE]):
+        for k in range(row, row + sizes[g]):
             count += column[order[k]] != 0
-        negative = np.uint64(frequencies[g])
-        positive = np.uint64(TOTAL) - negative
-        if not _take(coder, count, np.int64(min(negative, positive))):
+        frequency = (2 * shares[g] + 1) * (TOTAL >> _SHARE_BITS + 1)
+        if not _take(coder, count, min(frequency, TOTAL - frequency)):
             return TOO_MANY
-        for k in range(row, row + rows[g, SIZE]):
+        negative, positive = np.uint64(frequency), np.uint64(TOTAL - frequency)
+        for k in range(row, row + sizes[g]):
             place = order[k]
             if column[place]:
                 slot = state & _SLOT
@@ -405,6 +434,6 @@ def read_signs(words: U32, coder: U64, rows: I64, order: I64, column: I64) -> in
                 if state < _FULL and left > 0:
                     left -= 1
                     state = state << _WORD | np.uint64(words[left])
-        row += rows[g, SIZE]
+        row += sizes[g]
     coder[STATE], coder[LEFT] = state, np.uint64(left)
     return FINE

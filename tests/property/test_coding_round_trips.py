@@ -67,9 +67,7 @@ def test_raw_fields_of_any_width(streams: list[tuple[int, list[int]]]) -> None:
     reader.finish()
 
 
-@given(
-    scales, shapes, st.lists(excesses, min_size=1, max_size=40), st.booleans()
-)
+@given(scales, shapes, st.lists(excesses, min_size=1, max_size=40), st.booleans())
 def test_every_family_carries_any_value(
     scale: int, shape: Shape, values: list[int], signed: bool
 ) -> None:
