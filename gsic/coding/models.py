@@ -91,7 +91,8 @@ def reach(scale: int) -> int:
 
 def magnitudes(scale: int, spread: int) -> UInt32Array:
     """Return the chances of the magnitudes 1..reach in 2^-24, uint32 (reach,)."""
-    return _chances()[_whole(scale), spread, : reach(scale)]
+    chances: UInt32Array = _chances()[_whole(scale), spread, : reach(scale)]
+    return chances
 
 
 def zero_share(scale: int, zero: int, signed: bool) -> int:
@@ -125,7 +126,7 @@ def _chances() -> UInt32Array:
         _geometric(stops, longest, ends)[:, None] for stops in (near, near >> np.uint64(2))
     )
     mixed = near_chances * (np.uint64(16) - shares) + far_chances * shares
-    return (mixed >> np.uint64(12)).astype(np.uint32)
+    return np.asarray(mixed >> np.uint64(12), np.uint32)
 
 
 def _geometric(stops: UInt64Array, longest: int, ends: Int64Array) -> UInt64Array:

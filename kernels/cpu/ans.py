@@ -97,10 +97,10 @@ def tables(choices: I64, levels: I64, signed: bool, curves: Curves) -> tuple[U32
     Returns:
         starts uint32 (M,) and rows int64 (G, FIELDS) of groups without values.
     """
-    starts = np.empty((len(choices), 2 * curves.chances.shape[2] + 2), np.uint32)
+    starts = np.empty(len(choices) * (2 * curves.chances.shape[2] + 2), np.uint32)
     rows = np.empty((len(choices), FIELDS), np.int64)
     kernel("fill_tables")(choices, levels, int(signed), *curves, starts, rows)
-    return starts.reshape(-1), rows
+    return starts, rows
 
 
 def read_values(

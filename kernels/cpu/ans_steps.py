@@ -5,6 +5,9 @@ ends in 2^24, which no slot reaches, words are read only while some are left, an
 more escapes than symbols.
 """
 
+# NumPy's stubs tell integers apart that are one type to Numba.
+# mypy: disable-error-code="arg-type, assignment, return-value, type-var"
+
 from __future__ import annotations
 
 from typing import TypeAlias
@@ -48,13 +51,12 @@ _WORD = np.uint64(32)
 _FULL = np.uint64(1 << 32)
 _PRECISION = np.uint64(PRECISION)
 _SLOT = np.uint64(TOTAL - 1)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
 
 # A table is searched from where one of these buckets of equal width begins.
 _BUCKET_BITS = 8
 _BUCKETS = 1 << _BUCKET_BITS
 _BUCKET = np.uint64(PRECISION - _BUCKET_BITS)
-# Fewer symbols than this are not worth the buckets.
-_FEW = 24
 # Of a bucket inside one symbol: its frequency, start and index. Of others: 0 and the first index.
 _START_AT = np.uint64(PRECISION)
 _INDEX_AT = np.uint64(2 * PRECISION)
@@ -79,9 +81,10 @@ def fill(
     """See `ans.tables`: fill `starts`, (tables, most symbols + 1), and the `rows`."""
     level = 0
     for g in range(len(choices)):
-        listed, scale, zero, spread, positive = choices[g]
-        table = starts[g]
-        rows[g, START] = g * starts.shape[1]
+        listed, scale, zero = choices[g, 0], choices[g, 1], choices[g, 2]
+        spread, positive = choices[g, 3], choices[g, 4]
+        first = g * (len(starts) // len(choices))
+        rows[g, START] = first
         rows[g, LOW_BITS] = rows[g, SIZE] = rows[g, BASE] = rows[g, CELLS] = 0
         if listed:
             count = scale + 2
@@ -90,7 +93,7 @@ def fill(
                 weights += (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
             for k in range(count):
                 weight = (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
-                table[k] = 1 + weight * (TOTAL - count) // weights
+                starts[first + k] = 1 + weight * (TOTAL - count) // weights
             level += count
             middle = 0
             rows[g, LOWEST], rows[g, ESCAPE] = 0, -1
@@ -110,26 +113,30 @@ def fill(
                 above = rest * share // 32
                 below = rest * (32 - share) // 32 - fixed
                 for k in range(reach):
-                    table[middle - 1 - k] = 1 + (chances[whole, spread, k] * below >> PRECISION)
-                table[0] += ESCAPE_FREQUENCY - 1
+                    starts[first + middle - 1 - k] = 1 + (
+                        chances[whole, spread, k] * below >> PRECISION
+                    )
+                starts[first] += ESCAPE_FREQUENCY - 1
             above -= fixed
             for k in range(reach):
-                table[middle + 1 + k] = 1 + (chances[whole, spread, k] * above >> PRECISION)
-            table[count - 1] += ESCAPE_FREQUENCY - 1
-            table[middle] = 0
+                starts[first + middle + 1 + k] = 1 + (
+                    chances[whole, spread, k] * above >> PRECISION
+                )
+            starts[first + count - 1] += ESCAPE_FREQUENCY - 1
+            starts[first + middle] = 0
             rows[g, LOWEST], rows[g, ESCAPE] = -middle, reach
         # What rounding leaves over goes to 0.
         total = 0
         for k in range(count):
-            total += table[k]
-        table[middle] += TOTAL - total
+            total += starts[first + k]
+        starts[first + middle] += TOTAL - total
         largest = start = 0
         for k in range(count):
-            frequency = np.int64(table[k])
-            table[k] = start
+            frequency = np.int64(starts[first + k])
+            starts[first + k] = start
             start += frequency
             largest = max(largest, frequency)
-        table[count] = TOTAL
+        starts[first + count] = TOTAL
         rows[g, SYMBOLS] = count
         rows[g, LEAST_COST] = TOTAL - largest
     return FINE
@@ -162,7 +169,7 @@ def _chunk(words: U32, state: np.uint64, left: int, width: int) -> tuple[np.uint
 
 
 @register_jitable
-def _fill_buckets(buckets: U64, starts: U32, first: int, count: int) -> None:
+def _fill_buckets(buckets: U64, starts: U32, first: int) -> None:
     """List where the search for a slot begins, by its uppermost bits."""
     index = 0
     for bucket in range(_BUCKETS):
@@ -170,7 +177,8 @@ def _fill_buckets(buckets: U64, starts: U32, first: int, count: int) -> None:
         while starts[first + index + 1] <= begin:
             index += 1
         start, end = np.int64(starts[first + index]), np.int64(starts[first + index + 1])
-        if end >= begin + (1 << PRECISION - _BUCKET_BITS) and index < _INDEXES:
+        inside = end >= begin + (1 << PRECISION - _BUCKET_BITS)
+        if inside and index < _INDEXES and end - start < TOTAL:
             entry = np.uint64(index) << _INDEX_AT | np.uint64(start) << _START_AT
             buckets[bucket] = entry | np.uint64(end - start)
         else:
@@ -182,12 +190,12 @@ def _fitting(starts: U32, rows: I64, height: int, size: int) -> bool:
     """Are tables and values where memory is?"""
     total = row = 0
     for g in range(len(rows)):
-        first, count = rows[g, START], rows[g, SYMBOLS]
-        if count < 1 or rows[g, SIZE] < 0 or rows[g, SIZE] > height - row:
+        first, end = rows[g, START], rows[g, START] + rows[g, SYMBOLS]
+        if first < 0 or end <= first or end >= len(starts):
             return False
-        if count > 1 and (first < 0 or first + count >= len(starts)):
+        if starts[first] != 0 or starts[end] != TOTAL:
             return False
-        if count > 1 and (starts[first] != 0 or starts[first + count] != TOTAL):
+        if rows[g, SIZE] < 0 or rows[g, SIZE] > height - row:
             return False
         total += rows[g, SIZE]
         row += rows[g, SIZE]
@@ -232,50 +240,40 @@ def read_groups(
     escapes = last = 0
     column = row = 0
     for g in range(len(rows)):
-        first, size, lowest = rows[g, START], rows[g, SIZE], rows[g, LOWEST]
-        escape, highest = rows[g, ESCAPE], rows[g, SYMBOLS] - 1
+        first, size, add = rows[g, START], rows[g, SIZE], rows[g, LOWEST]
+        # The indexes that are escapes.
+        escape, under, over = rows[g, ESCAPE], -1, -1
+        if escape >= 0:
+            over = rows[g, SYMBOLS] - 1
+            if add < 0:
+                under = 0
         last = max(last, escape)
-        add = lowest if rows[g, LOW_BITS] else lowest + rows[g, BASE]
-        # The index that is an escape at the lower end, if there is one there.
-        under = 0 if escape >= 0 and -lowest == escape else -1
-        over = highest if escape >= 0 and lowest + highest == escape else -1
-        if highest > 0 and size >= _FEW:
-            _fill_buckets(buckets, starts, first, highest + 1)
-        for k in range(size):
-            index = 0
-            if highest > 0:
-                slot = state & _SLOT
-                entry = np.uint64(0)
-                if size >= _FEW:
-                    entry = buckets[slot >> _BUCKET]
-                frequency = entry & _SLOT
-                if frequency:
-                    start = entry >> _START_AT & _SLOT
-                    index = np.int64(entry >> _INDEX_AT)
-                else:
-                    if size >= _FEW:
-                        index = np.int64(entry >> _START_AT)
-                        while np.uint64(starts[first + index + 1]) <= slot:
-                            index += 1
-                    else:
-                        end = highest + 1
-                        while end - index > 1:
-                            middle = (index + end) >> 1
-                            if np.uint64(starts[first + middle]) <= slot:
-                                index = middle
-                            else:
-                                end = middle
-                    start = np.uint64(starts[first + index])
-                    frequency = np.uint64(starts[first + index + 1]) - start
-                state = (state >> _PRECISION) * frequency + (slot - start)
-                if state < _FULL and left > 0:
-                    left -= 1
-                    state = state << _WORD | np.uint64(words[left])
-            place = column + order[row + k]
+        if rows[g, LOW_BITS] == 0:
+            add += rows[g, BASE]
+        if size:
+            _fill_buckets(buckets, starts, first)
+        for value in range(row, row + size):
+            slot = state & _SLOT
+            entry = buckets[slot >> _BUCKET]
+            frequency, start = entry & _SLOT, entry >> _START_AT & _SLOT
+            index = np.int64(entry >> _INDEX_AT)
+            if frequency == _NONE:
+                index = np.int64(start)
+                while np.uint64(starts[first + index + 1]) <= slot:
+                    index += 1
+                start = np.uint64(starts[first + index])
+                frequency = np.uint64(starts[first + index + 1]) - start
+            state = (state >> _PRECISION) * frequency + (slot - start)
+            if state < _FULL and left > 0:
+                left -= 1
+                state = state << _WORD | np.uint64(words[left])
+            place = column + order[value]
             out[place] = index + add
             if index in (over, under):
                 if escapes == len(places):
-                    places = np.append(places, np.empty(escapes, np.int64))
+                    fewer, places = places, np.empty(2 * escapes, np.int64)
+                    for k in range(escapes):
+                        places[k] = fewer[k]
                 places[escapes] = place if index == over else ~place
                 escapes += 1
         row += size
@@ -283,101 +281,86 @@ def read_groups(
             column, row = column + row, 0
     coder[STATE], coder[LEFT] = state, np.uint64(left)
     if escapes:
-        finding = _add_excess(words, coder, places[:escapes], bound - last, out)
+        finding = _add_excess(words, coder, places, escapes, bound - last, out)
         if finding != FINE:
             return finding
     return _add_low_bits(words, coder, rows, order, out)
 
 
 @register_jitable
-def _add_excess(words: U32, coder: U64, places: I64, bound: int, out: I64) -> int:
+def _add_excess(words: U32, coder: U64, places: I64, count: int, bound: int, out: I64) -> int:
     """Add gamma numbers to the magnitudes of what is at `places`, complements if negative."""
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    if not _take(coder, len(places), _EXPONENT_BITS << PRECISION):
+    if not _take(coder, count, np.int64(_EXPONENT_BITS << PRECISION)):
         return TOO_MANY
-    exponents = np.empty(len(places), np.int64)
-    ends = np.zeros(1 << _EXPONENT_BITS, np.int64)
-    for k in range(len(places)):
-        state, left, exponents[k] = _chunk(words, state, left, _EXPONENT_BITS)
-        ends[exponents[k]] += 1
-    for exponent in range(1, len(ends)):
-        ends[exponent] += ends[exponent - 1]
-    # Low bits come by exponent.
-    order = np.empty(len(places), np.int64)
-    for k in range(len(places) - 1, -1, -1):
-        ends[exponents[k]] -= 1
-        order[ends[exponents[k]]] = k
-    begin, excessive = 0, False
-    low = np.zeros(len(places), np.uint64)
-    while begin < len(order):
-        exponent = exponents[order[begin]]
-        end = begin
-        while end < len(order) and exponents[order[end]] == exponent:
-            end += 1
-        if not _take(coder, end - begin, exponent << PRECISION):
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    exponents, excess = np.empty(count, np.int64), np.empty(count, np.uint64)
+    largest, finding = 0, FINE
+    for k in range(count):
+        state, left, exponent = _chunk(words, state, left, np.int64(_EXPONENT_BITS))
+        exponents[k], largest = exponent, max(largest, exponent)
+        excess[k] = (_ONE << np.uint64(exponent)) - _ONE
+    # Low bits come by exponent, and of each first the lowest chunks.
+    for exponent in range(1, largest + 1):
+        same = 0
+        for k in range(count):
+            same += exponents[k] == exponent
+        if not _take(coder, same, exponent << PRECISION):
             return TOO_MANY
-        for shift in range(0, exponent, _RAW_CHUNK):
-            for k in range(begin, end):
-                width = min(_RAW_CHUNK, exponent - shift)
-                state, left, field = _chunk(words, state, left, width)
-                low[k] |= np.uint64(field) << np.uint64(shift)
-        for k in range(begin, end):
-            excess = low[k] + ((np.uint64(1) << np.uint64(exponent)) - np.uint64(1))
-            if excess >= np.uint64(bound):
-                excessive = True
-            else:
-                place = places[order[k]]
-                if place >= 0:
-                    out[place] += np.int64(excess)
-                else:
-                    out[~place] -= np.int64(excess)
-        begin = end
+        for shift in range(0, exponent if same else 0, _RAW_CHUNK):
+            for k in range(count):
+                if exponents[k] == exponent:
+                    width = min(_RAW_CHUNK, exponent - shift)
+                    state, left, field = _chunk(words, state, left, width)
+                    excess[k] += np.uint64(field) << np.uint64(shift)
+    for k in range(count):
+        if excess[k] >= np.uint64(bound):
+            finding = OUT_OF_RANGE
+        elif places[k] >= 0:
+            out[places[k]] += np.int64(excess[k])
+        else:
+            out[~places[k]] -= np.int64(excess[k])
     coder[STATE], coder[LEFT] = state, np.uint64(left)
-    return OUT_OF_RANGE if excessive else FINE
+    return finding
 
 
 @register_jitable
 def _add_low_bits(words: U32, coder: U64, rows: I64, order: I64, out: I64) -> int:
     """Complete the values whose low bits are coded raw, and make keys of gaps."""
-    column = row = 0
-    for g in range(len(rows)):
-        if rows[g, CELLS]:
-            for k in range(row, row + rows[g, SIZE]):
-                if out[column + order[k]] > rows[g, CELLS] >> rows[g, LOW_BITS]:
-                    return WIDE_GAP
-        row += rows[g, SIZE]
-        if row == len(order):
-            column, row = column + row, 0
     state, left = coder[STATE], np.int64(coder[LEFT])
-    high, most = False, 0
-    column = row = 0
+    finding = FINE
+    column = row = most = 0
     for g in range(len(rows)):
-        size, width, base = rows[g, SIZE], rows[g, LOW_BITS], rows[g, BASE]
+        end, width = row + rows[g, SIZE], rows[g, LOW_BITS]
+        cells = rows[g, CELLS]
+        if cells:
+            for k in range(row, end):
+                if out[column + order[k]] > cells >> width:
+                    return WIDE_GAP
         if width:
-            for k in range(row, row + size):
+            for k in range(row, end):
                 place = column + order[k]
                 # With more raw bits than this, they are all there is.
-                out[place] = (out[place] << min(width, 62)) + base
-            for shift in range(0, width, _RAW_CHUNK):
+                out[place] = (out[place] << min(width, 62)) + rows[g, BASE]
+        for shift in range(0, width, _RAW_CHUNK):
+            for k in range(row, end):
                 bits = min(_RAW_CHUNK, width - shift)
-                for k in range(row, row + size):
-                    state, left, field = _chunk(words, state, left, bits)
-                    out[column + order[k]] += field << shift
-        if rows[g, CELLS]:
-            key = 0
-            for k in range(row, row + size):
+                state, left, field = _chunk(words, state, left, bits)
+                out[column + order[k]] += field << shift
+        if cells:
+            key, most = 0, max(most, cells)
+            for k in range(row, end):
                 # Gaps are below 2^61 and cells at most 2^60: nothing wraps around.
-                key = min(key, rows[g, CELLS]) + out[column + order[k]]
+                key = min(key, cells) + out[column + order[k]]
                 out[column + order[k]] = key
-            high, most = high or key >= rows[g, CELLS], max(most, rows[g, CELLS])
-        row += size
+            if key >= cells:
+                finding = HIGH_KEY
+        row = end
         if row == len(order):
             column, row = column + row, 0
     coder[STATE], coder[LEFT] = state, np.uint64(left)
-    if high:
-        coder[CULPRIT] = most
-        return HIGH_KEY
-    return FINE
+    if finding == HIGH_KEY:
+        coder[CULPRIT] = np.uint64(most)
+    return finding
 
 
 def read_values(
@@ -400,16 +383,16 @@ def read_array(words: U32, coder: U64, width: int, out: I64) -> int:
 
 
 @register_jitable
-def read_signs(words: U32, coder: U64, sizes: I64, order: I64, column: I64) -> int:
+def read_signs(words: U32, coder: U64, sizes: I64, order: I64, first: int, values: I64) -> int:
     """Read a share for each group and a flag for each value of it that is not 0; negate by them.
 
-    `column[order]` are the values of one group after the other; the sizes are those of `order`.
+    The column begins at `first`; `order` has the rows of one group after the other.
     """
-    for value in column:
-        if value < 0:
+    for place in range(first, first + len(order)):
+        if values[place] < 0:
             return NEGATIVE
     shares = np.empty(len(sizes), np.int64)
-    finding = read_array(words, coder, _SHARE_BITS, shares)
+    finding = read_array(words, coder, np.int64(_SHARE_BITS), shares)
     if finding != FINE:
         return finding
     state, left = coder[STATE], np.int64(coder[LEFT])
@@ -417,20 +400,20 @@ def read_signs(words: U32, coder: U64, sizes: I64, order: I64, column: I64) -> i
     for g in range(len(sizes)):
         count = 0
         for k in range(row, row + sizes[g]):
-            count += column[order[k]] != 0
+            count += values[first + order[k]] != 0
         frequency = (2 * shares[g] + 1) * (TOTAL >> _SHARE_BITS + 1)
         if not _take(coder, count, min(frequency, TOTAL - frequency)):
             return TOO_MANY
         negative, positive = np.uint64(frequency), np.uint64(TOTAL - frequency)
         for k in range(row, row + sizes[g]):
-            place = order[k]
-            if column[place]:
+            place = first + order[k]
+            if values[place]:
                 slot = state & _SLOT
                 if slot < positive:
                     state = (state >> _PRECISION) * positive + slot
                 else:
                     state = (state >> _PRECISION) * negative + (slot - positive)
-                    column[place] = -column[place]
+                    values[place] = -values[place]
                 if state < _FULL and left > 0:
                     left -= 1
                     state = state << _WORD | np.uint64(words[left])

@@ -1,5 +1,8 @@
 """The loops of `gsic_kernels.cpu.ans` that know what streams are made of."""
 
+# NumPy's stubs tell integers apart that are one type to Numba.
+# mypy: disable-error-code="arg-type, assignment, return-value"
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,6 +15,7 @@ from gsic_kernels.cpu.ans import (
     CULPRIT,
     EVEN,
     FAR_CENTRE,
+    FIELDS,
     FINE,
     FIRST_SCALE,
     GROWTH,
@@ -31,6 +35,9 @@ from gsic_kernels.cpu.ans import (
     VALUE_BOUND,
 )
 from gsic_kernels.cpu.ans_steps import I64, U32, U64, fill, read_array, read_groups, read_signs
+
+# Numba compiles a function anew for each number that is written down in a call of it.
+_INT = np.int64
 
 _LEVEL_BITS = 4
 _OWN_BITS = 11
@@ -61,27 +68,31 @@ def read_columns(
     if total != height or height < 1 or len(out) % height:
         return MISFIT
     columns = len(out) // height
+    bound = _INT(RESIDUAL_BOUND)
     heads = np.empty(3 * columns, np.int64)
-    finding = _read_fixed(words, coder, starts, rows[:SCALE_CHANGES], columns, heads)
+    plan = _some(rows, _INT(0), _INT(SCALE_CHANGES), columns)
+    finding = read_groups(words, coder, starts, plan, _as_coded(columns), bound, heads)
     if finding != FINE:
         return finding
     # Form, zero, spread and positive of each column.
+    moved = 0
     forms = np.empty((columns, 4), np.int64)
     for c in range(columns):
         forms[c, 0], forms[c, 1] = heads[c] & 3, heads[c] >> 2
         forms[c, 2], forms[c, 3] = heads[columns + c], heads[2 * columns + c] + EVEN
+        moved += forms[c, 0] != PLAIN
         if forms[c, 3] < 0 or forms[c, 3] >= _SHARES:
             return NO_SHARE
     scales = np.empty(columns * groups, np.int64)
-    fixed = rows[SCALE_CHANGES : SCALE_CHANGES + 1]
-    finding = _read_fixed(words, coder, starts, fixed, len(scales), scales)
+    plan = _some(rows, _INT(SCALE_CHANGES), _INT(1), len(scales))
+    finding = read_groups(words, coder, starts, plan, _as_coded(len(scales)), bound, scales)
     if finding == FINE:
         finding = _add_up_scales(scales, groups, doubling)
     if finding != FINE:
         return finding
-    centres = np.empty(groups * np.count_nonzero(forms[:, 0]), np.int64)
-    fixed = rows[CENTRE_CHANGES : CENTRE_CHANGES + 1]
-    finding = _read_fixed(words, coder, starts, fixed, len(centres), centres)
+    centres = np.empty(moved * groups, np.int64)
+    plan = _some(rows, _INT(CENTRE_CHANGES), _INT(1), len(centres))
+    finding = read_groups(words, coder, starts, plan, _as_coded(len(centres)), bound, centres)
     if finding != FINE:
         return finding
     choices = np.empty((columns * groups, 5), np.int64)
@@ -89,40 +100,55 @@ def read_columns(
     for c in range(columns):
         for g in range(c * groups, (c + 1) * groups):
             choices[g, 0], choices[g, 1] = forms[c, 0] == LISTED, scales[g]
-            choices[g, 2:] = forms[c, 1:]
+            for k in range(1, 4):
+                choices[g, k + 1] = forms[c, k]
             if forms[c, 0] == LISTED:
                 listed += scales[g] + LEAST_LISTED
     levels = np.empty(listed, np.int64)
-    finding = read_array(words, coder, _LEVEL_BITS, levels)
+    finding = read_array(words, coder, _INT(_LEVEL_BITS), levels)
     if finding != FINE:
         return finding
-    tables = np.empty((len(choices), 2 * chances.shape[2] + 2), np.uint32)
-    plan = np.empty((len(choices), rows.shape[1]), np.int64)
-    fill(choices, levels, 1, chances, zeros, reaches, tables, plan)
+    tables = np.empty(len(choices) * (2 * chances.shape[2] + 2), np.uint32)
+    plan = np.empty((len(choices), FIELDS), np.int64)
+    fill(choices, levels, _INT(1), chances, zeros, reaches, tables, plan)
     for g in range(len(plan)):
         plan[g, SIZE] = sizes[g % groups]
     if not _set_bases(plan, forms, centres, groups, doubling):
         return FAR_CENTRE
-    finding = read_groups(words, coder, tables.reshape(-1), plan, order, RESIDUAL_BOUND, out)
+    finding = read_groups(words, coder, tables, plan, order, bound, out)
     if finding != FINE:
         return finding
-    if np.max(out) >= VALUE_BOUND or np.min(out) <= -VALUE_BOUND:
+    largest = smallest = 0
+    for k in range(len(out)):
+        largest, smallest = max(largest, out[k]), min(smallest, out[k])
+    if largest >= VALUE_BOUND or smallest <= -VALUE_BOUND:
         return OUT_OF_RANGE
     for c in range(columns):
         if forms[c, 0] == MIRRORED:
-            column = out[c * height : (c + 1) * height]
-            finding = read_signs(words, coder, sizes, order, column)
+            finding = read_signs(words, coder, sizes, order, c * height, out)
             if finding != FINE:
                 return finding
     return FINE
 
 
 @register_jitable
-def _read_fixed(words: U32, coder: U64, starts: U32, rows: I64, count: int, out: I64) -> int:
-    """Read `count` values with each of some tables."""
-    rows = rows.copy()
-    rows[:, SIZE] = count
-    return read_groups(words, coder, starts, rows, np.arange(count), RESIDUAL_BOUND, out)
+def _some(rows: I64, first: int, tables: int, size: int) -> I64:
+    """Rows from the first one on, for as many values each."""
+    plan = np.empty((tables, FIELDS), np.int64)
+    for k in range(tables):
+        for field in range(FIELDS):
+            plan[k, field] = rows[first + k, field]
+        plan[k, SIZE] = size
+    return plan
+
+
+@register_jitable
+def _as_coded(count: int) -> I64:
+    """The order of a column whose rows are where they are coded."""
+    order = np.empty(count, np.int64)
+    for k in range(count):
+        order[k] = k
+    return order
 
 
 @register_jitable
@@ -168,19 +194,26 @@ def read_sets(
 ) -> int:
     """See `ans.read_sets`."""
     count = len(sets)
-    if np.sum(sets[:, 0]) != len(out):
+    total = 0
+    for k in range(count):
+        total += sets[k, 0]
+    if total != len(out):
         return MISFIT
     own = np.empty(count, np.int64)
-    finding = read_array(words, coder, 1, own)
+    finding = read_array(words, coder, _INT(1), own)
     if finding != FINE:
         return finding
-    packed = np.empty(np.count_nonzero(own), np.int64)
-    finding = read_array(words, coder, _OWN_BITS, packed)
+    owners = 0
+    for k in range(count):
+        owners += own[k]
+    packed = np.empty(owners, np.int64)
+    finding = read_array(words, coder, _INT(_OWN_BITS), packed)
     if finding != FINE:
         return finding
-    choices = np.zeros((count, 5), np.int64)
+    choices = np.empty((count, 5), np.int64)
     following = 0
     for k in range(count):
+        choices[k, 0], choices[k, 3], choices[k, 4] = 0, 0, 0
         choices[k, 1], choices[k, 2] = sets[k, 3], sets[k, 4]
         if own[k]:
             choices[k, 1] = packed[following] & 31
@@ -190,8 +223,9 @@ def read_sets(
         if choices[k, 1] >= len(chances):
             coder[CULPRIT] = np.uint64(choices[k, 1])
             return HIGH_SCALE
-    tables = np.empty((count, chances.shape[2] + 2), np.uint32)
-    plan = np.empty((count, CELLS + 1), np.int64)
-    fill(choices, own[:0], 0, chances, zeros, reaches, tables, plan)
-    plan[:, SIZE], plan[:, CELLS], plan[:, LOW_BITS] = sets[:, 0], sets[:, 1], sets[:, 2]
-    return read_groups(words, coder, tables.reshape(-1), plan, np.arange(len(out)), bound, out)
+    tables = np.empty(count * (chances.shape[2] + 2), np.uint32)
+    plan = np.empty((count, FIELDS), np.int64)
+    fill(choices, own, _INT(0), chances, zeros, reaches, tables, plan)
+    for k in range(count):
+        plan[k, SIZE], plan[k, CELLS], plan[k, LOW_BITS] = sets[k, 0], sets[k, 1], sets[k, 2]
+    return read_groups(words, coder, tables, plan, _as_coded(len(out)), bound, out)

@@ -80,7 +80,7 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
     "fill_tables": (
         "ans_steps",
         None,
-        f"{_INT_PLANE}, {_INTS}, int64, {_CURVES}, uint32[:, ::1], {_INT_PLANE}",
+        f"{_INT_PLANE}, {_INTS}, int64, {_CURVES}, {_WORDS}, {_INT_PLANE}",
     ),
     "read_values": (
         "ans_steps",

@@ -23,7 +23,7 @@ LAYERS = {
     "pixels": {"errors", "options", "metrics", "container", "profiles"},
     "resampling": {"errors", "options", "gaussians", "profiles"},
     "fit": {*SURFACE, "gaussians", "profiles", "coding", "container"},
-    "codec": {*SURFACE, "container", "profiles", "pixels", "resampling", "fit"},
+    "codec": {*SURFACE, "coding", "container", "profiles", "pixels", "resampling", "fit"},
     "bench": {*SURFACE, "codec"},
     "console": {"errors", "files"},
     "texts": set(),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gsic.coding import models
-from gsic.coding.ans import TOTAL, Model
+from gsic.coding.ans import TOTAL, Model, Tables
 from gsic.coding.models import SCALES, SPREADS, ZERO_ODDS, Shape
+from gsic_kernels.cpu import ans
 from gsic_kernels.cpu.ans import ESCAPE_FREQUENCY
 
 SHAPES = [
@@ -143,7 +144,8 @@ def test_tables_are_the_same_alone_and_together() -> None:
 def test_listed_tables_stand_among_curves() -> None:
     levels = [15, 0, 7, 1, 2]
     choices = np.array([[1, 1, 6, 0, 8], [0, 40, 3, 2, 5], [1, 0, 0, 3, 0]])
-    first, middle, last = models.described(choices, np.array(levels), signed=True).models()
+    built = ans.tables(choices, np.array(levels), True, models.curves(True))
+    first, middle, last = Tables(*built).models()
     assert first.frequencies.tolist() == models.histogram(levels[:3]).frequencies.tolist()
     assert last.frequencies.tolist() == models.histogram(levels[3:]).frequencies.tolist()
     (alone,) = models.tables([40], [Shape(3, 2, 5)], signed=True)
