@@ -216,24 +216,15 @@ def _take(coder: U64, count: int, cost: int) -> bool:
 
 
 @register_jitable
-def _charge(coder: U64, rows: I64) -> bool:
-    """Is there room for the symbols and low bits of all groups?"""
-    for g in range(len(rows)):
-        cost = rows[g, LEAST_COST] + (rows[g, LOW_BITS] << PRECISION)
-        if not _take(coder, rows[g, SIZE], cost):
-            return False
-    return True
-
-
-@register_jitable
 def read_groups(
     words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
 ) -> int:
     """See `ans.read_values`: fill `out` and return a finding."""
     if not _fitting(starts, rows, len(order), len(out)):
         return MISFIT
-    if not _charge(coder, rows):
-        return TOO_MANY
+    for g in range(len(rows)):
+        if not _take(coder, rows[g, SIZE], rows[g, LEAST_COST]):
+            return TOO_MANY
     state, left = coder[STATE], np.int64(coder[LEFT])
     buckets = np.empty(_BUCKETS, np.uint64)
     places = np.empty(64 + len(out) // 16, np.int64)
@@ -326,16 +317,23 @@ def _add_excess(words: U32, coder: U64, places: I64, count: int, bound: int, out
 @register_jitable
 def _add_low_bits(words: U32, coder: U64, rows: I64, order: I64, out: I64) -> int:
     """Complete the values whose low bits are coded raw, and make keys of gaps."""
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    finding = FINE
     column = row = most = 0
     for g in range(len(rows)):
-        end, width = row + rows[g, SIZE], rows[g, LOW_BITS]
-        cells = rows[g, CELLS]
+        end, cells = row + rows[g, SIZE], rows[g, CELLS]
         if cells:
             for k in range(row, end):
-                if out[column + order[k]] > cells >> width:
+                if out[column + order[k]] > cells >> rows[g, LOW_BITS]:
                     return WIDE_GAP
+        row = end
+        if row == len(order):
+            column, row = column + row, 0
+    state, left = coder[STATE], np.int64(coder[LEFT])
+    finding = FINE
+    column = row = 0
+    for g in range(len(rows)):
+        end, width, cells = row + rows[g, SIZE], rows[g, LOW_BITS], rows[g, CELLS]
+        if not _take(coder, rows[g, SIZE], width << PRECISION):
+            return TOO_MANY
         if width:
             for k in range(row, end):
                 place = column + order[k]
