@@ -17,17 +17,19 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from gsic_kernels.checks import Window
-from gsic_kernels.gpu import gradients, lists, renderer
+from gsic_kernels.checks import F32, Window
+from gsic_kernels.gpu import gradients, lists, renderer, resident
 from gsic_kernels.gpu.gradients import DeviceGradients
 from gsic_kernels.gpu.launch import interpreted
 from gsic_kernels.gpu.lists import DeviceSplats
 from gsic_kernels.gpu.renderer import DeviceBlended, Renderer
+from gsic_kernels.registry import Rules
 
 ARCHITECTURES = (80, 90)
 RASTERISERS = ("render", "render_backward", "render_loss", "blend", "blend_backward")
@@ -99,7 +101,7 @@ def recorded() -> list[Launch]:
         )
         found.setdefault(launch)
 
-    for module in (gradients, lists, renderer):
+    for module in (gradients, lists, renderer, resident):
         module.launch = record  # type: ignore[attr-defined]
     for channels in range(1, 5):
         _render_all(channels)
@@ -127,6 +129,17 @@ def _render_all(channels: int) -> None:
     draw.render_alpha_backward(
         splats, opacity, window, background, blended, image, derivatives, opacity, background
     )
+    _fit(image.numpy(), count, channels)
+
+
+def _fit(target: F32, count: int, channels: int) -> None:
+    """Take a step of a fit."""
+    columns, background = 5 + channels, np.zeros(channels, np.float32)
+    rules = Rules(np.ones(columns), (0.9, 0.99), -1.0, 9.0, 4.0, 2.5)
+    fit = resident.ResidentFit(target, background, rules, torch.device("cpu"))
+    matrix = np.zeros((count, columns))
+    fit.put((matrix, matrix, matrix, np.zeros(count)))
+    fit.step(1.0)
 
 
 def compiled(launch: Launch, architecture: int, **options: Any) -> Any:

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-CHECKS = Path(__file__).with_name("gpu_checks.py")
+CHECKS = ("gpu_checks.py", "gpu_resident_checks.py")
 
 
+@pytest.mark.parametrize("checks", CHECKS)
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-def test_the_gpu_backend_interpreted_on_the_cpu() -> None:
+def test_the_gpu_backend_interpreted_on_the_cpu(checks: str) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--durations=8"]
     done = subprocess.run(
-        [*command, str(CHECKS)],
+        [*command, str(Path(__file__).with_name(checks))],
         env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
