@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import container, metrics, pixels, resampling
-from gsic.coding import ans
+from gsic.coding import values
 from gsic.container import COMMENT, ICC, Container, Mode, Section
 from gsic.errors import BackendError, InputError
 from gsic.files import read_bytes
@@ -267,7 +267,7 @@ def decode_report(
     file = container.read(data, limits)
     profile = catalog.numbered(file.profile)
     found = time.perf_counter()
-    ans.load()
+    values.load()
     loaded = time.perf_counter() - found
     began = started + loaded
     quantised = profile.read(file)

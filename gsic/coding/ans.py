@@ -8,7 +8,7 @@ takes many short streams in one call.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import constriction
@@ -167,12 +167,6 @@ def _uniform(width: int) -> Any:
 def _chunks(width: int) -> list[tuple[int, int]]:
     """(shift, bits) of each chunk of a raw field, in decode order."""
     return [(s, min(RAW_CHUNK, width - s)) for s in range(0, width, RAW_CHUNK)]
-
-
-@cache
-def load() -> None:
-    """Compile or load what decodes, so that the first payload does not wait for it."""
-    decoding.load()
 
 
 def new_coder() -> Any:
