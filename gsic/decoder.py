@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import container, pixels, resampling
-from gsic.coding import ans
+from gsic.coding import values
 from gsic.container import Container, Mode
 from gsic.options import Limits, Region
 from gsic.profiles import catalog
@@ -55,7 +55,7 @@ def opened(data: bytes, scale: float, region: Region | None, limits: Limits) -> 
     file = container.read(data, limits)
     profile = catalog.numbered(file.profile)
     found = time.perf_counter()
-    ans.load()
+    values.load()
     loading = time.perf_counter() - found
     quantised = profile.read(file)
     view = resampling.view(file.width, file.height, scale, region, limits)

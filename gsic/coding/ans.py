@@ -8,7 +8,7 @@ takes many short streams in one call.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import constriction
@@ -169,12 +169,6 @@ def _chunks(width: int) -> list[tuple[int, int]]:
     return [(s, min(RAW_CHUNK, width - s)) for s in range(0, width, RAW_CHUNK)]
 
 
-@cache
-def load() -> None:
-    """Compile or load what decodes, so that the first payload does not wait for it."""
-    decoding.load()
-
-
 def new_coder() -> Any:
     """Return a coder in its first state, 2^24."""
     # From 2^24 on every symbol enlarges the state, so whoever reads more or less than was written
@@ -293,21 +287,13 @@ class SymbolReader:
         left = len(self._words) - len(stack)
         self._coder = np.array([state, left, room, 0], np.uint64)
 
-    def values(
-        self,
-        tables: Tables,
-        sizes: Sequence[int],
-        bound: int = 1 << 62,
-        order: Int64Array | None = None,
-    ) -> Int64Array:
+    def values(self, tables: Tables, sizes: Sequence[int], bound: int = 1 << 62) -> Int64Array:
         """Return groups of values: symbols, then gamma numbers of escapes, then low bits.
 
         Args:
             tables: one per group.
             sizes: values of each group.
             bound: at most 2^62; magnitudes before low bits must be less.
-            order: int64 (n,), 0..n - 1 in any order: where each of the n values of a column goes;
-                the groups fill columns one after the other. None for one column as it is coded.
 
         Returns:
             int64 (sum of sizes,).
@@ -318,12 +304,10 @@ class SymbolReader:
         rows = tables.rows.copy()
         count = sum(sizes)
         if count > _FEW or count < 0:
-            self._check_room(sizes, rows)
+            self._check_groups(sizes, rows)
         rows[:, decoding.SIZE] = sizes
         out = np.empty(count, np.int64)
-        if order is None:
-            order = np.arange(count)
-        self.read(decoding.read_values, tables.starts, rows, order, bound, out)
+        self.read(decoding.read_values, tables.starts, rows, np.arange(count), bound, out)
         return out
 
     def read(self, function: Callable[..., int], *arguments: Any) -> None:
@@ -347,7 +331,7 @@ class SymbolReader:
         if count * _LEAST_COST > int(self._coder[decoding.ROOM]):
             raise _too_many(count)
 
-    def _check_room(self, sizes: Sequence[int], rows: Int64Array) -> None:
+    def _check_groups(self, sizes: Sequence[int], rows: Int64Array) -> None:
         """Refuse what the payload cannot hold before there is memory for it."""
         costs = rows[:, decoding.LEAST_COST] + (rows[:, decoding.LOW_BITS] << PRECISION)
         room = int(self._coder[decoding.ROOM])

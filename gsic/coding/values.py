@@ -9,6 +9,7 @@ faster. FORMAT.md section 5 is normative.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,15 @@ class Contexts:
     def split(self, values: Int64Array) -> list[Int64Array]:
         """Return the values of each group, in their order."""
         return np.split(values[self.order], np.cumsum(self.sizes)[:-1])
+
+
+@cache
+def load() -> None:
+    """Make ready what all payloads need, so that the first one does not wait for it."""
+    decoding.load()
+    # Numba's first call takes long.
+    forms.fixed_tables()
+    models.curves(False)
 
 
 def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: Contexts) -> None:

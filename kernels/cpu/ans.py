@@ -81,7 +81,8 @@ class Curves(NamedTuple):
 
 def load() -> None:
     """Compile or load what decodes columns and sets."""
-    kernel("read_columns"), kernel("read_sets")
+    for name in ("fill_tables", "read_sets", "read_columns"):
+        kernel(name)
 
 
 def tables(choices: I64, levels: I64, signed: bool, curves: Curves) -> tuple[U32, I64]:

@@ -34,7 +34,8 @@ from gsic_kernels.cpu.ans import (
     SIZE,
     VALUE_BOUND,
 )
-from gsic_kernels.cpu.ans_steps import I64, U32, U64, fill, read_array, read_groups, read_signs
+from gsic_kernels.cpu.ans_steps import I64, U32, U64, read_array, read_groups, read_signs
+from gsic_kernels.cpu.ans_tables import fill
 
 # Numba compiles a function anew for each number that is written down in a call of it.
 _INT = np.int64

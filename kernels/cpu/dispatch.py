@@ -78,7 +78,7 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         f" {_LINE}",
     ),
     "fill_tables": (
-        "ans_steps",
+        "ans_tables",
         None,
         f"{_INT_PLANE}, {_INTS}, int64, {_CURVES}, {_WORDS}, {_INT_PLANE}",
     ),
