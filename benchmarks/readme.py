@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from gpu_estimate import estimates
 from kodak import CODECS, GAUSSIAN_IMAGE
 
 from gsic.bench.bdrate import bd_rate
@@ -51,7 +52,7 @@ def filled(text: str, content: str) -> str:
 
 
 def figures(results: Path) -> str:
-    parts = [kodak, speed, efforts, fits, memory, kernels, iteration]
+    parts = [kodak, speed, efforts, fits, memory, kernels, iteration, gpu]
     return "\n\n".join(text for part in parts for text in part(results))
 
 
@@ -224,6 +225,54 @@ def iteration(results: Path) -> list[str]:
         f"**One iteration of a fit: {found['image']}, {found['rows'][0]['gaussians']} fitted "
         f"Gaussians.** {origin(results / 'iteration-cpu.json')} Median milliseconds.",
         table(["threads", "forward", "backward", "iteration", "over forward + backward"], lines),
+    ]
+
+
+def gpu(results: Path) -> list[str]:
+    """Goals for a GPU, what is counted for them, and what was measured if anything was."""
+    found = load(results / "gpu.json")
+    measured = gpu_measured(found) if found else []
+    lines = [
+        [
+            row.what,
+            f"{row.goal:g} {row.unit}",
+            f"{row.estimate:.0f} {row.unit}",
+            f"{measured[i]:.0f} {row.unit}" if found else "not measured yet",
+        ]
+        for i, row in enumerate(estimates())
+    ]
+    said = (
+        f"{found['gpu']['name']}, {origin(results / 'gpu.json')}"
+        if found
+        else (
+            "GPU figures are not measured yet; `make bench-gpu` measures them on a machine with an "
+            "NVIDIA GPU. Until then the kernels are checked under Triton's interpreter and compiled "
+            "ahead of time."
+        )
+    )
+    return [
+        f"**GPU: 768x512.** {said} Counted are instructions, bytes and nodes of a graph "
+        "(`python benchmarks/gpu_estimate.py`): a floor for an H200.",
+        table(["what", "goal", "counted", "measured"], lines),
+    ]
+
+
+def gpu_measured(found: dict[str, Any]) -> list[float]:
+    """The figures of `estimates`, in their order."""
+    forward = {
+        row["gaussians"]: row["median_us"]
+        for row in found["kernels"]
+        if row["operation"] == "render_sum"
+    }
+    fit = found.get("fit_full") or found["fit"]
+    decoding = found["decoding"]
+    return [
+        forward[10_000],
+        forward[70_000],
+        1e6 / fit["steps_per_second"],
+        decoding["fps_single"],
+        decoding["fps_batch_of_32"],
+        fit["peak_mib"],
     ]
 
 

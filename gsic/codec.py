@@ -45,8 +45,8 @@ Bytes = NDArray[np.uint8]
 Source = bytes | str | os.PathLike[str]
 Progress = Callable[[int, int, str], None]
 
-# Files that `decode_many` reads ahead.
-_AHEAD = 2
+# Threads of `decode_many` that read files, at most.
+_READERS = 4
 
 
 class Encoded(NamedTuple):
@@ -330,11 +330,12 @@ def decode_many(
 
         return devices.run(device, image_on)
 
-    with ThreadPoolExecutor(1) as reader:
+    readers = min(_READERS, cores)
+    with ThreadPoolExecutor(readers) as reader:
         waiting: deque[Future[Opened]] = deque()
         for source in sources:
             waiting.append(reader.submit(read, source))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > readers:
                 yield draw(waiting.popleft().result())
         while waiting:
             yield draw(waiting.popleft().result())
