@@ -8,7 +8,7 @@ of FORMAT.md section 3; the coder that does the arithmetic is constriction's.
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import constriction
 import numpy as np
@@ -36,6 +36,25 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 UInt64Array = npt.NDArray[np.uint64]
 Float64Array = npt.NDArray[np.float64]
+
+
+class CoderModel(Protocol):
+    """What codes one symbol at a time: a `Model`, or a `UniformModel` where a table is too long."""
+
+    lowest: int
+    coder_model: Any
+
+
+class UniformModel:
+    """Equal chances of the integers 0..size - 1.
+
+    Args:
+        size: 2..2^24.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.lowest = 0
+        self.coder_model = Uniform(size)
 
 
 class Model:

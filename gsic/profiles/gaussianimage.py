@@ -21,8 +21,6 @@ Float32 = NDArray[np.float32]
 UInt16 = NDArray[np.uint16]
 Int64 = NDArray[np.int64]
 
-PROFILE_ID = 2
-
 REACH = math.log(255.0)
 """A Gaussian ends where its weight falls below 1/255, whatever its colour."""
 
@@ -51,7 +49,8 @@ class Grid(NamedTuple):
 
     def values(self, symbols: Int64) -> Float64:
         """Numbers of symbols (N, K), float64 (N, K)."""
-        return symbols * self.step.astype(np.float64) + self.origin.astype(np.float64)
+        values: Float64 = symbols * self.step.astype(np.float64) + self.origin.astype(np.float64)
+        return values
 
 
 class Codebooks(NamedTuple):
@@ -66,7 +65,8 @@ class Codebooks(NamedTuple):
     @property
     def bits(self) -> int:
         """Bits of an index."""
-        return int(self.vectors.shape[1] - 1).bit_length()
+        size: int = self.vectors.shape[1]
+        return (size - 1).bit_length()
 
     def values(self, symbols: Int64) -> Float64:
         """Colours of indices (N, M), float64 (N, C)."""
@@ -77,7 +77,7 @@ class Codebooks(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Coded:
+class Quantised:
     """N Gaussians as integers, and how they are written.
 
     Args:
@@ -89,7 +89,7 @@ class Coded:
         color: int64 (N, M) indices, or (N, C) symbols.
         palette: what colours they mean.
         coding: "packed", every symbol in its bits, or "ans", with a histogram of each kind.
-        plain: how many Gaussians are coded before bits-back begins; None without bits-back.
+        plain: how many Gaussians are image before bits-back begins; None without bits-back.
     """
 
     width: int
@@ -107,7 +107,7 @@ class Coded:
     def __len__(self) -> int:
         return len(self.position)
 
-    def take(self, index: NDArray[np.integer]) -> Coded:
+    def take(self, index: NDArray[np.integer]) -> Quantised:
         """The Gaussians that `index` selects, in its order."""
         return replace(
             self, position=self.position[index], shape=self.shape[index], color=self.color[index]
@@ -144,21 +144,21 @@ def moments_of(covariance: str, theta: Float64) -> tuple[Moments, NDArray[np.boo
     return Moments(s12, s22, det), singular
 
 
-def drawing(coded: Coded) -> Drawing:
+def drawing(image: Quantised) -> Drawing:
     """What a decoder draws; all of it is float64."""
-    tanh = np.tanh(coded.position.view(np.float16).astype(np.float64))
-    theta = coded.shape_grid.values(coded.shape) + SHAPES[coded.covariance]
-    moments, singular = moments_of(coded.covariance, theta)
+    tanh = np.tanh(image.position.view(np.float16).astype(np.float64))
+    theta = image.shape_grid.values(image.shape) + SHAPES[image.covariance]
+    moments, singular = moments_of(image.covariance, theta)
     return Drawing(
-        mean_px(tanh, coded.width, coded.height),
+        mean_px(tanh, image.width, image.height),
         moments,
-        coded.palette.values(coded.color),
+        image.palette.values(image.color),
         np.where(singular, -1.0, REACH),
-        np.zeros(len(coded)),
-        np.zeros(coded.channels),
+        np.zeros(len(image)),
+        np.zeros(image.channels),
     )
 
 
-def canonical(coded: Coded) -> Coded:
+def canonical(image: Quantised) -> Quantised:
     """The Gaussians in file order, ascending by their symbols; a sum has no order of its own."""
-    return coded.take(np.lexsort(coded.rows.T[::-1]))
+    return image.take(np.lexsort(image.rows.T[::-1]))

@@ -120,7 +120,7 @@ class Canvas:
         objective: the loss. covariance: "cholesky" or "rs". shape: (H, W, C) of the image.
     """
 
-    def __init__(self, objective: SumLoss, covariance: str, shape: tuple[int, int, int]) -> None:
+    def __init__(self, objective: SumLoss, covariance: str, shape: tuple[int, ...]) -> None:
         self.objective = objective
         self.covariance = covariance
         self.height, self.width, self.channels = shape
@@ -129,16 +129,39 @@ class Canvas:
 
     def draw(self, position: Float64, shape: Float64, color: Float64) -> Slopes:
         """Draw Gaussians, with the gradients of the loss."""
-        geometry = self.geometry(position, shape)
+        geometry = Geometry(self.covariance, self.width, self.height, position, shape)
         loss, drawn = self.objective.step(geometry.splats(color), self._black)
-        # The papers' losses are means.
+        # The paper's losses are means.
         scale = 1.0 / self.values
         by_position, by_shape = geometry.pull_back(drawn.mean, drawn.factor)
-        return Slopes(loss * scale, by_position * scale, by_shape * scale, drawn.color * scale)
+        by_color = drawn.color.astype(np.float64)
+        return Slopes(loss * scale, by_position * scale, by_shape * scale, by_color * scale)
 
-    def sse(self, position: Float64, shape: Float64, color: Float64) -> float:
-        """Sum of squared errors of the clamped drawing."""
-        return self.objective.sse(self.geometry(position, shape).splats(color), self._black)
+    def slope(self, raw: Float64) -> tuple[float, Float64]:
+        """Loss of raw parameters, (N, 5 + C) or (N, 6 + C), and its gradient of that shape.
 
-    def geometry(self, position: Float64, shape: Float64) -> Geometry:
-        return Geometry(self.covariance, self.width, self.height, position, shape)
+        Without opacities that is eq. 7 of the paper, with them eq. 6.
+        """
+        channels = self.channels
+        shape, color = shape_of(self.covariance, raw[:, 2:5]), raw[:, 5 : 5 + channels]
+        opacity = sigmoid(raw[:, 5 + channels :])
+        merged = color * opacity if opacity.size else color
+        slopes = self.draw(raw[:, :2], shape, merged)
+        gradient = np.empty_like(raw)
+        gradient[:, :2] = slopes.position
+        gradient[:, 2:5] = raw_slope(self.covariance, shape, slopes.shape)
+        gradient[:, 5 : 5 + channels] = slopes.color
+        if opacity.size:
+            by_opacity = (slopes.color * color).sum(axis=1, keepdims=True)
+            gradient[:, 5 : 5 + channels] *= opacity
+            gradient[:, 5 + channels :] = by_opacity * opacity * (1.0 - opacity)
+        return slopes.loss, gradient
+
+    def sse(self, raw: Float64) -> float:
+        """Sum of squared errors of the clamped drawing of raw parameters."""
+        channels = self.channels
+        shape, color = shape_of(self.covariance, raw[:, 2:5]), raw[:, 5 : 5 + channels]
+        if raw.shape[1] > 5 + channels:
+            color = color * sigmoid(raw[:, 5 + channels :])
+        geometry = Geometry(self.covariance, self.width, self.height, raw[:, :2], shape)
+        return self.objective.sse(geometry.splats(color), self._black)

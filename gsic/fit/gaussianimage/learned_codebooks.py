@@ -102,7 +102,8 @@ def nearest(values: Float64, vectors: Float64) -> Int64:
     # |v - c|^2 less |v|^2, halved.
     score = vectors @ values.T
     np.subtract(0.5 * (vectors * vectors).sum(axis=1)[:, None], score, out=score)
-    return score.argmin(axis=0)
+    index: Int64 = score.argmin(axis=0)
+    return index
 
 
 def members(index: Int64, values: Float64, size: int) -> tuple[Float64, Float64]:

@@ -5,6 +5,7 @@ The defaults are those of the paper, and of its public code where the paper is s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -65,7 +66,7 @@ class AdanRecipe:
 
     def scale(self, step: int) -> float:
         """What the rate is multiplied by at a step."""
-        return 0.5 ** float(step // self.halve_every)
+        return math.ldexp(1.0, -(step // self.halve_every))
 
 
 @dataclass(frozen=True)

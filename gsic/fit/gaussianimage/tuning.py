@@ -9,33 +9,32 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gsic.fit.adan import Adan
 from gsic.fit.gaussianimage.canvas import Canvas, raw_slope, shape_of
+from gsic.fit.gaussianimage.float_fit import adan_of
 from gsic.fit.gaussianimage.learned_codebooks import LearnedCodebooks, commitment
 from gsic.fit.gaussianimage.learned_grid import LearnedGrid
 from gsic.fit.gaussianimage.recipe import GaussianImageRecipe
 from gsic.fit.loop import Tick
 from gsic.gaussians import Float64
-from gsic.profiles.gaussianimage import Codebooks, Coded, Grid, Int64, half
+from gsic.profiles.gaussianimage import Codebooks, Grid, Int64, Quantised, half
 
 
 class SeenColors(NamedTuple):
-    """Colours as a decoder sees them, and what is needed to go back."""
+    """Colours as a decoder sees them."""
 
     palette: Codebooks | Grid
     symbols: Int64
     values: Float64
-    kept: object
 
 
 class ColorQuantiser(Protocol):
-    """Something between float colours and what a decoder sees of them."""
+    """What stands between float colours and what a decoder sees of them."""
 
     def see(self, color: Float64) -> SeenColors:
         """Quantise colours (N, C)."""
 
-    def learn(self, seen: SeenColors, gradient: Float64, scale: float) -> Float64:
-        """Move the quantiser, given the gradient by what was seen; the gradient by the colours."""
+    def learn(self, gradient: Float64, scale: float) -> Float64:
+        """Move on, given the gradient by what was last seen; the gradient by the colours."""
 
 
 class VectorColors:
@@ -53,16 +52,16 @@ class VectorColors:
 
     def see(self, color: Float64) -> SeenColors:
         codebooks = self._learned.frozen()
-        quantised = self._learned.quantise(color, codebooks)
-        return SeenColors(codebooks, quantised.symbols, quantised.values, quantised)
+        self._last = self._learned.quantise(color, codebooks)
+        return SeenColors(codebooks, self._last.symbols, self._last.values)
 
-    def learn(self, seen: SeenColors, gradient: Float64, scale: float) -> Float64:
-        recipe, quantised = self._recipe, seen.kept
+    def learn(self, gradient: Float64, scale: float) -> Float64:
+        recipe = self._recipe
         total = gradient * self._through
         if recipe.commitment:
-            pull = commitment(quantised, recipe.variant, recipe.codebook).gradient
-            total = total + recipe.commitment * pull
-        self._learned.follow(quantised)
+            pull = commitment(self._last, recipe.variant, recipe.codebook).gradient
+            total += recipe.commitment * pull
+        self._learned.follow(self._last)
         return total
 
 
@@ -71,16 +70,16 @@ class GridColors:
 
     def __init__(self, color: Float64, recipe: GaussianImageRecipe) -> None:
         self._learned = LearnedGrid(color, recipe.color_bits, recipe.variant == "paper")
-        self._adan = adan(self._learned.learned, recipe)
+        self._adan = adan_of(self._learned.learned, recipe)
         self._learned.learned = self._adan.values
 
     def see(self, color: Float64) -> SeenColors:
         grid = self._learned.frozen()
-        on_grid = self._learned.quantise(color, grid)
-        return SeenColors(grid, on_grid.symbols, on_grid.values, on_grid)
+        self._last = self._learned.quantise(color, grid)
+        return SeenColors(grid, self._last.symbols, self._last.values)
 
-    def learn(self, seen: SeenColors, gradient: Float64, scale: float) -> Float64:
-        by_values, by_grid = self._learned.pull_back(seen.kept, gradient)
+    def learn(self, gradient: Float64, scale: float) -> Float64:
+        by_values, by_grid = self._learned.pull_back(self._last, gradient)
         self._adan.step(by_grid, scale)
         return by_values
 
@@ -88,7 +87,7 @@ class GridColors:
 class Snapshot(NamedTuple):
     """A quantised state and its squared error, summed over all values."""
 
-    coded: Coded
+    image: Quantised
     sse: float
 
 
@@ -107,17 +106,15 @@ class Tuning:
     ) -> None:
         self._canvas = canvas
         self._recipe = recipe
-        self._adan = adan(raw, recipe)
+        self._adan = adan_of(raw, recipe)
         floor = recipe.variant == "paper"
         shape = shape_of(recipe.covariance, raw[:, 2:5])
         self._grid = LearnedGrid(shape, recipe.covariance_bits, floor)
-        self._grid_adan = adan(self._grid.learned, recipe)
+        self._grid_adan = adan_of(self._grid.learned, recipe)
         self._grid.learned = self._grid_adan.values
         color = raw[:, 5:]
         self._colors: ColorQuantiser = (
-            VectorColors(color, recipe, rng)
-            if recipe.color == "rvq"
-            else GridColors(color, recipe)
+            VectorColors(color, recipe, rng) if recipe.color == "rvq" else GridColors(color, recipe)
         )
 
     def run(self, steps: int, tick: Tick) -> Snapshot:
@@ -127,7 +124,7 @@ class Tuning:
             snapshot = self.step(self._recipe.scale(step))
             if best is None or snapshot.sse < best.sse:
                 best = snapshot
-            tick(snapshot.sse, len(snapshot.coded))
+            tick(snapshot.sse / self._canvas.values, len(snapshot.image))
         assert best is not None
         return best
 
@@ -141,7 +138,7 @@ class Tuning:
         on_grid = self._grid.quantise(shape, grid)
         seen = self._colors.see(raw[:, 5:])
         slopes = canvas.draw(position.astype(np.float64), on_grid.values, seen.values)
-        coded = Coded(
+        image = Quantised(
             canvas.width,
             canvas.height,
             canvas.channels,
@@ -156,13 +153,7 @@ class Tuning:
         gradient[:, :2] = slopes.position
         by_shape, by_grid = self._grid.pull_back(on_grid, slopes.shape)
         gradient[:, 2:5] = raw_slope(recipe.covariance, shape, by_shape)
-        gradient[:, 5:] = self._colors.learn(seen, slopes.color, scale)
+        gradient[:, 5:] = self._colors.learn(slopes.color, scale)
         self._adan.step(gradient, scale)
         self._grid_adan.step(by_grid, scale)
-        return Snapshot(coded, slopes.loss * canvas.values)
-
-
-def adan(values: Float64, recipe: GaussianImageRecipe) -> Adan:
-    """Adan as the recipe has it."""
-    betas = recipe.beta1, recipe.beta2, recipe.beta3
-    return Adan(values, recipe.rate, betas, recipe.epsilon)
+        return Snapshot(image, slopes.loss * canvas.values)
