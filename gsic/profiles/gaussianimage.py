@@ -49,7 +49,8 @@ class Grid(NamedTuple):
 
     def values(self, symbols: Int64) -> Float64:
         """Numbers of symbols (N, K), float64 (N, K)."""
-        values: Float64 = symbols * self.step.astype(np.float64) + self.origin.astype(np.float64)
+        step, origin = self.step.astype(np.float64), self.origin.astype(np.float64)
+        values: Float64 = symbols.astype(np.float64) * step + origin
         return values
 
 
@@ -65,7 +66,7 @@ class Codebooks(NamedTuple):
     @property
     def bits(self) -> int:
         """Bits of an index."""
-        size: int = self.vectors.shape[1]
+        size = int(self.vectors.shape[1])
         return (size - 1).bit_length()
 
     def values(self, symbols: Int64) -> Float64:
@@ -121,7 +122,7 @@ class Quantised:
     @property
     def gaussian_bits(self) -> int:
         """Bits of a Gaussian that is bit-packed."""
-        return 32 + 3 * self.shape_grid.bits + self.color.shape[1] * self.palette.bits
+        return 32 + 3 * self.shape_grid.bits + int(self.color.shape[1]) * self.palette.bits
 
 
 def half(raw: Float64) -> NDArray[np.float16]:

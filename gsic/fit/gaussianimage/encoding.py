@@ -1,4 +1,4 @@
-"""An image to a file of profile `gaussianimage`: fit, fine-tuning, and so many Gaussians as fit in."""
+"""An image to a file of profile `gaussianimage`: fit, fine-tuning, the file."""
 
 from __future__ import annotations
 

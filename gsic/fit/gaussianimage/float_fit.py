@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from gsic.fit.adan import Adan
-from gsic.fit.gaussianimage.canvas import Canvas
 from gsic.fit.gaussianimage.recipe import AdanRecipe
 from gsic.fit.loop import Tick
 from gsic.gaussians import Float64
 
 
-def optimise(canvas: Canvas, raw: Float64, recipe: AdanRecipe, steps: int, tick: Tick) -> Float64:
+class Slope(Protocol):
+    """What is minimised: a `Canvas` or a `BlendedCanvas`."""
+
+    def slope(self, raw: Float64) -> tuple[float, Float64]:
+        """Loss of raw parameters, and its gradient."""
+
+
+def optimise(canvas: Slope, raw: Float64, recipe: AdanRecipe, steps: int, tick: Tick) -> Float64:
     """Move Gaussians for a number of steps.
 
     Args:

@@ -25,6 +25,8 @@ def raw_of_fit(fit: Fit, covariance: str) -> Float64:
     Raises:
         InputError: a fit that is blended, or has a background.
     """
+    if fit.opacity is not None:
+        raise InputError("init: a fit of blended Gaussians; profile gaussianimage adds them up")
     if fit.background.any():
         raise InputError(
             "init: a fit over a background; profile gaussianimage has none, "
