@@ -33,7 +33,7 @@ SHAPES = {"cholesky": (0.5, 0.0, 0.5), "rs": (0.5, 0.5, 0.0)}
 _LARGEST_HALF = 65504.0
 
 # Covariances beyond this draw nothing by the rule for singular values, whatever else they are.
-_SINGULAR = 1e-30
+_LEAST, _MOST = 1e-30, 1e40
 
 
 class Grid(NamedTuple):
@@ -139,7 +139,7 @@ def mean_px(tanh: Float64, width: int, height: int) -> Float64:
 def moments_of(covariance: str, theta: Float64) -> tuple[Moments, NDArray[np.bool_]]:
     """Moments of covariances, and which of them are singular; those have moments of 1 px."""
     s12, s22, det = COVARIANCES[covariance].moments(theta)
-    singular = ~((np.minimum(s22, det) > _SINGULAR) & (np.maximum(s22, det) < 1.0 / _SINGULAR))
+    singular = ~((np.minimum(s22, det) > _LEAST) & (np.maximum(s22, det) < _MOST))
     if singular.any():
         s12, s22, det = (np.where(singular, safe, m) for safe, m in ((0, s12), (1, s22), (1, det)))
     return Moments(s12, s22, det), singular
