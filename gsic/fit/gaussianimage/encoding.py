@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ from gsic.fit.goals import Coded
 from gsic.fit.losses import objective
 from gsic.fit.result import Fit
 from gsic.gaussians import Float64
-from gsic.options import EncodeOptions, replace_known
+from gsic.options import MAX_GAUSSIANS, EncodeOptions, replace_known
 from gsic.profiles.gaussianimage import Quantised, drawing
 from gsic.profiles.gaussianimage_streams import with_bits_back
 from gsic_kernels.registry import Backend
@@ -36,8 +36,9 @@ DEFAULT_GAUSSIANS = 3000
 
 _TICK_STEPS = 100
 
-# Bytes of a file beside its Gaussians, about: grids, codebooks, histograms, container.
-_AROUND_BYTES = 360
+# Bytes of container and kind, and how many of the Gaussians partial bits-back leaves plain.
+_CONTAINER_BYTES = 26
+_PLAIN_SHARE = 0.16
 
 
 def encode(
@@ -69,7 +70,7 @@ def encode(
     recipe: GaussianImageRecipe = replace_known(encode_recipe(options.effort), options.settings)
     target = np.ascontiguousarray(planes, np.float32)
     limit = _limit(options, target)
-    count = _count(options, recipe, limit, init)
+    count = _count(options, recipe, limit, target.shape[2], init)
     canvas = Canvas(objective(backend, target, "l2", threads), recipe.covariance, target.shape)
     rng = np.random.default_rng(options.seed)
     iterations = 0
@@ -107,7 +108,11 @@ def _limit(options: EncodeOptions, target: Float32) -> int | None:
 
 
 def _count(
-    options: EncodeOptions, recipe: GaussianImageRecipe, limit: int | None, init: Fit | None
+    options: EncodeOptions,
+    recipe: GaussianImageRecipe,
+    limit: int | None,
+    channels: int,
+    init: Fit | None,
 ) -> int:
     """How many Gaussians to fit."""
     asked = options.gaussians or DEFAULT_GAUSSIANS
@@ -120,7 +125,28 @@ def _count(
         return len(init.mean)
     if limit is None:
         return asked
-    return max(1, int(8 * (limit - _AROUND_BYTES) / recipe.file_bits))
+    counts = range(1, MAX_GAUSSIANS)
+    fitting = bisect_right(counts, limit, key=lambda n: _file_bytes(n, recipe, channels))
+    return max(fitting, 1)
+
+
+def _file_bytes(count: int, recipe: GaussianImageRecipe, channels: int) -> int:
+    """About how many bytes a file takes; with packed Gaussians in their order, exactly."""
+    rvq = recipe.color == "rvq"
+    vectors = recipe.stages * recipe.codebook if rvq else 2
+    size = _CONTAINER_BYTES + 4.0 * (6 + channels * vectors)
+    symbols = recipe.stages if rvq else channels
+    color_bits = (recipe.codebook - 1).bit_length() if rvq else recipe.color_bits
+    bits = 32.0 + 3 * recipe.covariance_bits + symbols * color_bits
+    if recipe.coding == "ans":
+        bits *= recipe.ans_share
+        counts = 2**recipe.covariance_bits + (recipe.codebook if rvq else 2**color_bits)
+        size += counts / 8.0 * math.log2(count / 5.0 + 2.0)
+    saved = 0.0
+    if recipe.bits_back != "none":
+        plain = 1 if recipe.bits_back == "full" else count * _PLAIN_SHARE
+        saved = math.lgamma(count - plain + 1.0) / math.log(2.0)
+    return math.ceil(size + (count * bits - saved) / 8.0)
 
 
 def _landed(

@@ -29,7 +29,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "kmeans_iterations": (0, 1000),
     "decay": (0.0, 1.0),
     "commitment": (0.0, 1e3),
-    "file_bits": (8.0, 200.0),
+    "ans_share": (0.1, 1.0),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "variant": ("paper", "code"),
@@ -87,7 +87,8 @@ class GaussianImageRecipe(AdanRecipe):
         commitment: lambda, the weight of the commitment loss; 0 for none.
         coding: "packed" or "ans".
         bits_back: "none", "partial" (eq. 11 to 13), or "full": all Gaussians but one.
-        file_bits: of a Gaussian, by which a file size decides how many there are.
+        ans_share: of packed bits that ANS takes, by which a file size decides how many Gaussians
+            there are.
     """
 
     variant: str = "code"
@@ -104,7 +105,7 @@ class GaussianImageRecipe(AdanRecipe):
     commitment: float = 1.0
     coding: str = "ans"
     bits_back: str = "none"
-    file_bits: float = 54.0
+    ans_share: float = 0.975
 
 
 # Steps of fit and of fine-tuning of each effort, 1 to 9; the paper's are the last.
