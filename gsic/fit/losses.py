@@ -30,7 +30,9 @@ _MIXES = {
 }
 
 
-def objective(backend: Backend, target: Float32, loss: str, threads: int) -> SumLoss:
+def objective(
+    backend: Backend, target: Float32, loss: str, threads: int, *, stopped: bool = False
+) -> SumLoss:
     """A loss of rendered Gaussians against one image, summed over all values.
 
     Args:
@@ -38,6 +40,7 @@ def objective(backend: Backend, target: Float32, loss: str, threads: int) -> Sum
         target: float32 (H, W, C), 0..1, C = 1..4.
         loss: one of `gsic.options.LOSSES`.
         threads: CPU threads, those of torch included.
+        stopped: the gradient is 0 where the rendering is clamped, and passes straight otherwise.
 
     Returns:
         An object whose `step(splats, background)` gives the loss and its gradients, whose `sse`
@@ -48,15 +51,19 @@ def objective(backend: Backend, target: Float32, loss: str, threads: int) -> Sum
     """
     mix = _MIXES.get(one_of("loss", loss, LOSSES))
     if mix is None:
-        return backend.SumLoss(target, loss, threads)
-    return StructuralLoss(backend, target, mix, threads)
+        rules = {"stopped": True} if stopped else {}
+        return backend.SumLoss(target, loss, threads, **rules)
+    return StructuralLoss(backend, target, mix, threads, stopped)
 
 
 class _ImageLoss:
-    """A mix for clamped images, times the number of values."""
+    """A mix for clamped images, times the number of values.
 
-    def __init__(self, target: Float32, mix: _Mix, threads: int) -> None:
-        self._target, self._mix = target, mix
+    The gradient passes straight through the clamp, or is stopped by it.
+    """
+
+    def __init__(self, target: Float32, mix: _Mix, threads: int, stopped: bool) -> None:
+        self._target, self._mix, self._stopped = target, mix, stopped
         self._similarity = None
         if mix.structure:
             from gsic.fit.ssim import Similarity  # torch, which other losses do without
@@ -66,7 +73,7 @@ class _ImageLoss:
         """clamp(image) - target of the last call."""
 
     def measure(self, image: Float32) -> tuple[float, Float32]:
-        """Loss of an image, float32 (H, W, C), clamped first, and its gradient by the clamped."""
+        """Loss of an image, float32 (H, W, C), clamped first, and its gradient."""
         clamped = self._clamped(image)
         error, mix = self.residual, self._mix
         gradient, loss = np.zeros_like(error), 0.0
@@ -80,6 +87,8 @@ class _ImageLoss:
         if mix.absolute:
             gradient += np.float32(mix.absolute) * np.sign(error)
             loss += mix.absolute * float(np.abs(error).sum(dtype=np.float64))
+        if self._stopped:
+            gradient[clamped != image] = 0.0
         return loss, gradient
 
     def sse(self, image: Float32) -> float:
@@ -96,14 +105,21 @@ class _ImageLoss:
 class StructuralLoss:
     """A mix with 1 - SSIM of the clamped rendering, times the number of values.
 
-    As in `SumLoss`, the gradient passes straight through the clamp.
+    As in `SumLoss`, the gradient passes straight through the clamp unless it is `stopped` there.
     """
 
-    def __init__(self, backend: Backend, target: Float32, mix: _Mix, threads: int) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        target: Float32,
+        mix: _Mix,
+        threads: int,
+        stopped: bool = False,
+    ) -> None:
         height, width, _ = target.shape
         self._backend, self._threads = backend, threads
         self._window = Window(0, 0, width, height)
-        self._loss = _ImageLoss(target, mix, threads)
+        self._loss = _ImageLoss(target, mix, threads, stopped)
 
     def step(self, splats: Splats, background: Float32) -> tuple[float, Gradients]:
         """Loss and its gradients, by the Gaussians alone."""
@@ -127,24 +143,31 @@ class StructuralLoss:
 class BlendedLoss:
     """A loss of alpha-blended Gaussians against one image, summed over all values.
 
-    The gradient passes straight through the clamp.
-
     Args:
         backend: kernels.
         target: float32 (H, W, C), 0..1, C = 1..4.
         loss: one of `gsic.options.LOSSES`.
         threads: CPU threads, those of torch included.
+        stopped: the gradient is 0 where the rendering is clamped, and passes straight otherwise.
 
     Raises:
         OptionError: there is no such loss.
     """
 
-    def __init__(self, backend: Backend, target: Float32, loss: str, threads: int) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        target: Float32,
+        loss: str,
+        threads: int,
+        *,
+        stopped: bool = False,
+    ) -> None:
         height, width, _ = target.shape
         self._backend, self._threads = backend, threads
         self._window = Window(0, 0, width, height)
         mix = {"l2": _Mix(1.0, 0.0, 0.0), "l1": _Mix(0.0, 1.0, 0.0), **_MIXES}
-        self._loss = _ImageLoss(target, mix[one_of("loss", loss, LOSSES)], threads)
+        self._loss = _ImageLoss(target, mix[one_of("loss", loss, LOSSES)], threads, stopped)
 
     def step(
         self, splats: Splats, opacity: Float32, background: Float32

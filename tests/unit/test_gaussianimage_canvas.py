@@ -33,10 +33,12 @@ TARGET = planes_of(24, 36)
 SHAPE = TARGET.shape
 
 
-def canvas_of(blend: str, covariance: str, loss: str = "l2") -> Canvas | BlendedCanvas:
-    if blend == "alpha":
-        return BlendedCanvas(BlendedLoss(BACKEND, TARGET, loss, 1), covariance, SHAPE)
-    return Canvas(objective(BACKEND, TARGET, loss, 1), covariance, SHAPE)
+def canvas_of(
+    blend: str, covariance: str, loss: str = "l2", device: str = "cpu", stopped: bool = True
+) -> Canvas | BlendedCanvas:
+    make = BlendedLoss if blend == "alpha" else objective
+    made = make(registry.get(device), TARGET, loss, 1, stopped=stopped)
+    return (BlendedCanvas if blend == "alpha" else Canvas)(made, covariance, SHAPE)
 
 
 def start(blend: str, count: int = 12, seed: int = 0) -> Float64:
@@ -75,14 +77,11 @@ def loss_of(raw: Float64, blend: str, covariance: str) -> float:
         image += (weight * left)[..., None] * raw[n, 5 : 5 + channels]
         if blend == "alpha":
             left = left * (1.0 - weight)
-    return float(np.mean((image - TARGET) ** 2))
+    return float(np.mean((np.clip(image, 0.0, 1.0) - TARGET) ** 2))
 
 
-@pytest.mark.parametrize("covariance", ["cholesky", "rs"])
-@pytest.mark.parametrize("blend", ["sum", "sum+opacity", "alpha"])
-def test_gradients_are_those_of_the_equations(blend: str, covariance: str) -> None:
-    raw = start(blend)
-    _, gradient = canvas_of(blend, covariance).slope(raw)
+def differences(raw: Float64, blend: str, covariance: str) -> Float64:
+    """The gradient by finite differences of `loss_of`."""
     numeric = np.empty_like(raw)
     for place in np.ndindex(raw.shape):
         ends = []
@@ -91,9 +90,33 @@ def test_gradients_are_those_of_the_equations(blend: str, covariance: str) -> No
             moved[place] += step
             ends.append(loss_of(moved, blend, covariance))
         numeric[place] = (ends[0] - ends[1]) / 2e-5
+    return numeric
+
+
+@pytest.mark.parametrize("covariance", ["cholesky", "rs"])
+@pytest.mark.parametrize("blend", ["sum", "sum+opacity", "alpha"])
+def test_gradients_are_those_of_the_equations(blend: str, covariance: str) -> None:
+    raw = start(blend)
+    _, gradient = canvas_of(blend, covariance).slope(raw)
+    numeric = differences(raw, blend, covariance)
     for column in range(raw.shape[1]):
         error = np.linalg.norm(gradient[:, column] - numeric[:, column])
         assert error < 2e-3 * np.linalg.norm(numeric[:, column]), column
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu-scalar"])
+@pytest.mark.parametrize("blend", ["sum", "alpha"])
+def test_gradients_stop_at_the_clamp(blend: str, device: str) -> None:
+    """Where a picture is too bright or too dark, the paper's loss does not feel it."""
+    raw = start(blend)
+    raw[::2, 5:8] *= 20.0
+    raw[1::2, 5:8] *= -10.0
+    numeric = differences(raw, blend, "cholesky")
+    loss, gradient = canvas_of(blend, "cholesky", device=device).slope(raw)
+    assert loss == pytest.approx(loss_of(raw, blend, "cholesky"), rel=1e-5)
+    assert np.linalg.norm(gradient - numeric) < 5e-3 * np.linalg.norm(numeric)
+    _, through = canvas_of(blend, "cholesky", device=device, stopped=False).slope(raw)
+    assert np.linalg.norm(through - numeric) > 0.1 * np.linalg.norm(numeric)
 
 
 @pytest.mark.parametrize("blend", ["sum", "sum+opacity", "alpha"])

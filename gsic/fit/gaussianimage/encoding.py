@@ -71,7 +71,8 @@ def encode(
     target = np.ascontiguousarray(planes, np.float32)
     limit = _limit(options, target)
     count = _count(options, recipe, limit, target.shape[2], init)
-    canvas = Canvas(objective(backend, target, "l2", threads), recipe.covariance, target.shape)
+    loss = objective(backend, target, "l2", threads, stopped=recipe.stopped)
+    canvas = Canvas(loss, recipe.covariance, target.shape)
     rng = np.random.default_rng(options.seed)
     iterations = 0
     planned = recipe.tune_steps + (recipe.fit_steps if init is None else 0)

@@ -47,10 +47,14 @@ def fit_image(
     loss, steps = options.loss, options.iterations
     canvas: Canvas | BlendedCanvas
     if options.blend == "alpha":
-        blended = BlendedLoss(backend, target, loss, threads)
+        blended = BlendedLoss(backend, target, loss, threads, stopped=recipe.stopped)
         canvas = BlendedCanvas(blended, options.covariance, target.shape)
     else:
-        canvas = Canvas(objective(backend, target, loss, threads), options.covariance, target.shape)
+        canvas = Canvas(
+            objective(backend, target, loss, threads, stopped=recipe.stopped),
+            options.covariance,
+            target.shape,
+        )
     rng = np.random.default_rng(options.seed)
     opacity = None if options.blend == "sum" else recipe.opacity_start
     raw = random_start(options.gaussians, target.shape[2], rng, opacity)

@@ -32,6 +32,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "ans_share": (0.1, 1.0),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
+    "clamp": ("stop", "through"),
     "variant": ("paper", "code"),
     "covariance": ("cholesky", "rs"),
     "color": ("rvq", "scalar"),
@@ -50,6 +51,8 @@ class AdanRecipe:
         beta1, beta2, beta3: what Adan keeps of its three moments.
         epsilon: of Adan.
         opacity_start: opacities before the sigmoid, where there are any.
+        clamp: "stop" for no gradient where the picture is clamped to 0..1; "through" for the
+            gradient of the clamped error there, which is better.
     """
 
     rate: float = 1e-3
@@ -59,10 +62,16 @@ class AdanRecipe:
     beta3: float = 0.99
     epsilon: float = 1e-8
     opacity_start: float = 1.0
+    clamp: str = "stop"
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check(field.name, getattr(self, field.name))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the gradient stops at the clamp."""
+        return self.clamp == "stop"
 
     def scale(self, step: int) -> float:
         """What the rate is multiplied by at a step."""
