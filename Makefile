@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 OURS := gsic kernels tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint fmt golden-check wheel clean
+.PHONY: help install demo test test-all test-gpu bench-gpu triton-aot lint fmt golden-check wheel \
+  clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,22 @@ test: $(STAMP)  ## run the tests that take minutes
 
 test-all: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
+
+test-gpu: $(STAMP)  ## run the tests that need an NVIDIA GPU
+	$(BIN)/python -m pytest tests/kernels/gpu_checks.py tests/gpu
+
+# On a machine without a package index, PYTHON names an interpreter that has what gsic needs.
+bench-gpu:  ## test and measure on an NVIDIA GPU: benchmarks/results/gpu.json [PYTHON=python3]
+ifdef PYTHON
+	$(PYTHON) -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
+	$(PYTHON) benchmarks/gpu.py
+else
+	$(MAKE) $(STAMP)
+	$(BIN)/python benchmarks/gpu.py
+endif
+
+triton-aot: $(STAMP)  ## compile the Triton kernels without a GPU; fail if a rasteriser spills
+	@$(BIN)/python benchmarks/triton_aot.py
 
 lint: $(STAMP)  ## check style, types, module length and layers; change nothing
 	$(BIN)/ruff check $(OURS)

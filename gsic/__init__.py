@@ -2,6 +2,7 @@
 
     data = gsic.encode(image, bpp=0.3)      # uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)
     image = gsic.decode(data)               # bytes or path -> uint8 array of the same shape
+    images = gsic.decode_many(paths)        # an iterator that reads ahead while it draws
     fit = gsic.fit(image, gaussians=5000)   # float Gaussians, to look at or to continue from
     info = gsic.info(data)                  # what the file says about itself
 
@@ -14,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gsic.codec import decode, encode, fit, info
+    from gsic.codec import decode, decode_many, encode, fit, info
     from gsic.errors import (
         BackendError,
         CorruptFile,
@@ -45,6 +46,7 @@ __all__ = [
     "UnsupportedVersion",
     "__version__",
     "decode",
+    "decode_many",
     "encode",
     "fit",
     "info",
@@ -61,7 +63,7 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 
-_CODEC = frozenset({"decode", "encode", "fit", "info"})
+_CODEC = frozenset({"decode", "decode_many", "encode", "fit", "info"})
 
 
 def __getattr__(name: str) -> Any:

@@ -9,43 +9,44 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
-from functools import cache
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic import container, metrics, pixels, resampling
+from gsic import container, devices, metrics, pixels, resampling
 from gsic.container import COMMENT, ICC, Container, Mode, Section
-from gsic.errors import BackendError, InputError
+from gsic.decoder import Opened, drawn, opened, warm
+from gsic.errors import InputError
 from gsic.files import read_bytes
 from gsic.options import (
-    DEVICES,
     EncodeOptions,
     FitOptions,
     Limits,
     Region,
     Settings,
-    one_of,
     thread_count,
 )
 from gsic.profiles import catalog
-from gsic.profiles.drawing import Drawing
 from gsic.profiles.profile import Profile
-from gsic_kernels import registry
-from gsic_kernels.checks import Splats, Window
 from gsic_kernels.cpu.compiling import compile_seconds
 from gsic_kernels.registry import Backend
 
 if TYPE_CHECKING:
+    from gsic.fit.encoding import Encoding
     from gsic.fit.goals import Coded
     from gsic.fit.result import Fit
 
 Bytes = NDArray[np.uint8]
 Source = bytes | str | os.PathLike[str]
 Progress = Callable[[int, int, str], None]
+
+# Files that `decode_many` reads ahead.
+_AHEAD = 2
 
 
 class Encoded(NamedTuple):
@@ -182,11 +183,14 @@ def fit(
         settings=settings or {},
     )
     planes = pixels.coded(image, pixels.mode_of(image))
-    backend, cores = _backend(device), thread_count(threads)
+    cores = thread_count(threads)
 
     from gsic.fit.loop import fit_image
 
-    return fit_image(planes, options, backend=backend, threads=cores, progress=progress)
+    def fitted(backend: Backend) -> Fit:
+        return fit_image(planes, options, backend=backend, threads=cores, progress=progress)
+
+    return devices.run(device, fitted)
 
 
 def encode_report(
@@ -205,7 +209,7 @@ def encode_report(
     planes = pixels.coded(image, mode)
     target = pixels.comparable(image)
     sections = (Section(ICC, icc),) if icc else ()
-    backend, cores = _backend(device), thread_count(threads)
+    cores = thread_count(threads)
     _check_start(init, planes.shape)
 
     profile = catalog.named(options.profile)
@@ -213,18 +217,23 @@ def encode_report(
     from gsic.fit.encoders import encoder
     from gsic.fit.goals import Coded
 
-    def code(quantised: Any) -> Coded:
-        """The exact file of an image, and the PSNR of what a decoder shows of it."""
-        file = _file(profile, quantised, planes.shape, mode, sections)
-        drawing = profile.drawing(profile.read(file))
-        view = resampling.view(file.width, file.height, 1.0, None, Limits())
-        splats = resampling.splats(drawing, view)
-        shown = _drawn(splats, drawing, mode, view, backend, cores)
-        return Coded(container.write(file), metrics.psnr(target, pixels.comparable(shown)))
+    def encoding_on(backend: Backend) -> tuple[Encoding, str]:
+        def code(quantised: Any) -> Coded:
+            """The exact file of an image, and the PSNR of what a decoder shows of it."""
+            file = _file(profile, quantised, planes.shape, mode, sections)
+            drawing = profile.drawing(profile.read(file))
+            view = resampling.view(file.width, file.height, 1.0, None, Limits())
+            splats = resampling.splats(drawing, view)
+            shown = drawn(splats, drawing, mode, view, backend, cores)
+            return Coded(container.write(file), metrics.psnr(target, pixels.comparable(shown)))
 
-    encoding = encoder(profile.name)(
-        planes, options, code, init=init, backend=backend, threads=cores, progress=progress
-    )
+        encode = encoder(profile.name)
+        encoding = encode(
+            planes, options, code, init=init, backend=backend, threads=cores, progress=progress
+        )
+        return encoding, backend.name
+
+    encoding, device = devices.run(device, encoding_on)
     decoded = decode_report(encoding.data, device=device, threads=cores)
     shown = pixels.comparable(decoded.image)
     height, width = image.shape[:2]
@@ -242,7 +251,7 @@ def encode_report(
             "seconds": time.perf_counter() - began - compiled,
             "compile_seconds": compiled,
             "profile": options.profile,
-            "device": backend.name,
+            "device": device,
         },
     )
 
@@ -261,20 +270,19 @@ def decode_report(
     `compile_ms` is what making or loading the kernels took, the first time in a process; it is no
     part of the other times.
     """
-    cores, limits = thread_count(threads), limits or Limits()
+    cores = thread_count(threads)
+    file, drawing, splats, view, gaussians, entropy, dequantise = opened(
+        data, scale, region, limits or Limits()
+    )
     began = time.perf_counter()
-    file = container.read(data, limits)
-    profile = catalog.numbered(file.profile)
-    quantised = profile.read(file)
-    view = resampling.view(file.width, file.height, scale, region, limits)
-    parsed = time.perf_counter()
-    drawing = profile.drawing(quantised)
-    splats = resampling.splats(drawing, view)
-    dequantised = time.perf_counter()
-    backend = _ready(device, file.mode.channels, file.mode.alpha, drawing.opacity is not None)
-    ready = time.perf_counter()
-    image = _drawn(splats, drawing, file.mode, view, backend, cores)
-    rendered = time.perf_counter()
+
+    def image_on(backend: Backend) -> tuple[Bytes, float, float]:
+        warm(backend, file.mode.channels, file.mode.alpha, drawing.opacity is not None)
+        ready = time.perf_counter()
+        image = drawn(splats, drawing, file.mode, view, backend, cores)
+        return image, ready, time.perf_counter()
+
+    image, ready, done = devices.run(device, image_on)
     return Decoded(
         image,
         file.section(ICC),
@@ -282,14 +290,54 @@ def decode_report(
             "width": view.window.width,
             "height": view.window.height,
             "channels": 1 if image.ndim == 2 else image.shape[2],
-            "gaussians": profile.count(quantised),
-            "entropy_ms": 1e3 * (parsed - began),
-            "dequantise_ms": 1e3 * (dequantised - parsed),
-            "render_ms": 1e3 * (rendered - ready),
-            "total_ms": 1e3 * (rendered - began - (ready - dequantised)),
-            "compile_ms": 1e3 * (ready - dequantised),
+            "gaussians": gaussians,
+            "entropy_ms": 1e3 * entropy,
+            "dequantise_ms": 1e3 * dequantise,
+            "render_ms": 1e3 * (done - ready),
+            "total_ms": 1e3 * (entropy + dequantise + done - ready),
+            "compile_ms": 1e3 * (ready - began),
         },
     )
+
+
+def decode_many(
+    sources: Iterable[Source],
+    *,
+    scale: float = 1.0,
+    region: Region | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Bytes]:
+    """Yield the images of many files in their order, reading ahead while one is drawn.
+
+    Args:
+        sources: bytes or path of each; a generator will do.
+        scale, region, device, threads, limits: as for `decode`.
+
+    Raises:
+        FormatError, LimitError, InputError: a file cannot be decoded; those before it were yielded.
+        OptionError, BackendError: as for `decode`.
+    """
+    cores, accepted = thread_count(threads), limits or Limits()
+
+    def read(source: Source) -> Opened:
+        return opened(_bytes_of(source), scale, region, accepted)
+
+    def draw(file: Opened) -> Bytes:
+        def image_on(backend: Backend) -> Bytes:
+            return drawn(file.splats, file.drawing, file.file.mode, file.view, backend, cores)
+
+        return devices.run(device, image_on)
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting: deque[Future[Opened]] = deque()
+        for source in sources:
+            waiting.append(reader.submit(read, source))
+            if len(waiting) > _AHEAD:
+                yield draw(waiting.popleft().result())
+        while waiting:
+            yield draw(waiting.popleft().result())
 
 
 def info(source: Source) -> dict[str, Any]:
@@ -332,51 +380,6 @@ def _file(
     """The content of the file of an image whose planes have this shape."""
     height, width, _ = shape
     return Container(profile.number, width, height, mode, *profile.write(quantised), sections)
-
-
-def _drawn(
-    splats: Splats,
-    drawing: Drawing,
-    mode: Mode,
-    view: resampling.View,
-    backend: Backend,
-    threads: int,
-) -> Bytes:
-    """The pixels of a view."""
-    background = drawing.background.astype(np.float32)
-    if drawing.opacity is not None:
-        times = resampling.samples(view, drawing)
-        opacity = drawing.opacity.astype(np.float32)
-        window = Window(*(times * edge for edge in view.window))
-        planes = backend.render_alpha(splats, opacity, window, background, threads).image
-        return pixels.shown(pixels.averaged(planes, times), mode)
-    # Colour is divided by alpha before it is rounded, so that is done to the floats.
-    render = backend.render_sum if mode.alpha else backend.render_sum_bytes
-    return pixels.shown(render(splats, view.window, background, threads), mode)
-
-
-def _backend(device: str) -> Backend:
-    """The kernels of a device."""
-    one_of("device", device, DEVICES)
-    try:
-        return registry.get(device)
-    except registry.BackendUnavailable as error:
-        raise BackendError(str(error)) from error
-
-
-@cache
-def _ready(device: str, channels: int, alpha: bool, blended: bool) -> Backend:
-    """The kernels of a device, those that decode such an image loaded: they have drawn a pixel."""
-    backend = _backend(device)
-    none = np.zeros((0, 3), np.float32)
-    splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), none[:, 0], none[:, 0])
-    window, background = Window(0, 0, 1, 1), np.zeros(channels, np.float32)
-    if blended:
-        backend.render_alpha(splats, none[:, 0], window, background)
-    else:
-        render = backend.render_sum if alpha else backend.render_sum_bytes
-        render(splats, window, background)
-    return backend
 
 
 def _check_start(init: Fit | None, shape: tuple[int, ...]) -> None:

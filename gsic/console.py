@@ -45,6 +45,7 @@ class Console:
         self._results = sys.stderr if output == STREAM else sys.stdout
         self._as_json = as_json
         self._quiet = quiet
+        self._listen()
 
     def result(self, report: dict[str, Any], text: str) -> None:
         """Print a finished command's report: `text`, or the report as one JSON object."""
@@ -58,6 +59,20 @@ class Console:
         """Tell something on stderr that is neither a result nor an error."""
         if not self._quiet:
             print(f"gsic: {text}", file=sys.stderr)
+
+    def _listen(self) -> None:
+        """Tell what the codec logs, and no longer what an earlier command would have."""
+        import logging
+
+        class Notes(logging.Handler):
+            def emit(handler, record: logging.LogRecord) -> None:
+                # The report names the device, and may share stderr with what is said here.
+                if not self._as_json or record.levelno >= logging.WARNING:
+                    self.note(record.getMessage())
+
+        log = logging.getLogger("gsic")
+        log.handlers[:] = [Notes()]
+        log.setLevel(logging.INFO)
 
     def warn(self, text: str) -> None:
         """Tell on stderr what went wrong without ending the command, `quiet` or not."""

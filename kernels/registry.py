@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, SupportsFloat, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
+
+F64 = NDArray[np.float64]
+
+# Parameters of N Gaussians and the moments of Adam, (N, 5 + C), and the steps each has taken, (N,).
+FitState: TypeAlias = tuple[F64, F64, F64, F64]
 
 
 class BackendUnavailable(RuntimeError):
@@ -63,6 +69,35 @@ class SumLoss(Protocol):
     def residual(self) -> F32: ...
 
 
+class Rules(NamedTuple):
+    """What does not change during a fit.
+
+    Attributes:
+        rates: float64 (5 + C,), learning rates of mean, m, u, v and colour.
+        betas: of Adam.
+        least, most: of m = ln(sigma1 sigma2); sigma is at least exp(least / 2) along both axes.
+        stretch: largest |(u, v)| = ln(sigma1 / sigma2).
+        visible: a Gaussian ends where it falls below 1 / (255 visible) of full scale.
+    """
+
+    rates: F64
+    betas: tuple[float, float]
+    least: float
+    most: float
+    stretch: float
+    visible: float
+
+
+class ResidentFit(Protocol):
+    """A fit that stays on its device; see `gsic_kernels.gpu.resident.ResidentFit`."""
+
+    def put(self, state: FitState) -> None: ...
+    def get(self) -> FitState: ...
+    def step(self, scale: float) -> SupportsFloat: ...
+    def residual(self) -> F32: ...
+    def sse(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class Backend:
     """The functions of one device; they all take and return NumPy arrays."""
@@ -74,18 +109,29 @@ class Backend:
     SumLoss: Callable[..., SumLoss]
     render_alpha: RenderAlpha
     render_alpha_backward: RenderAlphaBackward
+    # Only where leaving the device costs more than a step does; `gsic_kernels.gpu.resident` tells
+    # how it is called.
+    ResidentFit: Callable[..., ResidentFit] | None = None
 
 
 # "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against
 # the other.
-_MODULES = {"cpu": "gsic_kernels.cpu.backend", "cpu-scalar": "gsic_kernels.cpu.backend"}
+_MODULES = {
+    "cpu": "gsic_kernels.cpu.backend",
+    "cpu-scalar": "gsic_kernels.cpu.backend",
+    "cuda": "gsic_kernels.gpu.backend",
+}
+
+_DRIVER = "libcuda.so.1"
+# The oldest compute capability that Triton compiles for.
+_CAPABILITY = (7, 0)
 
 
 def get(device: str = "auto") -> Backend:
     """Find the backend for a device.
 
     Args:
-        device: "auto" (the fastest that works here), "cpu", "cpu-scalar" or "cuda".
+        device: "auto" (cuda where it works, else cpu), "cpu", "cpu-scalar" or "cuda".
 
     Returns:
         Its functions.
@@ -94,23 +140,35 @@ def get(device: str = "auto") -> Backend:
         BackendUnavailable: "cuda" was asked for and cannot be used; the message says why.
         ValueError: there is no such device.
     """
-    if device == "cuda":
-        raise BackendUnavailable(_why_no_cuda())
-    name = "cpu" if device == "auto" else device
+    missing = why_no_cuda() if device in ("auto", "cuda") else ""
+    if device == "cuda" and missing:
+        raise BackendUnavailable(missing)
+    name = ("cpu" if missing else "cuda") if device == "auto" else device
     if name not in _MODULES:
         raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
     backend: Backend = importlib.import_module(_MODULES[name]).backend(name)
     return backend
 
 
-def _why_no_cuda() -> str:
-    """Say what is missing for CUDA, nearest cause first. Imports torch."""
+def why_no_cuda() -> str:
+    """Say what is missing for CUDA, nearest cause first, or nothing if it can be used.
+
+    Imports torch, which takes seconds, only where there is a driver.
+    """
     for package in ("torch", "triton"):
         if importlib.util.find_spec(package) is None:
             return f"device cuda needs {package}, which is not installed"
+    try:
+        ctypes.CDLL(_DRIVER)
+    except OSError:
+        return f"device cuda needs an NVIDIA GPU and its driver; {_DRIVER} is not found"
     torch: Any = importlib.import_module("torch")
     if torch.version.cuda is None:
         return f"device cuda needs torch with CUDA; torch {torch.__version__} was built without"
     if not torch.cuda.is_available():
         return "device cuda needs an NVIDIA GPU and its driver; torch finds none"
-    return "device cuda: this version of gsic has no GPU kernels"
+    capability = torch.cuda.get_device_capability()
+    if capability < _CAPABILITY:
+        needed, found = (".".join(map(str, pair)) for pair in (_CAPABILITY, capability))
+        return f"device cuda needs a GPU of compute capability {needed} or more, this has {found}"
+    return ""

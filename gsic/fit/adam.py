@@ -28,6 +28,15 @@ class Adam:
         self._second = np.zeros_like(values)
         self._age = np.zeros(len(values))
 
+    @property
+    def state(self) -> tuple[Float64, Float64, Float64, Float64]:
+        """Parameters and moments, float64 (N, K), and the steps that each row has taken, (N,)."""
+        return self.values, self._first, self._second, self._age
+
+    @state.setter
+    def state(self, state: tuple[Float64, Float64, Float64, Float64]) -> None:
+        self.values, self._first, self._second, self._age = state
+
     def step(self, gradient: Float64, scale: float) -> None:
         """Move every row against its gradient, float64 (N, K), at `scale` times the rates."""
         beta1, beta2 = self.betas

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from gsic.fit.goals import BytesGoal, Coded, Goal, PsnrGoal, StepGoal
 from gsic.fit.loop import Schedule, run
 from gsic.fit.losses import objective
 from gsic.fit.recipe import EncodeRecipe, encode_recipe
+from gsic.fit.resident_fit import gaussian_fit_on
 from gsic.fit.result import Fit
 from gsic.fit.spectrum import Spectrum, most_gaussians
 from gsic.fit.tuning import Snapshot, Tuning, splats_of
@@ -103,6 +105,7 @@ class _Encoder:
         self.recipe = recipe
         self.code = code
         self.progress = progress
+        self.backend = backend
         self.objective = objective(backend, planes, "l2", threads)
         height, width, channels = planes.shape
         background = np.rint(255.0 * planes.mean(axis=(0, 1), dtype=np.float64))
@@ -193,8 +196,10 @@ class _Encoder:
     def _tuned(self, goal: Goal, steps: int, init: Fit | None) -> tuple[Tuning, Snapshot]:
         """Fit, or take a fit, and tune it; `steps` are those of both."""
         recipe = self.recipe
-        fit = GaussianFit(
+        fit = gaussian_fit_on(
+            self.backend,
             self.planes,
+            "l2",
             self.objective,
             self.header.background_color,
             COVARIANCES["log"],
@@ -253,10 +258,10 @@ class _Encoder:
         error = 10.0 ** (-min(fit.draw_error(fit.splats()), 60.0) / 20.0)
         return replace(self.header, step_index=nearest_step_index(9.0 * error))
 
-    def _tick(self, loss: float, count: int) -> None:
+    def _tick(self, loss: SupportsFloat, count: int) -> None:
         self.iterations += 1
         if self.progress and self.iterations % _TICK_STEPS == 0:
-            psnr = psnr_of(loss, self.planes.size)
+            psnr = psnr_of(float(loss), self.planes.size)
             done = min(self.iterations, self.planned)
             self.progress(done, self.planned, f"{count} Gaussians, {psnr:.2f} dB")
 

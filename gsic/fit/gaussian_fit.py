@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +49,14 @@ class GaussianFit:
         self.covariance = covariance
         self.recipe = recipe
         self._backdrop = background.astype(np.float32)
-        self.adam = Adam(
-            np.zeros((0, 5 + self.channels)), self._rates(), (recipe.beta1, recipe.beta2)
+        self._adam = Adam(
+            np.zeros((0, 5 + self.channels)), self.rates(), (recipe.beta1, recipe.beta2)
         )
+
+    @property
+    def adam(self) -> Adam:
+        """Parameters and their optimiser; both may be changed."""
+        return self._adam
 
     @property
     def mean(self) -> Float64:
@@ -85,7 +91,11 @@ class GaussianFit:
         reach = np.log(np.maximum(255.0 * self.recipe.visible * peak, 1.0))
         return checks.rounded(self.mean, factor, self.color, reach, np.exp(-reach))
 
-    def step(self, scale: float) -> float:
+    def residual(self) -> Float32:
+        """The clamped drawing of the last step less the image, float32 (H, W, C)."""
+        return self.objective.residual()
+
+    def step(self, scale: float) -> SupportsFloat:
         """One step of the optimiser at `scale` times the learning rates; the loss before it."""
         moments = self.covariance.moments(self.theta)
         factor = factor_of(moments)
@@ -107,8 +117,12 @@ class GaussianFit:
     def move(self, gradient: Float64, scale: float) -> None:
         """Let the optimiser move the Gaussians, and keep them within bounds."""
         self.adam.step(gradient, scale)
-        most = 2.0 * math.hypot(self.width, self.height)
-        self.covariance.bound(self.theta, LEAST_SIGMA_PX, most, MOST_STRETCH)
+        self.covariance.bound(self.theta, LEAST_SIGMA_PX, self.most_sigma, MOST_STRETCH)
+
+    @property
+    def most_sigma(self) -> float:
+        """Standard deviation in px that no Gaussian exceeds."""
+        return 2.0 * math.hypot(self.width, self.height)
 
     def place_first(self, planes: Float32, count: int, rng: np.random.Generator) -> None:
         """Add the first Gaussians."""
@@ -129,7 +143,7 @@ class GaussianFit:
         """Add Gaussians where the error of the last step is largest."""
         recipe = self.recipe
         rows = placement.at_errors(
-            self.objective.residual(),
+            self.residual(),
             count,
             total,
             self.covariance,
@@ -139,7 +153,8 @@ class GaussianFit:
         )
         self.adam.append(rows)
 
-    def _rates(self) -> Float64:
+    def rates(self) -> Float64:
+        """Learning rates of mean, covariance and colour, float64 (5 + C,)."""
         recipe, rates = self.recipe, np.empty(5 + self.channels)
         rates[:2] = recipe.rate_mean
         length, angle = recipe.rate_length, recipe.rate_angle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from gsic.fit.gaussian_fit import GaussianFit, psnr_of
 from gsic.fit.losses import objective
 from gsic.fit.recipe import FitRecipe
+from gsic.fit.resident_fit import gaussian_fit_on
 from gsic.fit.result import Fit
 from gsic.gaussians import COVARIANCES
 from gsic.options import FitOptions, replace_known
@@ -21,7 +23,7 @@ from gsic_kernels.registry import Backend
 Float32 = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 
-Tick = Callable[[float, int], None]
+Tick = Callable[[SupportsFloat, int], None]
 """Told the loss before each step and the number of Gaussians."""
 
 _HISTORY_STEPS = 50
@@ -105,8 +107,10 @@ def fit_image(
     began, compiled = time.perf_counter(), compile_seconds()
     rng = np.random.default_rng(options.seed)
     target = np.ascontiguousarray(planes, np.float32)
-    fit = GaussianFit(
+    fit = gaussian_fit_on(
+        backend,
         target,
+        options.loss,
         objective(backend, target, options.loss, threads),
         target.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES[options.covariance],
@@ -116,10 +120,10 @@ def fit_image(
     history: list[tuple[int, float]] = []
     done = 0
 
-    def tick(_loss: float, count: int) -> None:
+    def tick(_loss: SupportsFloat, count: int) -> None:
         nonlocal done
         if done % _HISTORY_STEPS == 0:
-            error = float(np.square(fit.objective.residual(), dtype=np.float64).sum())
+            error = float(np.square(fit.residual(), dtype=np.float64).sum())
             history.append((done, psnr_of(error, target.size)))
             if progress:
                 progress(done, steps, f"{count} Gaussians, {history[-1][1]:.2f} dB")
@@ -146,7 +150,7 @@ def fit_image(
             "covariance": options.covariance,
             "blend": options.blend,
             "optimizer": options.optimizer,
-            "parameters": fit.adam.values.size,
+            "parameters": len(fit) * (5 + target.shape[2]),
             "seconds": time.perf_counter() - began - compiled,
             "compile_seconds": compiled,
             "device": backend.name,

@@ -51,8 +51,7 @@ def objective(
     """
     mix = _MIXES.get(one_of("loss", loss, LOSSES))
     if mix is None:
-        rules = {"stopped": True} if stopped else {}
-        return backend.SumLoss(target, loss, threads, **rules)
+        return backend.SumLoss(target, loss, threads, stopped=stopped)
     return StructuralLoss(backend, target, mix, threads, stopped)
 
 

@@ -77,7 +77,7 @@ def test_devices_and_pipes_are_written_directly(
 
 
 def test_a_full_disk_is_one_line(gsic_process: Process, coded: Path) -> None:
-    done = gsic_process("decode", coded, "/dev/full")
+    done = gsic_process("decode", coded, "/dev/full", "--device", "cpu")
     assert done.returncode == 1
     assert done.stderr == b"gsic: error: /dev/full: No space left on device\n"
     for arguments in (("decode", coded, "-", "-q"), ("info", coded), ("info", coded, "--json")):

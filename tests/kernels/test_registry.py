@@ -1,5 +1,6 @@
 """Which device gets which backend, and what is said when there is none."""
 
+import importlib
 import importlib.util
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,56 @@ from gsic_kernels import registry
 from gsic_kernels.cpu import dispatch
 
 
-def test_auto_is_the_cpu() -> None:
-    assert registry.get().name == registry.get("cpu").name == "cpu"
+def pretend(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    missing: str = "",
+    driver: bool = True,
+    cuda: str | None = "12.8",
+    available: bool = True,
+    capability: tuple[int, int] = (9, 0),
+) -> list[str]:
+    """Make the registry believe in such a machine; what it imports there is in the answer."""
+    torch = SimpleNamespace(
+        __version__="2.9.0",
+        version=SimpleNamespace(cuda=cuda),
+        cuda=SimpleNamespace(
+            is_available=lambda: available, get_device_capability=lambda: capability
+        ),
+    )
+    gpu = SimpleNamespace(backend=lambda name: SimpleNamespace(name=name))
+    cpu = importlib.import_module("gsic_kernels.cpu.backend")
+    modules = {"torch": torch, "gsic_kernels.gpu.backend": gpu, "gsic_kernels.cpu.backend": cpu}
+    imported: list[str] = []
+
+    def import_module(name: str) -> Any:
+        imported.append(name)
+        return modules[name]
+
+    def load(name: str) -> None:
+        if not driver:
+            raise OSError(name)
+
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == missing else object()
+    )
+    monkeypatch.setattr(registry.ctypes, "CDLL", load)
+    monkeypatch.setattr(registry.importlib, "import_module", import_module)
+    return imported
+
+
+def test_auto_is_cuda_where_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch)
+    assert registry.get().name == registry.get("cuda").name == "cuda"
+    assert registry.get("cpu").name == "cpu"
+
+
+def test_auto_is_the_cpu_without_a_driver_and_does_not_import_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported = pretend(monkeypatch, driver=False)
+    assert registry.get().name == "cpu"
+    assert imported == ["gsic_kernels.cpu.backend"]
 
 
 def test_vectors_compile_here() -> None:
@@ -26,35 +75,24 @@ def test_unknown_device() -> None:
         registry.get("tpu")
 
 
-@pytest.mark.parametrize("missing", ["torch", "triton"])
-def test_cuda_names_a_missing_package(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == missing else object()
-    )
-    with pytest.raises(registry.BackendUnavailable, match=f"{missing}, which is not installed"):
-        registry.get("cuda")
-
-
 @pytest.mark.parametrize(
-    ("cuda", "available", "said"),
+    ("machine", "said"),
     [
-        (None, False, "built without"),
-        ("12.8", False, "GPU and its driver"),
-        ("12.8", True, "no GPU kernels"),
+        ({"missing": "torch"}, "torch, which is not installed"),
+        ({"missing": "triton"}, "triton, which is not installed"),
+        ({"driver": False}, "GPU and its driver"),
+        ({"cuda": None}, "built without"),
+        ({"available": False}, "GPU and its driver"),
+        ({"capability": (6, 1)}, r"7\.0 or more, this has 6\.1"),
     ],
 )
-def test_cuda_names_what_torch_lacks(
-    cuda: str | None, available: bool, said: str, monkeypatch: pytest.MonkeyPatch
+def test_cuda_names_what_is_missing(
+    machine: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch = SimpleNamespace(
-        __version__="2.9.0",
-        version=SimpleNamespace(cuda=cuda),
-        cuda=SimpleNamespace(is_available=lambda: available),
-    )
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(registry.importlib, "import_module", lambda name: torch)
+    pretend(monkeypatch, **machine)
     with pytest.raises(registry.BackendUnavailable, match=said):
         registry.get("cuda")
+    assert registry.get().name == "cpu"
 
 
 def test_plain_loops_step_in_for_vectors_that_do_not_compile(

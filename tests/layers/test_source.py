@@ -23,7 +23,12 @@ LAYERS = {
     "pixels": {"errors", "options", "metrics", "container", "profiles"},
     "resampling": {"errors", "options", "gaussians", "profiles"},
     "fit": {*SURFACE, "gaussians", "profiles", "coding", "container"},
-    "codec": {*SURFACE, "container", "profiles", "pixels", "resampling", "fit"},
+    "devices": {"errors", "options"},
+    "decoder": {"options", "container", "profiles", "pixels", "resampling"},
+    "codec": {
+        *SURFACE,
+        *("container", "profiles", "pixels", "resampling", "devices", "decoder", "fit"),
+    },
     "bench": {*SURFACE, "codec"},
     "console": {"errors", "files"},
     "texts": set(),
@@ -89,6 +94,8 @@ def test_the_codec_imports_in_one_direction(path: Path) -> None:
 def test_only_the_codec_and_the_fit_use_kernels(path: Path) -> None:
     allowed = {
         "gsic/codec.py": ("registry", "checks", "cpu.compiling"),
+        "gsic/decoder.py": ("registry", "checks"),
+        "gsic/devices.py": ("registry",),
         "gsic/resampling.py": ("checks", "constants"),
         "gsic/fit/": ("autograd", "registry", "checks", "constants", "cpu.compiling"),
         "gsic/profiles/": ("checks", "constants"),

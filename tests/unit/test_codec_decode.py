@@ -263,3 +263,23 @@ def test_a_side_too_long_for_float32() -> None:
     header, none = random_scene(2**22 + 1, 1, 1, 0, seed=0)
     with pytest.raises(CorruptFile, match="side"):
         gsic.decode(file_of(header, none, Mode.L))
+
+
+def test_many_files_are_decoded_in_their_order(tmp_path: Path) -> None:
+    scenes = [random_scene(17 + k, 12, 3, 20 + k, seed=k) for k in range(5)]
+    files = [file_of(*scene, Mode.RGB) for scene in scenes]
+    path = tmp_path / "last.gsi"
+    path.write_bytes(files[-1])
+    images = list(gsic.decode_many([*files[:-1], path], threads=1))
+    assert len(images) == len(files)
+    for image, data in zip(images, files, strict=True):
+        np.testing.assert_array_equal(image, gsic.decode(data))
+    assert list(gsic.decode_many([])) == []
+
+
+def test_files_before_a_bad_one_are_decoded() -> None:
+    good = file_of(*random_scene(9, 8, 3, 10, seed=1), Mode.RGB)
+    images = gsic.decode_many(iter([good, b"bad", good]))
+    assert next(images).shape == (8, 9, 3)
+    with pytest.raises(gsic.FormatError, match="begins with"):
+        next(images)

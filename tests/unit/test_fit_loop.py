@@ -34,7 +34,7 @@ def drawn(fitted: Fit) -> Float32:
     peak = np.abs(fitted.color).max(axis=1, initial=0.0)
     reach = np.log(np.maximum(255.0 * FitRecipe().visible * peak, 1.0))
     factor = factor_of(covariance.moments(fitted.theta))
-    splats = checks.rounded(fitted.mean, factor, fitted.color, reach)
+    splats = checks.rounded(fitted.mean, factor, fitted.color, reach, np.exp(-reach))
     window = Window(0, 0, fitted.width, fitted.height)
     render = BACKEND.render_sum(splats, window, fitted.background.astype(np.float32))
     return np.clip(render, 0, 1)

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +77,11 @@ def encode(
     iterations = 0
     planned = recipe.tune_steps + (recipe.fit_steps if init is None else 0)
 
-    def tick(loss: float, gaussians: int) -> None:
+    def tick(loss: SupportsFloat, gaussians: int) -> None:
         nonlocal iterations
         iterations += 1
         if progress and iterations % _TICK_STEPS == 0:
-            text = f"{gaussians} Gaussians, {psnr_of(loss, 1):.2f} dB"
+            text = f"{gaussians} Gaussians, {psnr_of(float(loss), 1):.2f} dB"
             progress(iterations, planned, text)
 
     if init is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ def fit_image(
     history: list[tuple[int, float]] = []
     done = 0
 
-    def tick(_loss: float, count: int) -> None:
+    def tick(_loss: SupportsFloat, count: int) -> None:
         nonlocal done
         if done % _HISTORY_STEPS == 0:
             error = float(np.square(canvas.objective.residual(), dtype=np.float64).sum())

@@ -1,0 +1,67 @@
+"""Which kernels run, and what takes over where a device fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+from gsic.errors import BackendError
+from gsic.options import DEVICES, one_of
+from gsic_kernels import registry
+from gsic_kernels.registry import Backend
+
+# The choice is told at level INFO, a device that fails at work at WARNING.
+_log = logging.getLogger("gsic")
+
+_Result = TypeVar("_Result")
+
+
+def backend(device: str) -> Backend:
+    """The kernels of a device.
+
+    Args:
+        device: "auto" (a GPU where there is one that works, else the CPU), "cpu" or "cuda".
+
+    Raises:
+        OptionError: no such device.
+        BackendError: "cuda" cannot be used; the message says why.
+    """
+    one_of("device", device, DEVICES)
+    if device == "auto":
+        return _automatic()
+    try:
+        return registry.get(device)
+    except registry.BackendUnavailable as error:
+        raise BackendError(str(error)) from error
+
+
+@cache
+def _automatic() -> Backend:
+    missing = registry.why_no_cuda()
+    if not missing:
+        _log.info("using the GPU")
+        return registry.get("cuda")
+    _log.info("using the CPU: %s", missing)
+    return registry.get("cpu")
+
+
+def run(device: str, work: Callable[[Backend], _Result]) -> _Result:
+    """Do work on a device; with "auto" the CPU takes over where it fails.
+
+    Args:
+        device: as for `backend`.
+        work: is called with the kernels, and anew when another device takes over.
+
+    Raises:
+        BackendError: the device cannot be used, or has too little memory.
+    """
+    kernels = backend(device)
+    try:
+        return work(kernels)
+    except registry.BackendUnavailable as error:
+        if device != "auto":
+            raise BackendError(str(error)) from error
+        _log.warning("%s; using the CPU", error)
+    return work(registry.get("cpu"))
