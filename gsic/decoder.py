@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import container, pixels, resampling
+from gsic.coding import ans
 from gsic.container import Container, Mode
 from gsic.options import Limits, Region
 from gsic.profiles import catalog
@@ -30,6 +31,7 @@ class Opened(NamedTuple):
         view: what to show.
         gaussians: how many the file has.
         entropy, dequantise: seconds of the two steps up to here.
+        loading: seconds that making or loading kernels for them took.
     """
 
     file: Container
@@ -39,6 +41,7 @@ class Opened(NamedTuple):
     gaussians: int
     entropy: float
     dequantise: float
+    loading: float
 
 
 def opened(data: bytes, scale: float, region: Region | None, limits: Limits) -> Opened:
@@ -51,6 +54,9 @@ def opened(data: bytes, scale: float, region: Region | None, limits: Limits) -> 
     began = time.perf_counter()
     file = container.read(data, limits)
     profile = catalog.numbered(file.profile)
+    found = time.perf_counter()
+    ans.load()
+    loading = time.perf_counter() - found
     quantised = profile.read(file)
     view = resampling.view(file.width, file.height, scale, region, limits)
     parsed = time.perf_counter()
@@ -58,7 +64,8 @@ def opened(data: bytes, scale: float, region: Region | None, limits: Limits) -> 
     splats = resampling.splats(drawing, view)
     done = time.perf_counter()
     count = profile.count(quantised)
-    return Opened(file, drawing, splats, view, count, parsed - began, done - parsed)
+    entropy = parsed - began - loading
+    return Opened(file, drawing, splats, view, count, entropy, done - parsed, loading)
 
 
 def drawn(

@@ -3,18 +3,20 @@
 An ANS coder is a stack, so whoever encodes must push the last symbol first. `SymbolWriter` hides
 that: it collects streams in the order in which they will be decoded and pushes them backwards when
 it finishes. The numbers (word and state sizes, precision, how the final state is stored) are those
-of FORMAT.md section 3; the coder that does the arithmetic is constriction's.
+of FORMAT.md section 3. What encodes is constriction; what decodes is a kernel of our own, which
+takes many short streams in one call.
 """
 
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, lru_cache
+from typing import Any, NamedTuple, Protocol
 
 import constriction
 import numpy as np
 import numpy.typing as npt
 
 from gsic.errors import CorruptFile
+from gsic_kernels.cpu import ans as decoding
 
 PRECISION = 24
 """Frequencies of a model sum to 2^PRECISION."""
@@ -28,12 +30,33 @@ RAW_CHUNK = 24
 # symbols they can carry. The slack covers rounding in the coder.
 _SLACK_BITS = 64
 
+# So few symbols need no look at the payload before there is memory for them.
+_FEW = 1 << 16
+
+# What no table that is described in a payload lets a symbol cost less than, in bits of 2^-24.
+_LEAST_COST = TOTAL // 200
+
+_TOO_MANY = "{} symbols are more than its bytes can hold"
+
+_FINDINGS = {
+    decoding.TOO_MANY: _TOO_MANY,
+    decoding.OUT_OF_RANGE: "a value out of range",
+    decoding.WIDE_GAP: "a gap beyond the last cell",
+    decoding.HIGH_KEY: "a key of a set beyond its {} cells",
+    decoding.NEGATIVE: "a negative magnitude",
+    decoding.NO_SHARE: "a share of positive values out of range",
+    decoding.NO_SCALE: "a scale outside 0..63",
+    decoding.FAR_CENTRE: "a centre out of range",
+    decoding.HIGH_SCALE: "scale {} of a set",
+}
+
 Categorical = constriction.stream.model.Categorical
 Uniform = constriction.stream.model.Uniform
 AnsCoder = constriction.stream.stack.AnsCoder
 
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
+UInt32Array = npt.NDArray[np.uint32]
 UInt64Array = npt.NDArray[np.uint64]
 Float64Array = npt.NDArray[np.float64]
 
@@ -42,7 +65,10 @@ class CoderModel(Protocol):
     """What codes one symbol at a time: a `Model`, or a `UniformModel` where a table is too long."""
 
     lowest: int
-    coder_model: Any
+
+    @property
+    def coder_model(self) -> Any:
+        """The table as constriction takes it."""
 
 
 class UniformModel:
@@ -57,64 +83,94 @@ class UniformModel:
         self.coder_model = Uniform(size)
 
 
+class Tables(NamedTuple):
+    """Frequency tables side by side, as the decoder takes them.
+
+    Attributes:
+        starts: uint32 (M,), of each table the sums of the frequencies below each symbol, and 2^24.
+        rows: int64 (G, FIELDS), of each table what `gsic_kernels.cpu.ans` says of rows.
+    """
+
+    starts: UInt32Array
+    rows: Int64Array
+
+    @classmethod
+    def raw(cls, widths: Sequence[int]) -> "Tables":
+        """Return what stands for tables where all bits of a value are raw, 0..64 each."""
+        rows = np.zeros((len(widths), decoding.FIELDS), np.int64)
+        rows[:, decoding.SYMBOLS] = 1
+        rows[:, decoding.ESCAPE] = -1
+        rows[:, decoding.LOW_BITS] = widths
+        return cls(np.array([0, TOTAL], np.uint32), rows)
+
+    @classmethod
+    def of(cls, models: Sequence["Model"]) -> "Tables":
+        """Return the tables of models."""
+        starts = [np.append(0, model.frequencies.cumsum()) for model in models]
+        tables = cls.raw([0] * len(models))
+        sizes = [len(start) for start in starts]
+        tables.rows[:, decoding.START] = np.cumsum([0, *sizes[:-1]])
+        tables.rows[:, decoding.SYMBOLS] = np.array(sizes) - 1
+        tables.rows[:, decoding.LOWEST] = [model.lowest for model in models]
+        tables.rows[:, decoding.ESCAPE] = [model.escape for model in models]
+        tables.rows[:, decoding.LEAST_COST] = [model.least_cost for model in models]
+        return cls(np.concatenate(starts).astype(np.uint32), tables.rows)
+
+    def models(self) -> list["Model"]:
+        """Return the tables as an encoder takes them."""
+        fields = decoding.START, decoding.SYMBOLS, decoding.LOWEST, decoding.ESCAPE
+        return [
+            Model(np.diff(self.starts[start : start + size + 1].astype(np.int64)), lowest, escape)
+            for start, size, lowest, escape in self.rows[:, fields].tolist()
+        ]
+
+
 class Model:
     """A frequency table over the consecutive integers from `lowest` on.
 
     Args:
         frequencies: integers (n,), n >= 2, each at least 1, summing to exactly 2^24.
         lowest: the value of the first symbol.
+        escape: the magnitude that stands for itself and everything beyond; -1 for none.
 
     Attributes:
+        frequencies: the table, int64 (n,).
         highest: the value of the last symbol.
-        escape: the magnitude that stands for itself and everything beyond; -1 for none.
         least_cost: what any symbol costs at least, in bits of 2^-24.
 
     Raises:
         ValueError: the table breaks one of those rules.
     """
 
-    def __init__(self, frequencies: npt.ArrayLike, lowest: int = 0) -> None:
+    def __init__(self, frequencies: npt.ArrayLike, lowest: int = 0, escape: int = -1) -> None:
         table = np.asarray(frequencies, np.int64)
         if len(table) < 2 or table.min() < 1 or table.sum() != TOTAL:
             raise ValueError(
                 f"a model needs two or more frequencies of at least 1 with sum {TOTAL}, got "
                 f"{len(table)} with sum {table.sum()}"
             )
-        self._set((table - 1).astype(np.float64), lowest, int(table.max()), -1)
-
-    @classmethod
-    def from_weights(cls, weights: Float64Array, lowest: int, largest: int, escape: int) -> "Model":
-        """Return a model of a table that is right by construction: checks take long to decode.
-
-        Args:
-            weights: float64 (n,), each frequency less 1.
-            lowest: the value of the first symbol.
-            largest: the largest frequency.
-            escape: the magnitude that is an escape, -1 for none.
-        """
-        model = cls.__new__(cls)
-        model._set(weights, lowest, largest, escape)
-        return model
-
-    def _set(self, weights: Float64Array, lowest: int, largest: int, escape: int) -> None:
+        self.frequencies = table
         self.lowest = lowest
-        self.highest = lowest + len(weights) - 1
+        self.highest = lowest + len(table) - 1
         self.escape = escape
-        self.least_cost = TOTAL - largest
-        self._weights = weights
-        # constriction spreads 2^24 - n over n given weights and adds 1 to each, so f - 1 comes
-        # back as exactly f; `perfect` is always given because its default has changed before.
-        self.coder_model = Categorical(weights, perfect=False)
+        self.least_cost = TOTAL - int(table.max())
 
     @cached_property
-    def frequencies(self) -> Int64Array:
-        """The table, int64 (n,)."""
-        return self._weights.astype(np.int64) + 1
+    def coder_model(self) -> Any:
+        """The table as constriction takes it."""
+        # constriction spreads 2^24 - n over n given weights and adds 1 to each, so f - 1 comes
+        # back as exactly f; `perfect` is always given because its default has changed before.
+        return Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The table as the decoder takes it."""
+        return Tables.of([self])
 
     @cached_property
     def bits(self) -> Float64Array:
         """Ideal cost of each symbol in bits, float64 (n,)."""
-        return PRECISION - np.log2(self._weights + 1.0)
+        return PRECISION - np.log2(self.frequencies)
 
     def cost_bits(self, symbols: npt.NDArray[Any]) -> float:
         """Return the ideal cost of an integer array in bits.
@@ -135,6 +191,12 @@ def _chunks(width: int) -> list[tuple[int, int]]:
     return [(s, min(RAW_CHUNK, width - s)) for s in range(0, width, RAW_CHUNK)]
 
 
+@cache
+def load() -> None:
+    """Compile or load what decodes, so that the first payload does not wait for it."""
+    decoding.load()
+
+
 def new_coder() -> Any:
     """Return a coder in its first state, 2^24."""
     # From 2^24 on every symbol enlarges the state, so whoever reads more or less than was written
@@ -148,16 +210,20 @@ def stored(coder: Any) -> bytes:
     return bytes(coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
 
 
+def _words(payload: bytes) -> UInt32Array:
+    """The words of a payload, the top of the stack last."""
+    if not payload or payload[-1] == 0:
+        raise CorruptFile("payload: it must end in a non-zero byte")
+    return np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
+
+
 def restored(payload: bytes) -> Any:
     """Return the coder that `stored` made these bytes of.
 
     Raises:
         CorruptFile: the last byte is zero or missing.
     """
-    if not payload or payload[-1] == 0:
-        raise CorruptFile("payload: it must end in a non-zero byte")
-    words = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4").astype(np.uint32)
-    return AnsCoder(words)
+    return AnsCoder(_words(payload))
 
 
 def check_finished(coder: Any) -> None:
@@ -168,7 +234,7 @@ def check_finished(coder: Any) -> None:
     """
     words = coder.get_compressed()
     if len(words) != 1 or words[0] != TOTAL:
-        raise CorruptFile("payload: its symbols do not end where its bytes do")
+        raise _not_at_its_end()
 
 
 class SymbolWriter:
@@ -242,66 +308,105 @@ class SymbolReader:
     """
 
     def __init__(self, payload: bytes) -> None:
-        self._coder = restored(payload)
-        self._budget = (8 * len(payload) + _SLACK_BITS) << PRECISION
+        self._words = _words(payload)
+        stack = self._words[-2:].tolist()
+        state = stack[0] | stack[1] << 32 if len(stack) == 2 else stack[0]
+        room = (8 * len(payload) + _SLACK_BITS) << PRECISION
+        left = len(self._words) - len(stack)
+        self._coder = np.array([state, left, room, 0], np.uint64)
 
-    def indices(self, model: Model, count: int) -> Int32Array:
-        """Return the next `count` symbols of one model less its lowest one, int32 (count,)."""
-        return self._decode(model.coder_model, count, model.least_cost)
-
-    def grouped(self, models: Sequence[Model], counts: Sequence[int]) -> list[Int32Array]:
-        """Return groups of symbols less the lowest one of their model, int32 (count,) each.
+    def values(
+        self,
+        tables: Tables,
+        sizes: Sequence[int],
+        bound: int = 1 << 62,
+        order: Int64Array | None = None,
+    ) -> Int64Array:
+        """Return groups of values: symbols, then gamma numbers of escapes, then low bits.
 
         Args:
-            models: one per group.
-            counts: how many symbols each group has.
+            tables: one per group.
+            sizes: values of each group.
+            bound: at most 2^62; magnitudes before low bits must be less.
+            order: int64 (n,), 0..n - 1 in any order: where each of the n values of a column goes;
+                the groups fill columns one after the other. None for one column as it is coded.
+
+        Returns:
+            int64 (sum of sizes,).
+
+        Raises:
+            CorruptFile: a magnitude at or above `bound`, or a key beyond its cells.
         """
-        decode = self._decode
-        return [
-            decode(model.coder_model, count, model.least_cost)
-            for model, count in zip(models, counts, strict=True)
-        ]
+        rows = tables.rows.copy()
+        count = sum(sizes)
+        if count > _FEW or count < 0:
+            self._check_room(sizes, rows)
+        rows[:, decoding.SIZE] = sizes
+        out = np.empty(count, np.int64)
+        if order is None:
+            order = np.arange(count)
+        self.read(decoding.read_values, tables.starts, rows, order, bound, out)
+        return out
 
-    def symbols(self, model: Model, count: int) -> Int32Array:
-        """Return the next `count` symbols of one model, int32 (count,)."""
-        return self.indices(model, count) + np.int32(model.lowest)
+    def read(self, function: Callable[..., int], *arguments: Any) -> None:
+        """Let a function of `gsic_kernels.cpu.ans` read on.
 
-    def _decode(self, coder_model: Any, count: int, least_cost: int) -> Int32Array:
-        self._budget -= count * least_cost
-        if count < 0 or self._budget < 0:
-            raise CorruptFile(f"payload: {count} symbols are more than its bytes can hold")
-        try:
-            decoded: Int32Array = self._coder.decode(coder_model, count)
-        except (ValueError, AssertionError, OverflowError) as error:
-            raise CorruptFile(f"payload: {error}") from error
-        return decoded
+        Args:
+            function: takes words and coder, and returns a finding.
+            arguments: what else it takes.
+        """
+        finding = function(self._words, self._coder, *arguments)
+        if finding != decoding.FINE:
+            culprit = int(self._coder[decoding.CULPRIT])
+            raise CorruptFile(f"payload: {_FINDINGS[finding].format(culprit)}")
+
+    def check_room(self, count: int) -> None:
+        """Refuse more symbols of fitted tables than the payload can hold, before they get memory.
+
+        Args:
+            count: how many.
+        """
+        if count * _LEAST_COST > int(self._coder[decoding.ROOM]):
+            raise _too_many(count)
+
+    def _check_room(self, sizes: Sequence[int], rows: Int64Array) -> None:
+        """Refuse what the payload cannot hold before there is memory for it."""
+        costs = rows[:, decoding.LEAST_COST] + (rows[:, decoding.LOW_BITS] << PRECISION)
+        room = int(self._coder[decoding.ROOM])
+        # Python's integers, because these products may be beyond 64 bits.
+        for size, cost in zip(sizes, costs.tolist(), strict=True):
+            room -= size * cost
+            if size < 0 or room < 0:
+                raise _too_many(size)
+
+    def symbols(self, model: Model, count: int) -> Int64Array:
+        """Return the next `count` symbols of one model, int64 (count,)."""
+        starts, rows = model.tables
+        rows = rows.copy()
+        rows[:, decoding.ESCAPE] = -1
+        return self.values(Tables(starts, rows), [count])
 
     def raw(self, width: int, count: int) -> UInt64Array:
         """Return the next `count` raw fields of `width` bits, uint64 (count,)."""
-        fields = self.narrow(min(width, RAW_CHUNK), count).astype(np.uint64)
-        for shift, bits in _chunks(width)[1:]:
-            fields |= self.narrow(bits, count).astype(np.uint64) << np.uint64(shift)
-        return fields
+        return self.values(Tables.raw([width]), [count]).view(np.uint64)
 
-    def narrow(self, width: int, count: int) -> Int32Array:
-        """Return the next `count` raw fields of `width` <= RAW_CHUNK bits, int32 (count,)."""
-        if width == 0:
-            return np.zeros(count, np.int32)
-        return self._decode(_uniform(width), count, width << PRECISION)
-
-    def raw_arrays(self, widths: Sequence[int], counts: Sequence[int]) -> Int64Array:
-        """Return raw fields of several widths, one array after the other, int64 (sum of counts,).
-
-        Args:
-            widths: bits of the fields of each array, at most 63.
-            counts: how many fields each array has; there are one or more.
-        """
-        parts: list[npt.NDArray[Any]] = [
-            self.narrow(width, count) if width <= RAW_CHUNK else self.raw(width, count)
-            for width, count in zip(widths, counts, strict=True)
-        ]
-        return np.concatenate(parts, dtype=np.int64, casting="unsafe")
+    def narrow(self, width: int, count: int) -> Int64Array:
+        """Return the next `count` raw fields of `width` <= 63 bits, int64 (count,)."""
+        return self.raw(width, count).view(np.int64)
 
     def finish(self) -> None:
-        """Check that exactly everything was read."""
-        check_finished(self._coder)
+        """Check that exactly everything was read.
+
+        Raises:
+            CorruptFile: it was not.
+        """
+        if self._coder[decoding.STATE] != TOTAL or self._coder[decoding.LEFT]:
+            raise _not_at_its_end()
+
+
+def _too_many(count: int) -> CorruptFile:
+    return CorruptFile(f"payload: {_TOO_MANY.format(count)}")
+
+
+def _not_at_its_end() -> CorruptFile:
+    return CorruptFile("payload: its symbols do not end where its bytes do")

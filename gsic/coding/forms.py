@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 
 import numpy as np
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
+from gsic.coding.ans import TOTAL, Int64Array, Model, SymbolWriter, Tables
 from gsic.coding.streams import escaped_bits
-from gsic.errors import CorruptFile
+from gsic_kernels.cpu import ans as decoding
+from gsic_kernels.cpu.ans import ESCAPE, EVEN, FIRST_SCALE, GROWTH, LEAST_LISTED
 
 
 class Form(IntEnum):
@@ -20,32 +22,50 @@ class Form(IntEnum):
     group's least value, with an explicit table per group, for few values that follow no curve.
     """
 
-    PLAIN = 0
-    CENTRED = 1
-    MIRRORED = 2
-    LISTED = 3
+    PLAIN = decoding.PLAIN
+    CENTRED = decoding.CENTRED
+    MIRRORED = decoding.MIRRORED
+    LISTED = decoding.LISTED
 
 
 FORM_BITS = 2
 ZERO_BITS = 4
 HEAD_BITS = FORM_BITS + ZERO_BITS
 
-# Tables of what else a shape holds: the spread, and the share of positive values less a half.
-SPREAD_CHOICES = models.histogram((15, 9, 7, 6))
-(POSITIVE_CHOICES,) = models.tables((10,), (models.Shape(zero=7),), signed=True)
-EVEN = 8
 
-FIRST_SCALE = 8
+@cache
+def spread_choices() -> Model:
+    """The table of spreads."""
+    return models.histogram((15, 9, 7, 6))
 
-# Scales that values grow by from group to group where they are expected to double.
-GROWTH = 3
 
-# Tables of the differences from one group's scale or centre to the next.
-(SCALE_STEPS,) = models.tables((11,), (models.Shape(zero=4),), signed=True)
-(CENTRE_STEPS,) = models.tables((14,), (models.Shape(zero=7, spread=3),), signed=True)
+@cache
+def positive_choices() -> Model:
+    """The table of shares of positive values less EVEN."""
+    return models.tables((10,), (models.Shape(zero=7),), signed=True)[0]
 
-# A listed group's scale is the number of its values less this.
-LEAST_LISTED = 2
+
+@cache
+def scale_changes() -> Model:
+    """The table of the differences from one group's scale to the next."""
+    return models.tables((11,), (models.Shape(zero=4),), signed=True)[0]
+
+
+@cache
+def centre_changes() -> Model:
+    """The table of the differences from one group's centre to the next."""
+    return models.tables((14,), (models.Shape(zero=7, spread=3),), signed=True)[0]
+
+
+@cache
+def fixed_tables() -> Tables:
+    """Return the tables of a head's three numbers and of the changes, as the decoder takes them."""
+    heads = Model([TOTAL >> HEAD_BITS] * (1 << HEAD_BITS))
+    choices = [heads, spread_choices(), positive_choices()]
+    tables = Tables.of([*choices, scale_changes(), centre_changes()])
+    # The numbers of a head stand for themselves.
+    tables.rows[: len(choices), ESCAPE] = -1
+    return tables
 
 
 @dataclass(frozen=True)
@@ -74,6 +94,18 @@ class Plan:
         """About what all of it takes."""
         return self.symbol_bits + self.parameter_bits
 
+    def tables(self) -> list[Model]:
+        """The table of each group."""
+        if self.form is Form.LISTED:
+            return [models.histogram(levels) for levels in self.levels]
+        return models.tables(self.scales, [self.shape] * len(self.scales), signed=True)
+
+    def low_bits(self) -> list[int]:
+        """How many low bits of a residual the table of each group leaves out."""
+        if self.form is Form.LISTED:
+            return [0] * len(self.scales)
+        return [models.low_bits(scale) for scale in self.scales]
+
 
 def cheapest(groups: Sequence[Int64Array], doubling: bool = False) -> Plan:
     """Return the plan with the fewest bits for a column.
@@ -93,29 +125,9 @@ def write_heads(writer: SymbolWriter, plans: Sequence[Plan]) -> None:
     shapes = [plan.shape for plan in plans]
     heads = [plan.form | plan.shape.zero << FORM_BITS for plan in plans]
     writer.raw(np.array(heads), HEAD_BITS)
-    writer.symbols(np.array([shape.spread for shape in shapes]), SPREAD_CHOICES)
+    writer.symbols(np.array([shape.spread for shape in shapes]), spread_choices())
     positive = np.array([shape.positive for shape in shapes])
-    writer.symbols(positive - EVEN, POSITIVE_CHOICES)
-
-
-def read_heads(reader: SymbolReader, count: int) -> list[tuple[Form, models.Shape]]:
-    """Return the form and shape of each of `count` columns.
-
-    Raises:
-        CorruptFile: a share of positive values out of range.
-    """
-    heads = reader.narrow(HEAD_BITS, count).tolist()
-    spreads = reader.symbols(SPREAD_CHOICES, count).tolist()
-    positives = (reader.symbols(POSITIVE_CHOICES, count) + EVEN).tolist()
-    if min(positives) < 0 or max(positives) > models.MOST_POSITIVE:
-        raise CorruptFile("payload: a share of positive values out of range")
-    return [
-        (
-            Form(head & (1 << FORM_BITS) - 1),
-            models.Shape(head >> FORM_BITS, spread, positive),
-        )
-        for head, spread, positive in zip(heads, spreads, positives, strict=True)
-    ]
+    writer.symbols(positive - EVEN, positive_choices())
 
 
 def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
@@ -126,30 +138,10 @@ def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
     return steps
 
 
-def scales_of(steps: Sequence[int], doubling: bool) -> list[int]:
-    """Return the scales whose `scale_steps` are given."""
-    growth = GROWTH * doubling
-    # The first group has none before it to have grown from.
-    scale, scales = FIRST_SCALE - growth, []
-    for step in steps:
-        scale += step + growth
-        scales.append(scale)
-    return scales
-
-
 def centre_steps(centres: Sequence[int], form: Form, doubling: bool) -> Int64Array:
     """Return what the centres of a column's groups differ by from the expected ones."""
     before = np.array([0, *centres[:-1]], np.int64)
     return np.array(centres, np.int64) - before * _factor(form, doubling)
-
-
-def centres_of(steps: Sequence[int], form: Form, doubling: bool) -> list[int]:
-    """Return the centres whose `centre_steps` are given."""
-    centre, factor, centres = 0, _factor(form, doubling), []
-    for step in steps:
-        centre = factor * centre + step
-        centres.append(centre)
-    return centres
 
 
 def _factor(form: Form, doubling: bool) -> int:
@@ -158,8 +150,8 @@ def _factor(form: Form, doubling: bool) -> int:
 
 
 def _head_bits(shape: models.Shape) -> float:
-    spread = SPREAD_CHOICES.cost_bits(np.array([shape.spread]))
-    return HEAD_BITS + spread + POSITIVE_CHOICES.cost_bits(np.array([shape.positive - EVEN]))
+    spread = spread_choices().cost_bits(np.array([shape.spread]))
+    return HEAD_BITS + spread + positive_choices().cost_bits(np.array([shape.positive - EVEN]))
 
 
 def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
@@ -172,8 +164,8 @@ def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
     if form is not Form.PLAIN:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
         groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
-        described += escaped_bits(centre_steps(centres, form, doubling), CENTRE_STEPS)
-    fit = fitting.fit(groups, FIRST_SCALE, SCALE_STEPS, GROWTH * doubling)
+        described += escaped_bits(centre_steps(centres, form, doubling), centre_changes())
+    fit = fitting.fit(groups, FIRST_SCALE, scale_changes(), GROWTH * doubling)
     described += _head_bits(fit.shape) + fit.scale_bits
     symbol_bits = signs + fit.symbol_bits
     return Plan(form, fit.shape, fit.scales, centres, list(groups), symbol_bits, described)
@@ -186,8 +178,8 @@ def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:
     scales = [count - LEAST_LISTED for count in counts]
     levels = [fitting.fit_levels(g, count) for g, count in zip(residuals, counts, strict=True)]
     described = _head_bits(models.Shape()) + models.LEVEL_BITS * sum(counts)
-    described += escaped_bits(scale_steps(scales, doubling), SCALE_STEPS)
-    described += escaped_bits(centre_steps(least, Form.LISTED, doubling), CENTRE_STEPS)
+    described += escaped_bits(scale_steps(scales, doubling), scale_changes())
+    described += escaped_bits(centre_steps(least, Form.LISTED, doubling), centre_changes())
     bits = sum(
         models.histogram(chosen).cost_bits(group)
         for group, chosen in zip(residuals, levels, strict=True)

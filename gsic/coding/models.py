@@ -10,22 +10,20 @@ one; the formulas are normative and stand in FORMAT.md section 4.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import isqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from gsic.coding.ans import PRECISION, TOTAL, Model, UInt64Array
+from gsic.coding.ans import TOTAL, Int64Array, Model, Tables, UInt32Array, UInt64Array
+from gsic_kernels.cpu import ans as decoding
 
 SCALES = 64
 
 # The last scale whose values are coded whole. Each octave beyond it moves one more low bit of the
 # value out of the table into a raw field.
 LAST_WHOLE = 27
-
-# Least frequency of the outermost symbols, which stand for everything beyond them.
-ESCAPE_FREQUENCY = 256
 
 # Least frequency of 0 and of everything else together: no symbol may become so likely that a few
 # bytes could carry millions of it.
@@ -91,33 +89,12 @@ def reach(scale: int) -> int:
     return (12 << octave) - 1
 
 
-@lru_cache(maxsize=SCALES * len(SPREADS))
-def magnitudes(scale: int, spread: int) -> UInt64Array:
-    """Return the chances of the magnitudes 1..reach in 2^-24, uint64 (reach,)."""
-    near = stop(scale)
-    count = reach(scale)
-    share = SPREADS[spread]
-    chances = _geometric(near, count) * np.uint64(16 - share)
-    if share:
-        chances += _geometric(near >> 2, count) * np.uint64(share)
-    return chances >> np.uint64(12)
+def magnitudes(scale: int, spread: int) -> UInt32Array:
+    """Return the chances of the magnitudes 1..reach in 2^-24, uint32 (reach,)."""
+    chances: UInt32Array = _chances()[_whole(scale), spread, : reach(scale)]
+    return chances
 
 
-def _geometric(stop: int, count: int) -> UInt64Array:
-    """Chances of the lengths 1..count in 2^-32; the last takes in everything beyond it."""
-    powers = np.empty(count, np.uint64)
-    powers[0] = 1 << 32
-    done, step = 1, (1 << 32) - stop
-    while done < count:
-        more = min(done, count - done)
-        powers[done : done + more] = (powers[:more] * np.uint64(step)) >> np.uint64(32)
-        step = step * step >> 32
-        done += more
-    powers[:-1] = (powers[:-1] * np.uint64(stop)) >> np.uint64(32)
-    return powers
-
-
-@lru_cache(maxsize=2 * SCALES * len(ZERO_ODDS))
 def zero_share(scale: int, zero: int, signed: bool) -> int:
     """Return the least frequency of 0; what rounding leaves over comes on top.
 
@@ -125,20 +102,63 @@ def zero_share(scale: int, zero: int, signed: bool) -> int:
         scale, zero: of the table.
         signed: True for tables of both signs, where 0 is one bin of a two-sided distribution.
     """
-    more = (1 << 32) - stop(scale)
-    if signed:
-        more = isqrt(more << 32)
-    odds = ((1 << 32) - more) * ZERO_ODDS[zero]
-    share = odds * TOTAL // (odds + 16 * more)
-    return min(max(share, LEAST_SHARE), TOTAL - LEAST_SHARE)
+    return int(_zero_shares(signed)[_whole(scale), zero])
 
 
-_Key = tuple[int, Shape, bool]
+def _whole(scale: int) -> int:
+    """The scale with the same table whose values are coded whole."""
+    return scale if scale <= LAST_WHOLE else LAST_WHOLE - 3 + scale % 4
 
-# Who looks at a file decodes it again for every region and scale. Other files share few of its
-# tables. All of these together stay below 10 MB.
-_KEPT = 1024
-_known: dict[_Key, Model] = {}
+
+@cache
+def _reaches() -> Int64Array:
+    """Largest magnitudes, int64 (whole scales,)."""
+    return np.array([reach(scale) for scale in range(LAST_WHOLE + 1)])
+
+
+@cache
+def _chances() -> UInt32Array:
+    """Chances of magnitudes, uint32 (whole scales, spreads, longest reach)."""
+    longest, ends = reach(LAST_WHOLE), _reaches()[:, None]
+    near = np.array([stop(scale) for scale in range(LAST_WHOLE + 1)], np.uint64)
+    shares = np.array(SPREADS, np.uint64)[:, None]
+    near_chances, far_chances = (
+        _geometric(stops, longest, ends)[:, None] for stops in (near, near >> np.uint64(2))
+    )
+    mixed = near_chances * (np.uint64(16) - shares) + far_chances * shares
+    return np.asarray(mixed >> np.uint64(12), np.uint32)
+
+
+def _geometric(stops: UInt64Array, longest: int, ends: Int64Array) -> UInt64Array:
+    """Chances of the lengths from 1 on in 2^-32, (stops, longest).
+
+    Args:
+        stops: chances that a length goes no further.
+        longest: how many lengths to return.
+        ends: (stops, 1), the lengths that take in everything beyond them.
+    """
+    powers = np.empty((len(stops), longest), np.uint64)
+    powers[:, 0] = 1 << 32
+    steps = (np.uint64(1 << 32) - stops)[:, None]
+    done = 1
+    while done < longest:
+        more = min(done, longest - done)
+        powers[:, done : done + more] = powers[:, :more] * steps >> np.uint64(32)
+        steps = steps * steps >> np.uint64(32)
+        done += more
+    stopping = powers * stops[:, None] >> np.uint64(32)
+    np.put_along_axis(stopping, ends - 1, np.take_along_axis(powers, ends - 1, 1), 1)
+    return stopping
+
+
+@cache
+def _zero_shares(signed: bool) -> Int64Array:
+    """Least frequencies of 0, int64 (whole scales, ZERO_ODDS)."""
+    rest = [(1 << 32) - stop(scale) for scale in range(LAST_WHOLE + 1)]
+    more = np.array([isqrt(r << 32) if signed else r for r in rest], np.uint64)[:, None]
+    odds = (np.uint64(1 << 32) - more) * np.array(ZERO_ODDS, np.uint64)
+    shares = odds * np.uint64(TOTAL) // (odds + np.uint64(16) * more)
+    return shares.astype(np.int64).clip(LEAST_SHARE, TOTAL - LEAST_SHARE)
 
 
 def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
@@ -149,83 +169,31 @@ def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> l
         shapes: one per scale.
         signed: True for tables of both signs.
     """
-    wanted = [(scale, shape, signed) for scale, shape in zip(scales, shapes, strict=True)]
-    found = [_known.get(key) for key in wanted]
-    built = _built([key for key, table in zip(wanted, found, strict=True) if table is None])
-    if built:
-        if len(_known) + len(built) > _KEPT:
-            _known.clear()
-        _known.update(built)
-    return [table or built[key] for key, table in zip(wanted, found, strict=True)]
+    choices = [(0, scale, *shape) for scale, shape in zip(scales, shapes, strict=True)]
+    return _built(choices, (), signed=signed)
 
 
-def _built(keys: Sequence[_Key]) -> dict[_Key, Model]:
-    """Tables of (scale, shape, signed), with `signed` the same in all.
+def histogram(levels: Sequence[int]) -> Model:
+    """Return a table over 0..n - 1 with explicit chances.
 
-    They are built together, because a table is short and each NumPy call takes longer than the
-    arithmetic in it.
+    Args:
+        levels: n of 0..15, about two to a doubling of the chance; n is 2 to 65.
     """
-    keys = list(dict.fromkeys(keys))
-    if not keys:
-        return {}
-    sides = [_side(scale, shape.spread, signed) for scale, shape, signed in keys]
-    lengths = np.array([side.lengths for side in sides])
-    free = np.array([_free(*key) for key in keys], np.uint64)
-    ends = lengths.sum(axis=1).cumsum()
-    first = np.zeros_like(ends)
-    first[1:] = ends[:-1]
-    last = ends - 1
-    # Until the very end `weights` are frequencies less 1.
-    weights = np.concatenate([side.chances for side in sides])
-    weights *= free.repeat(lengths.ravel())
-    weights >>= np.uint64(PRECISION)
-    weights[last] += np.uint64(ESCAPE_FREQUENCY - 1)
-    zeros = first
-    if keys[0][2]:
-        weights[first] += np.uint64(ESCAPE_FREQUENCY - 1)
-        zeros = (first + last) >> 1
-    # What rounding leaves over goes to 0.
-    sums = np.add.reduceat(weights, first) + (ends - first).astype(np.uint64)
-    weights[zeros] = np.uint64(TOTAL) - sums
-    largest = np.maximum.reduceat(weights, first) + np.uint64(1)
-    floats = weights.astype(np.float64)
-    return {
-        key: Model.from_weights(floats[start:end], side.lowest, most, side.escape)
-        for key, side, start, end, most in zip(
-            keys, sides, first.tolist(), ends.tolist(), largest.tolist(), strict=True
-        )
-    }
+    return _built([(1, len(levels) - 2, *Shape())], levels, signed=True)[0]
 
 
-class _Side(NamedTuple):
-    """What tables of a scale and a spread share: segments below 0, of 0 and above it."""
-
-    lowest: int
-    escape: int
-    chances: UInt64Array
-    lengths: tuple[int, int, int]
-
-
-@lru_cache(maxsize=2 * SCALES * len(SPREADS))
-def _side(scale: int, spread: int, signed: bool) -> _Side:
-    above = magnitudes(scale, spread)
-    zero = np.zeros(1, np.uint64)
-    count = len(above)
-    if not signed:
-        return _Side(0, count, np.concatenate((zero, above)), (0, 1, count))
-    both = np.concatenate((above[::-1], zero, above))
-    return _Side(-count, count, both, (count, 1, count))
+def _built(
+    choices: Sequence[tuple[int, ...]], levels: Sequence[int], *, signed: bool
+) -> list[Model]:
+    """Tables as `gsic_kernels.cpu.ans.tables` makes them."""
+    numbers = np.array(choices, np.int64), np.array(levels, np.int64)
+    return Tables(*decoding.tables(*numbers, signed, curves(signed))).models()
 
 
-def _free(scale: int, shape: Shape, signed: bool) -> tuple[int, int, int]:
-    """Frequencies that the chances of each segment share; those of 0 are what is left at last."""
-    # Every symbol has 1 of its side's frequencies and the escape some more; the rest is shared.
-    fixed = reach(scale) + ESCAPE_FREQUENCY - 1
-    rest = TOTAL - zero_share(scale, shape.zero, signed)
-    if not signed:
-        return 0, 0, rest - fixed
-    positive = max(1, 2 * shape.positive)
-    return rest * (32 - positive) // 32 - fixed, 0, rest * positive // 32 - fixed
+@cache
+def curves(signed: bool) -> decoding.Curves:
+    """Return what tables of both signs, or of one, are made from."""
+    return decoding.Curves(_chances(), _zero_shares(signed), _reaches())
 
 
 @lru_cache(maxsize=FLAG_SHARES)
@@ -233,17 +201,3 @@ def flags(share: int) -> Model:
     """Return the table over 0 and 1 in which 1 has (2 share + 1) / 64 of the chances."""
     ones = (2 * share + 1) * (TOTAL // (2 * FLAG_SHARES))
     return Model([TOTAL - ones, ones])
-
-
-def histogram(levels: Sequence[int]) -> Model:
-    """Return a table over 0..n - 1 with explicit chances.
-
-    Args:
-        levels: n >= 2 of 0..15, about two to a doubling of the chance.
-    """
-    weights = [(2 + (level & 1)) << (level >> 1) for level in levels]
-    free, total = TOTAL - len(weights), sum(weights)
-    # Frequencies less 1; what rounding leaves over goes to the first value.
-    shares = [weight * free // total for weight in weights]
-    shares[0] += free - sum(shares)
-    return Model.from_weights(np.array(shares, np.float64), 0, max(shares) + 1, -1)

@@ -8,14 +8,15 @@ decodes faster. FORMAT.md section 6 is normative.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from gsic.coding import fitting, models
 from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
-from gsic.coding.streams import read_escaped, write_escaped
-from gsic.errors import CorruptFile
+from gsic.coding.streams import write_escaped
+from gsic_kernels.cpu import ans as decoding
 
 MAX_CELLS = 1 << 60
 """Keys are below this."""
@@ -69,35 +70,18 @@ def read_sets(
     """
     if not counts:
         return []
-    plans = [_expected(count, bound) for count, bound in zip(counts, cells, strict=True)]
-    low_bits = [bits for bits, _ in plans]
-    scales = [scale for _, scale in plans]
-    shapes = [models.Shape()] * len(plans)
-    (own,) = reader.narrow(1, len(plans)).nonzero()
-    packed_plans = reader.narrow(_OWN_BITS, len(own)).tolist()
-    for index, packed in zip(own.tolist(), packed_plans, strict=True):
-        scales[index] = packed & 31
-        shapes[index] = models.Shape(packed >> 5 & 15, packed >> 9)
-        if scales[index] > models.LAST_WHOLE:
-            raise CorruptFile(f"payload: scale {scales[index]} of a set")
-    tables = models.tables(scales, shapes, signed=False)
-    gaps = read_escaped(reader, counts, tables, MAX_CELLS)
-    bounds = np.array(cells).repeat(counts)
-    shifts = np.array(low_bits).repeat(counts)
-    if (gaps > bounds >> shifts).any():
-        raise CorruptFile("payload: a gap beyond the last cell")
-    gaps <<= shifts
-    gaps += reader.raw_arrays(low_bits, counts)
-    sets, start = [], 0
-    for count in counts:
-        keys = gaps[start : start + count]
-        keys.cumsum(out=keys)
-        sets.append(keys)
-        start += count
-    # Gaps are below 2^61, so the first key beyond the bound cannot have wrapped around.
-    if (gaps >= bounds).any():
-        raise CorruptFile(f"payload: a key of a set beyond its {max(cells)} cells")
-    return sets
+    total = sum(counts)
+    reader.check_room(total)
+    zero = models.Shape().zero
+    sets = [
+        (count, bound, *_expected(count, bound), zero)
+        for count, bound in zip(counts, cells, strict=True)
+    ]
+    keys = np.empty(total, np.int64)
+    curves = models.curves(False)
+    reader.read(decoding.read_sets, curves, np.array(sets, np.int64), MAX_CELLS, keys)
+    ends = [*accumulate(counts)]
+    return [keys[end - count : end] for count, end in zip(counts, ends, strict=True)]
 
 
 def write(writer: SymbolWriter, keys: npt.NDArray[np.integer], cells: int) -> None:

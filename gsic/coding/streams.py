@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gsic.coding.ans import Int32Array, Int64Array, Model, SymbolReader, SymbolWriter, UInt64Array
-from gsic.errors import CorruptFile
+from gsic.coding.ans import Int64Array, Model, SymbolWriter, UInt64Array
 
 _EXPONENT_BITS = 6
 
@@ -28,42 +27,7 @@ def write_escaped(
         if table.escape >= 0:
             magnitudes = np.abs(values)
             excess.append(magnitudes[magnitudes >= table.escape] - table.escape)
-    write_gamma(writer, np.concatenate([*excess, []]).astype(np.uint64))
-
-
-def read_escaped(
-    reader: SymbolReader, sizes: Sequence[int], tables: Sequence[Model], bound: int
-) -> Int64Array:
-    """Return what `write_escaped` wrote, one group after the other, int64 (sum of sizes,).
-
-    Args:
-        reader: where it is.
-        sizes: values of each group.
-        tables: one per group.
-        bound: at most 2^62; the magnitudes must be less.
-
-    Raises:
-        CorruptFile: a magnitude at or above `bound`.
-    """
-    escapes: int | Int32Array
-    if len(tables) == 1:
-        (table,) = tables
-        symbols, escapes, last = reader.indices(table, sizes[0]), table.escape, table.escape
-        symbols += table.lowest
-    else:
-        symbols = np.concatenate(reader.grouped(tables, sizes))
-        ends = np.array([(table.lowest, table.escape) for table in tables], np.int32)
-        last = int(ends[:, 1].max())
-        symbols += ends[:, 0].repeat(sizes)
-        escapes = ends[:, 1].repeat(sizes)
-    (escaped,) = (np.abs(symbols) == escapes).nonzero()
-    values = symbols.astype(np.int64)
-    if len(escaped):
-        excess = read_gamma(reader, len(escaped))
-        if int(excess.max()) >= bound - last:
-            raise CorruptFile("payload: a value out of range")
-        values[escaped] += np.sign(symbols[escaped]) * excess.astype(np.int64)
-    return values
+    write_gamma(writer, np.concatenate([*excess, np.empty(0, np.int64)]).astype(np.uint64))
 
 
 def escaped_bits(values: Int64Array, table: Model) -> float:
@@ -89,18 +53,6 @@ def write_gamma(writer: SymbolWriter, values: UInt64Array) -> None:
     for exponent in sorted(set(exponents.tolist())):
         low = plus_one[exponents == exponent] & np.uint64((1 << exponent) - 1)
         writer.raw(low, exponent)
-
-
-def read_gamma(reader: SymbolReader, count: int) -> UInt64Array:
-    """Return what `write_gamma` wrote, uint64 (count,)."""
-    exponents = reader.narrow(_EXPONENT_BITS, count)
-    counts = np.bincount(exponents).tolist()
-    present = [exponent for exponent, size in enumerate(counts) if size]
-    # Low bits come by exponent; the exponent of the largest, 63, leaves them below 2^63.
-    low = reader.raw_arrays(present, [counts[exponent] for exponent in present])
-    values = (np.uint64(1) << exponents.astype(np.uint64)) - np.uint64(1)
-    values[exponents.argsort(kind="stable")] += low.view(np.uint64)
-    return values
 
 
 def _bit_lengths(values: UInt64Array) -> Int64Array:

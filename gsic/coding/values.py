@@ -9,24 +9,20 @@ faster. FORMAT.md section 5 is normative.
 """
 
 from collections.abc import Sequence
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from gsic.coding import fitting, forms, models
-from gsic.coding.ans import Int64Array, Model, SymbolReader, SymbolWriter
+from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
 from gsic.coding.forms import Form
-from gsic.coding.streams import read_escaped, write_escaped
-from gsic.errors import CorruptFile
+from gsic.coding.streams import write_escaped
+from gsic_kernels.cpu import ans as decoding
 
 IntArray = npt.NDArray[np.integer]
 
-BOUND = 1 << 30
+BOUND = decoding.VALUE_BOUND
 """Values lie strictly between -BOUND and BOUND."""
-
-# Values less a centre, and differences of centres, may be twice as large.
-_RESIDUAL_BOUND = 1 << 32
 
 
 class Contexts:
@@ -44,8 +40,6 @@ class Contexts:
         groups, self.sizes = _joined(np.bincount(contexts).tolist(), least)
         # Integers of 8 and 16 bits are sorted in linear time.
         self.order: Int64Array = groups.take(contexts).argsort(kind="stable")
-        self.place = np.empty_like(self.order)
-        self.place[self.order] = np.arange(len(contexts))
 
     @classmethod
     def runs(cls, counts: Sequence[int], *, least: int = 1) -> "Contexts":
@@ -58,7 +52,7 @@ class Contexts:
         contexts = cls.__new__(cls)
         contexts.doubling = False
         contexts.sizes = _joined(counts, least)[1]
-        contexts.order = contexts.place = np.arange(sum(counts))
+        contexts.order = np.arange(sum(counts))
         return contexts
 
     @classmethod
@@ -93,15 +87,15 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
     forms.write_heads(writer, plans)
     scales = [plan.scales for plan in plans]
     steps = [forms.scale_steps(path, doubling) for path in scales]
-    write_escaped(writer, [np.concatenate(steps)], [forms.SCALE_STEPS])
+    write_escaped(writer, [np.concatenate(steps)], [forms.scale_changes()])
     moved = [plan for plan in plans if plan.form is not Form.PLAIN]
     if moved:
         steps = [forms.centre_steps(plan.centres, plan.form, doubling) for plan in moved]
-        write_escaped(writer, [np.concatenate(steps)], [forms.CENTRE_STEPS])
+        write_escaped(writer, [np.concatenate(steps)], [forms.centre_changes()])
     levels = [level for plan in plans for group in plan.levels for level in group]
     writer.raw(np.array(levels, np.int64), models.LEVEL_BITS)
-    chosen = [(plan.form, plan.shape) for plan in plans]
-    tables, low_bits = _tables(chosen, scales, levels)
+    tables = [table for plan in plans for table in plan.tables()]
+    low_bits = [bits for plan in plans for bits in plan.low_bits()]
     residuals = [group for plan in plans for group in plan.residuals]
     high = [group >> bits for group, bits in zip(residuals, low_bits, strict=True)]
     write_escaped(writer, high, tables)
@@ -126,28 +120,12 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     rows = len(contexts.order)
     if rows == 0:
         return np.empty((count, 0), np.int64)
-    chosen = forms.read_heads(reader, count)
-    scales = _read_scales(reader, count, contexts)
-    centres = _read_centres(reader, [form for form, _ in chosen], contexts)
-    listed = [
-        scale + forms.LEAST_LISTED
-        for (form, _), column in zip(chosen, scales, strict=True)
-        if form is Form.LISTED
-        for scale in column
-    ]
-    levels = reader.narrow(models.LEVEL_BITS, sum(listed)).tolist() if listed else []
-    tables, low_bits = _tables(chosen, scales, levels)
-    sizes = contexts.sizes * count
-    grouped = read_escaped(reader, sizes, tables, _RESIDUAL_BOUND)
-    _read_low_bits(reader, grouped, sizes, low_bits)
-    grouped += centres.repeat(sizes)
-    columns = grouped.reshape(count, rows)
-    if _largest(columns) >= BOUND:
-        raise CorruptFile("payload: a value out of range")
-    for column, (form, _) in zip(columns, chosen, strict=True):
-        if form is Form.MIRRORED:
-            _read_signs(reader, column, contexts.sizes)
-    return columns.take(contexts.place, axis=1)
+    reader.check_room(count * rows)
+    columns = np.empty((count, rows), np.int64)
+    fixed, curves = forms.fixed_tables(), models.curves(True)
+    groups = np.array(contexts.sizes), contexts.doubling, contexts.order
+    reader.read(decoding.read_columns, fixed, curves, *groups, columns.reshape(-1))
+    return columns
 
 
 def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
@@ -166,106 +144,12 @@ def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
     return plan.symbol_bits, plan.parameter_bits
 
 
-def _tables(
-    chosen: Sequence[tuple[Form, models.Shape]],
-    scales: Sequence[Sequence[int]],
-    levels: Sequence[int],
-) -> tuple[list[Model], list[int]]:
-    """(tables, raw low bits) of all groups of all columns.
-
-    Args:
-        chosen: of each column.
-        scales: of each group of each column.
-        levels: of the listed columns, one group after the other.
-    """
-    flat: list[int] = []
-    shapes: list[models.Shape] = []
-    for (form, shape), column in zip(chosen, scales, strict=True):
-        if form is not Form.LISTED:
-            flat += column
-            shapes += [shape] * len(column)
-    curves = iter(models.tables(flat, shapes, signed=True) if flat else ())
-    tables: list[Model] = []
-    low_bits: list[int] = []
-    start = 0
-    for (form, _), column in zip(chosen, scales, strict=True):
-        if form is not Form.LISTED:
-            tables += islice(curves, len(column))
-            low_bits += [models.low_bits(scale) for scale in column]
-            continue
-        for scale in column:
-            end = start + scale + forms.LEAST_LISTED
-            tables.append(models.histogram(levels[start:end]))
-            low_bits.append(0)
-            start = end
-    return tables, low_bits
-
-
-def _read_low_bits(
-    reader: SymbolReader, values: Int64Array, sizes: Sequence[int], low_bits: Sequence[int]
-) -> None:
-    """Complete values whose tables leave low bits out, in place."""
-    start = 0
-    for size, bits in zip(sizes, low_bits, strict=True):
-        if bits:
-            group = values[start : start + size]
-            group <<= bits
-            group += reader.narrow(bits, size)
-        start += size
-
-
 def _write_signs(writer: SymbolWriter, groups: list[Int64Array]) -> None:
     """A share per group, then one flag for each value that is not 0: is it negative?"""
     shares = [fitting.fit_share(group)[0] for group in groups]
     writer.raw(np.array(shares), models.FLAG_BITS)
     for group, share in zip(groups, shares, strict=True):
         writer.symbols(group[group != 0] < 0, models.flags(share))
-
-
-def _read_signs(reader: SymbolReader, column: Int64Array, sizes: list[int]) -> None:
-    """Give magnitudes, in groups, their signs, in place."""
-    if column.min() < 0:
-        raise CorruptFile("payload: a negative magnitude")
-    tables = [models.flags(share) for share in reader.narrow(models.FLAG_BITS, len(sizes)).tolist()]
-    (nonzero,) = column.nonzero()
-    ends = nonzero.searchsorted(np.array(sizes).cumsum()).tolist()
-    counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    negative = nonzero[np.concatenate(reader.grouped(tables, counts)).astype(np.bool_)]
-    column[negative] = -column[negative]
-
-
-def _read_scales(reader: SymbolReader, count: int, contexts: Contexts) -> list[list[int]]:
-    """Scales of the groups of each column."""
-    groups = len(contexts.sizes)
-    size = count * groups
-    steps = read_escaped(reader, [size], [forms.SCALE_STEPS], _RESIDUAL_BOUND).tolist()
-    scales: list[list[int]] = []
-    for start in range(0, size, groups):
-        scales.append(forms.scales_of(steps[start : start + groups], contexts.doubling))
-        if min(scales[-1]) < 0 or max(scales[-1]) >= models.SCALES:
-            raise CorruptFile(f"payload: a scale outside 0..{models.SCALES - 1}")
-    return scales
-
-
-def _read_centres(reader: SymbolReader, chosen: Sequence[Form], contexts: Contexts) -> Int64Array:
-    """Centres of the groups of all columns, int64 (columns * groups,); 0 in plain columns."""
-    groups = len(contexts.sizes)
-    moved = len(chosen) - chosen.count(Form.PLAIN)
-    if not moved:
-        return np.zeros(len(chosen) * groups, np.int64)
-    steps = read_escaped(reader, [moved * groups], [forms.CENTRE_STEPS], _RESIDUAL_BOUND).tolist()
-    centres: list[int] = []
-    start = 0
-    for form in chosen:
-        if form is Form.PLAIN:
-            centres += [0] * groups
-        else:
-            part = steps[start : start + groups]
-            centres += forms.centres_of(part, form, contexts.doubling)
-            start += groups
-    if max(map(abs, centres)) >= _RESIDUAL_BOUND:
-        raise CorruptFile("payload: a centre out of range")
-    return np.array(centres, np.int64)
 
 
 def _joined(sizes: Sequence[int], least: int) -> tuple[npt.NDArray[np.integer], list[int]]:

@@ -11,6 +11,10 @@ from gsic_kernels.cpu import compiling
 
 _PLANE, _LINE, _IMAGE = "float32[:, ::1]", "float32[::1]", "float32[:, :, ::1]"
 _INTS, _LIST, _PAIR = "int64[::1]", "int32[::1]", "UniTuple(int64, 2)"
+_INT_PLANE, _WORDS = "int64[:, ::1]", "uint32[::1]"
+# What is decoded, and what its tables are made from.
+_PAYLOAD = f"{_WORDS}, uint64[::1]"
+_CURVES = f"uint32[:, :, ::1], {_INT_PLANE}, {_INTS}"
 # What `pool.run` gives every kernel: gates, needs, step, worker.
 _SHARE = "int64[:, ::1], int64[::1], int64, int64"
 _RENDER = f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_INTS}, {_LIST}, {_LINE}"
@@ -73,6 +77,26 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         None,
         f"{_SHARE}, {_PLANE}, {_INTS}, {_LIST}, {_LINE}, {_PLANE}, {_PLANE}, {_PLANE}, {_PLANE},"
         f" {_LINE}",
+    ),
+    "fill_tables": (
+        "ans_steps",
+        None,
+        f"{_INT_PLANE}, {_INTS}, int64, {_CURVES}, {_WORDS}, {_INT_PLANE}",
+    ),
+    "read_values": (
+        "ans_steps",
+        None,
+        f"{_PAYLOAD}, {_WORDS}, {_INT_PLANE}, {_INTS}, int64, {_INTS}",
+    ),
+    "read_columns": (
+        "ans_streams",
+        None,
+        f"{_PAYLOAD}, {_WORDS}, {_INT_PLANE}, {_CURVES}, {_INTS}, int64, {_INTS}, {_INTS}",
+    ),
+    "read_sets": (
+        "ans_streams",
+        None,
+        f"{_PAYLOAD}, {_CURVES}, {_INT_PLANE}, int64, {_INTS}",
     ),
 }
 

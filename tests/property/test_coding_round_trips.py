@@ -1,20 +1,36 @@
 """Any symbols, columns, contexts and sets survive the payload, and sizes are as estimated."""
 
+from random import Random
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gsic.coding import bits_back, models, sorted_set
-from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
+from gsic.coding.ans import (
+    TOTAL,
+    Model,
+    SymbolReader,
+    SymbolWriter,
+    Tables,
+    Uniform,
+    check_finished,
+    new_coder,
+    restored,
+    stored,
+)
 from gsic.coding.models import SCALES, Shape
-from gsic.coding.streams import escaped_bits, read_escaped, read_gamma, write_escaped, write_gamma
+from gsic.coding.streams import escaped_bits, write_escaped
 from gsic.coding.values import BOUND, Contexts, read_columns, write_columns
+from gsic.errors import CorruptFile
 
 scales = st.integers(0, SCALES - 1)
 shapes = st.builds(Shape, st.integers(0, 15), st.integers(0, 3), st.integers(0, 15))
 magnitudes = st.sampled_from([1, 3, 40, 1000, 10**6, BOUND - 1])
 integers = magnitudes.flatmap(lambda m: st.integers(-m, m))
+excesses = st.sampled_from([300, 2**20, 2**40, 2**61]).flatmap(lambda m: st.integers(-m, m))
 
 
 @st.composite
@@ -66,18 +82,7 @@ def test_raw_fields_of_any_width(streams: list[tuple[int, list[int]]]) -> None:
     reader.finish()
 
 
-@given(st.lists(st.integers(0, 2**64 - 2), max_size=40))
-def test_gamma_numbers(values: list[int]) -> None:
-    writer = SymbolWriter()
-    write_gamma(writer, np.array(values, np.uint64))
-    reader = SymbolReader(writer.finish())
-    assert read_gamma(reader, len(values)).tolist() == values if values else True
-    reader.finish()
-
-
-@given(
-    scales, shapes, st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=40), st.booleans()
-)
+@given(scales, shapes, st.lists(excesses, min_size=1, max_size=40), st.booleans())
 def test_every_family_carries_any_value(
     scale: int, shape: Shape, values: list[int], signed: bool
 ) -> None:
@@ -88,7 +93,71 @@ def test_every_family_carries_any_value(
     payload = writer.finish()
     assert abs(8 * len(payload) - 28 - escaped_bits(numbers, table)) < 6
     reader = SymbolReader(payload)
-    np.testing.assert_array_equal(read_escaped(reader, [len(values)], [table], 1 << 62), numbers)
+    np.testing.assert_array_equal(reader.values(table.tables, [len(values)]), numbers)
+    reader.finish()
+
+
+@given(
+    st.binary(max_size=60),
+    st.integers(1, 255),
+    st.lists(st.tuples(tables(), st.integers(0, 60)), min_size=1, max_size=6),
+    st.lists(st.tuples(st.integers(1, 24), st.integers(0, 9)), max_size=3),
+)
+def test_any_payload_decodes_as_with_constriction(
+    head: bytes, last: int, groups: list[tuple[Model, int]], fields: list[tuple[int, int]]
+) -> None:
+    # Sound or not, and past its end too: the same symbols and the same verdict.
+    payload = head + bytes([last])
+    oracle = restored(payload)
+    expected = [oracle.decode(model.coder_model, count) + model.lowest for model, count in groups]
+    expected += [oracle.decode(Uniform(1 << width), count) for width, count in fields]
+    try:
+        check_finished(oracle)
+        finished = True
+    except CorruptFile:
+        finished = False
+    reader = SymbolReader(payload)
+    sizes = [count for _, count in groups]
+    cost = sum(count * model.least_cost for model, count in groups) / TOTAL
+    cost += sum(width * count for width, count in fields)
+    if cost > 8 * len(payload) + 64:
+        with pytest.raises(CorruptFile, match="more than its bytes can hold"):
+            read_both(reader, groups, fields)
+        return
+    symbols, raw = read_both(reader, groups, fields)
+    np.testing.assert_array_equal(np.concatenate([symbols, raw]), np.concatenate(expected))
+    assert len(symbols) == sum(sizes)
+    if finished:
+        reader.finish()
+    else:
+        with pytest.raises(CorruptFile, match="do not end where"):
+            reader.finish()
+
+
+def read_both(
+    reader: SymbolReader, groups: list[tuple[Model, int]], fields: list[tuple[int, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Symbols in one call, raw fields in another."""
+    symbols = reader.values(Tables.of([model for model, _ in groups]), [size for _, size in groups])
+    widths, sizes = [width for width, _ in fields], [size for _, size in fields]
+    return symbols, reader.values(Tables.raw(widths), sizes) if fields else symbols[:0]
+
+
+@given(st.lists(st.tuples(tables(), st.integers(0, 200)), min_size=1, max_size=6), st.randoms())
+def test_what_constriction_wrote_leaves_nothing(
+    groups: list[tuple[Model, int]], random: Random
+) -> None:
+    coder = new_coder()
+    expected = [
+        np.array([random.randrange(len(model.frequencies)) for _ in range(count)], np.int32)
+        for model, count in groups
+    ]
+    for symbols, (model, _) in zip(reversed(expected), reversed(groups), strict=True):
+        coder.encode_reverse(symbols, model.coder_model)
+    reader = SymbolReader(stored(coder))
+    decoded = reader.values(Tables.of([m for m, _ in groups]), [count for _, count in groups])
+    lowest = np.repeat([m.lowest for m, _ in groups], [count for _, count in groups])
+    np.testing.assert_array_equal(decoded - lowest, np.concatenate(expected))
     reader.finish()
 
 

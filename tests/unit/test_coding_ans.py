@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
+from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter, Tables
 from gsic.errors import CorruptFile
 
 
@@ -135,9 +135,12 @@ def test_streams_can_be_read_together() -> None:
         writer.raw(array, width)
     writer.raw(fields[2], 24)
     reader = SymbolReader(writer.finish())
-    for group, indices in zip(symbols, reader.grouped(models, [7, 40]), strict=True):
-        np.testing.assert_array_equal(indices - 3, group)
-    np.testing.assert_array_equal(reader.raw_arrays(widths, [6] * 5), np.concatenate(fields))
+    np.testing.assert_array_equal(
+        reader.values(Tables.of(models), [7, 40]), np.concatenate(symbols)
+    )
+    np.testing.assert_array_equal(
+        reader.values(Tables.raw(widths), [6] * 5), np.concatenate(fields)
+    )
     np.testing.assert_array_equal(reader.narrow(24, 6), fields[2])
     reader.finish()
 

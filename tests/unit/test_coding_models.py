@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gsic.coding import models
-from gsic.coding.ans import TOTAL, Model
+from gsic.coding.ans import TOTAL, Model, Tables
 from gsic.coding.models import SCALES, SPREADS, ZERO_ODDS, Shape
+from gsic_kernels.cpu import ans
+from gsic_kernels.cpu.ans import ESCAPE_FREQUENCY
 
 SHAPES = [
     Shape(zero, spread, positive)
@@ -30,7 +32,7 @@ def test_every_table_is_a_model_and_bounds_its_likeliest_symbol(signed: bool) ->
             assert table.least_cost == TOTAL - table.frequencies.max()
             # A byte carries at most 8 / 0.0078 symbols of any table.
             assert table.least_cost / TOTAL > 0.0078
-            assert table.frequencies[-1] >= models.ESCAPE_FREQUENCY
+            assert table.frequencies[-1] >= ESCAPE_FREQUENCY
 
 
 def test_tables_are_pinned() -> None:
@@ -129,17 +131,23 @@ def test_positive_splits_the_sides() -> None:
         assert above / (above + below) == pytest.approx(expected, abs=2e-4)
 
 
-def test_tables_are_the_same_alone_together_and_again() -> None:
+def test_tables_are_the_same_alone_and_together() -> None:
     scales, shapes = [9, 30, 9, 12], [Shape(4), Shape(9, 2, 3), Shape(4), Shape()]
-    first = models.tables(scales, shapes, signed=True)
-    assert models.tables(scales, shapes, signed=True) == first
-    assert first[0] is first[2]
-    # As many others as are kept make room for themselves, in one go too.
-    many = [(scale, shape) for scale in range(SCALES) for shape in SHAPES[:20]]
-    models.tables([scale for scale, _ in many], [shape for _, shape in many], signed=False)
-    for scale, shape, table in zip(scales[1:], shapes[1:], first[1:], strict=True):
-        (again,) = models.tables([scale], [shape], signed=True)
-        assert again is not table
-        np.testing.assert_array_equal(again.frequencies, table.frequencies)
+    together = models.tables(scales, shapes, signed=True)
+    for scale, shape, table in zip(scales, shapes, together, strict=True):
+        (alone,) = models.tables([scale], [shape], signed=True)
+        np.testing.assert_array_equal(alone.frequencies, table.frequencies)
         (one_sided,) = models.tables([scale], [shape], signed=False)
         assert one_sided.lowest == 0
+
+
+def test_listed_tables_stand_among_curves() -> None:
+    levels = [15, 0, 7, 1, 2]
+    choices = np.array([[1, 1, 6, 0, 8], [0, 40, 3, 2, 5], [1, 0, 0, 3, 0]])
+    built = ans.tables(choices, np.array(levels), True, models.curves(True))
+    first, middle, last = Tables(*built).models()
+    assert first.frequencies.tolist() == models.histogram(levels[:3]).frequencies.tolist()
+    assert last.frequencies.tolist() == models.histogram(levels[3:]).frequencies.tolist()
+    (alone,) = models.tables([40], [Shape(3, 2, 5)], signed=True)
+    assert middle.frequencies.tolist() == alone.frequencies.tolist()
+    assert [table.escape for table in (first, middle, last)] == [-1, alone.escape, -1]
