@@ -245,9 +245,9 @@ def gpu(results: Path) -> list[str]:
         f"{found['gpu']['name']}, {origin(results / 'gpu.json')}"
         if found
         else (
-            "GPU figures are not measured yet; `make bench-gpu` measures them on a machine with an "
-            "NVIDIA GPU. Until then the kernels are checked under Triton's interpreter and compiled "
-            "ahead of time."
+            "GPU figures are not measured yet; `make bench-gpu` measures them on a machine with "
+            "an NVIDIA GPU. Until then the kernels are checked under Triton's interpreter and "
+            "compiled ahead of time."
         )
     )
     return [

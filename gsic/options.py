@@ -13,11 +13,11 @@ from typing import Any
 
 from gsic.errors import OptionError
 
-PROFILES = ("gsic",)
+PROFILES = ("gsic", "gaussianimage")
 LOSSES = ("l2", "l1", "ssim", "l1+ssim", "l2+ssim")
 COVARIANCES = ("log", "cholesky", "rs")
-BLENDS = ("sum",)
-OPTIMIZERS = ("adam",)
+BLENDS = ("sum", "sum+opacity", "alpha")
+OPTIMIZERS = ("adam", "adan")
 DEVICES = ("auto", "cpu", "cuda")
 
 # The rate options of `encode`: at most one may be given.
@@ -102,8 +102,11 @@ class FitOptions:
         iterations: int >= 1, optimiser steps.
         loss: one of `LOSSES`.
         covariance: one of `COVARIANCES`, the parameterisation that is optimised.
-        blend: one of `BLENDS`.
-        optimizer: one of `OPTIMIZERS`.
+        blend: one of `BLENDS`: Gaussians are summed, summed with an opacity of their own as a
+            factor, or blended front to back.
+        optimizer: one of `OPTIMIZERS`. "adan" is the fit of GaussianImage (ECCV 2024): Gaussians
+            at random places, none added, over black; the covariance must be cholesky or rs. Only
+            it knows opacities.
         seed: int 0..2**63 - 1.
         settings: recipe constants by name, as `--set` gives them.
 
@@ -127,6 +130,15 @@ class FitOptions:
         one_of("covariance", self.covariance, COVARIANCES)
         one_of("blend", self.blend, BLENDS)
         one_of("optimizer", self.optimizer, OPTIMIZERS)
+        adan = self.optimizer == "adan"
+        if self.covariance == "log" and adan:
+            raise OptionError(
+                "covariance log and optimizer adan exclude each other: give cholesky or rs"
+            )
+        if self.blend != "sum" and not adan:
+            raise OptionError(
+                f"blend {self.blend} and optimizer {self.optimizer} exclude each other: give adan"
+            )
         _set(self, "seed", whole("seed", self.seed, 0, MAX_SEED))
         _set(self, "settings", _checked_settings(self.settings))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import coded_scenes
+import gaussianimage_scenes
 import numpy as np
 
 from gsic import codec, container, images
@@ -29,7 +30,7 @@ VIEWS = {
 
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
-    for name, data in coded_scenes.files().items():
+    for name, data in (coded_scenes.files() | gaussianimage_scenes.files()).items():
         path = FOLDER / f"{name}.gsi"
         if "--replace" in sys.argv[1:] or not path.exists():
             path.write_bytes(data)
@@ -52,6 +53,10 @@ def described(path: Path) -> dict[str, Any]:
     """What must never change about a golden file."""
     data = path.read_bytes()
     file = container.read(data)
+    if file.profile == gaussianimage_scenes.PROFILE.number:
+        told = gaussianimage_scenes.described(data, codec.info(data))
+        told |= {name: digest(told[name]) for name in ("symbols", "parameters")}
+        return {"sha256": hashlib.sha256(data).hexdigest(), **told}
     header, symbols = gsic_streams.read(
         file.width, file.height, file.mode.channels, file.parameters, file.payload
     )

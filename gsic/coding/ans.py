@@ -9,7 +9,7 @@ takes many short streams in one call.
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import constriction
 import numpy as np
@@ -59,6 +59,28 @@ Int64Array = npt.NDArray[np.int64]
 UInt32Array = npt.NDArray[np.uint32]
 UInt64Array = npt.NDArray[np.uint64]
 Float64Array = npt.NDArray[np.float64]
+
+
+class CoderModel(Protocol):
+    """What codes one symbol at a time: a `Model`, or a `UniformModel` where a table is too long."""
+
+    lowest: int
+
+    @property
+    def coder_model(self) -> Any:
+        """The table as constriction takes it."""
+
+
+class UniformModel:
+    """Equal chances of the integers 0..size - 1.
+
+    Args:
+        size: 2..2^24.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.lowest = 0
+        self.coder_model = Uniform(size)
 
 
 class Tables(NamedTuple):

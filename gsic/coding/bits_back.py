@@ -6,18 +6,19 @@ less than a list. The first elements are coded plainly, since popping needs bits
 is enough for rows longer than a rank; `plain_count` gives the published, more careful rule.
 
 This takes a step per element. Sorted sets come within 0.2 bit per element of it and decode as
-arrays, so here it serves as the oracle of their tests.
+arrays; their tests hold them against it.
 """
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gsic.coding.ans import Model, Uniform, check_finished, new_coder, restored, stored
+from gsic.coding.ans import CoderModel, Uniform, check_finished, new_coder, restored, stored
 from gsic.errors import CorruptFile
 
 Int32Array = npt.NDArray[np.int32]
@@ -40,31 +41,43 @@ def plain_count(row_bits: Sequence[float]) -> int:
     return count
 
 
-def encode(rows: Int32Array, models: Sequence[Model], plain: int = 1) -> bytes:
+def coding_order(rows: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Return rows in the order of coding, of which the first are the plain ones.
+
+    Those that occur again come first: a rank says nothing among equals. The others descend.
+    """
+    ordered = sorted(map(tuple, rows), reverse=True)
+    again = [one for one, other in pairwise(ordered) if one == other]
+    return again + [one for one, _ in groupby(ordered)]
+
+
+def encode(rows: Int32Array, models: Sequence[CoderModel], plain: int = 1) -> bytes:
     """Return a set of rows as a payload.
 
     Args:
-        rows: int32 (N, S), all different, in any order.
+        rows: int32 (N, S), in any order.
         models: S models, one per column.
         plain: how many rows to code without popping, 0..N. An empty stack pops a fixed rank and
             gains nothing, which is inefficient but sound.
 
     Raises:
-        ValueError: equal rows.
+        ValueError: more rows that occur again than plain ones.
     """
-    left = sorted(map(tuple, rows.tolist()))
+    ordered = coding_order(rows.tolist())
+    plain = min(plain, len(ordered))
+    left = ordered[plain:][::-1]
     if len(set(left)) < len(left):
-        raise ValueError("a set has no equal rows")
+        raise ValueError(f"more than {plain} rows occur again")
     coder = new_coder()
-    for _ in range(min(plain, len(left))):
-        _push(coder, left.pop(), models)
+    for row in ordered[:plain]:
+        _push(coder, row, models)
     while left:
         rank = int(coder.decode(Uniform(len(left)))) if len(left) > 1 else 0
         _push(coder, left.pop(rank), models)
     return stored(coder)
 
 
-def decode(payload: bytes, models: Sequence[Model], count: int, plain: int = 1) -> Int32Array:
+def decode(payload: bytes, models: Sequence[CoderModel], count: int, plain: int = 1) -> Int32Array:
     """Return the rows of a set in ascending order, int32 (count, S).
 
     Args:
@@ -89,6 +102,6 @@ def decode(payload: bytes, models: Sequence[Model], count: int, plain: int = 1) 
     return np.array(rows, np.int32).reshape(count, len(models))
 
 
-def _push(coder: Any, row: Sequence[int], models: Sequence[Model]) -> None:
+def _push(coder: Any, row: Sequence[int], models: Sequence[CoderModel]) -> None:
     for value, model in zip(reversed(row), reversed(models), strict=True):
         coder.encode_reverse(value - model.lowest, model.coder_model)

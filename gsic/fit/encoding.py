@@ -10,7 +10,7 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.errors import OptionError
+from gsic.errors import InputError, OptionError
 from gsic.fit import goals
 from gsic.fit.gaussian_fit import GaussianFit, psnr_of
 from gsic.fit.goals import BytesGoal, Coded, Goal, PsnrGoal, StepGoal
@@ -267,7 +267,13 @@ class _Encoder:
 
 
 def log_rows(fit: Fit) -> Float64:
-    """The Gaussians of a fit in any parameterisation as float64 (N, 5 + C) with `log` ones."""
+    """The Gaussians of a fit in any parameterisation as float64 (N, 5 + C) with `log` ones.
+
+    Raises:
+        InputError: a fit of blended Gaussians.
+    """
+    if fit.opacity is not None:
+        raise InputError("init: a fit of blended Gaussians; profile gsic adds them up")
     moments = COVARIANCES[fit.covariance].moments(fit.theta)
     theta = LogCovariance().from_moments(moments)
     return np.concatenate((fit.mean, theta, fit.color), axis=1)

@@ -95,8 +95,14 @@ def fit_image(
         progress: called with (done, total, text).
 
     Raises:
-        OptionError: a setting that `FitRecipe` does not know.
+        OptionError: a setting that `FitRecipe`, or with Adan `AdanRecipe`, does not know.
     """
+    if options.optimizer == "adan":
+        from gsic.fit.gaussianimage import fitting  # which builds on this module
+
+        return fitting.fit_image(
+            planes, options, backend=backend, threads=threads, progress=progress
+        )
     recipe: FitRecipe = replace_known(FitRecipe(), options.settings)
     began, compiled = time.perf_counter(), compile_seconds()
     rng = np.random.default_rng(options.seed)
@@ -142,6 +148,9 @@ def fit_image(
             "psnr": psnr if np.isfinite(psnr) else None,
             "loss": options.loss,
             "covariance": options.covariance,
+            "blend": options.blend,
+            "optimizer": options.optimizer,
+            "parameters": len(fit) * (5 + target.shape[2]),
             "seconds": time.perf_counter() - began - compiled,
             "compile_seconds": compiled,
             "device": backend.name,

@@ -23,6 +23,7 @@ VERSION = 1
 _MAX_SIDE = 2**22
 
 _ARRAYS = ("mean", "theta", "color", "background")
+_OPTIONAL = {"opacity"}
 _KEYS = {"version", "covariance", "size", "history_step", "history_psnr", "report", *_ARRAYS}
 
 # What every report tells, and the types of it. PSNR is None where the fit is exact.
@@ -48,7 +49,7 @@ class Gaussians(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Float Gaussians that, added to a background, draw one image.
+    """Float Gaussians that, added to a background or blended over it, draw one image.
 
     Args:
         covariance: how `theta` writes covariances: a name of `gsic.gaussians.COVARIANCES`.
@@ -59,6 +60,8 @@ class Fit:
         width, height: pixels of the image.
         history: step and PSNR in dB of the float render, in the order of the steps.
         report: plain values by name, those of `_REPORT` at least.
+        opacity: float64 (N,), 0..1, of Gaussians that are blended, the first in front; None for
+            those that are added up.
 
     Raises:
         InputError: a value that does not fit; the message names it.
@@ -73,6 +76,7 @@ class Fit:
     height: int
     history: list[tuple[int, float]]
     report: dict[str, Any]
+    opacity: Float64 | None = None
 
     def __post_init__(self) -> None:
         for side in (self.width, self.height):
@@ -87,6 +91,10 @@ class Fit:
         shapes = ((count, 2), (count, 3), (count, channels), (channels,))
         for name, shape in zip(_ARRAYS, shapes, strict=True):
             _check_array(name, getattr(self, name), shape)
+        if self.opacity is not None:
+            _check_array("opacity", self.opacity, (count,))
+            if not ((self.opacity >= 0.0) & (self.opacity <= 1.0)).all():
+                raise InputError("opacity must be from 0 to 1")
         _check_covariances(self.covariance, self.theta)
         _check_history(self.history)
         _check_report(self.report, count, self.covariance)
@@ -117,6 +125,7 @@ class Fit:
                 "version": np.int64(VERSION),
                 "covariance": np.str_(self.covariance),
                 **{name: getattr(self, name) for name in _ARRAYS},
+                **({} if self.opacity is None else {"opacity": self.opacity}),
                 "size": np.array([self.width, self.height], np.int64),
                 "history_step": np.array(steps, np.int64),
                 "history_psnr": np.array(values, np.float64),
@@ -152,8 +161,8 @@ class Fit:
         version = _values(arrays, "version", np.int64, 0).item()
         if version != VERSION:
             raise InputError(f"a fit of version {version}; this gsic knows version {VERSION}")
-        if arrays.keys() != _KEYS:
-            names = sorted(map(repr, arrays.keys() ^ _KEYS))
+        if arrays.keys() - _OPTIONAL != _KEYS:
+            names = sorted(map(repr, (arrays.keys() - _OPTIONAL) ^ _KEYS))
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             raise InputError(f"missing or unknown arrays: {', '.join(names[:4])}{more}")
         size = _values(arrays, "size", np.int64, 1).tolist()
@@ -171,6 +180,7 @@ class Fit:
             height=size[1],
             history=list(zip(steps, psnrs, strict=True)),
             report=_report(_text(arrays, "report")),
+            opacity=arrays.get("opacity"),
         )
 
 

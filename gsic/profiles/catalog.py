@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gsic.errors import UnsupportedVersion
+from gsic.profiles.gaussianimage_profile import GaussianImageProfile
 from gsic.profiles.gsic_profile import GsicProfile
 from gsic.profiles.profile import Profile
 
-PROFILES: tuple[Profile, ...] = (GsicProfile(),)
+PROFILES: tuple[Profile, ...] = (GsicProfile(), GaussianImageProfile())
 
 
 def named(name: str) -> Profile:

@@ -46,7 +46,8 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
     "render_loss": (
         "forward",
         "scalar",
-        f"{_RENDER}, int64, int64, {_PLANE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, float64[:, ::1]",
+        f"{_RENDER}, int64, int64, {_PLANE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, int64,"
+        " int64, float64[:, ::1]",
     ),
     "split_planes": (
         "backward",

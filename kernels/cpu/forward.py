@@ -234,14 +234,17 @@ def render_loss(
     target: F32,
     inside: F32,
     residual: F32,
-    signs: F32,
+    slopes: F32,
+    absolute_loss: int,
+    stopped: int,
     sums: F64,
 ) -> int:
     """Render strips and set `residual` = clamp(render) - target, planar rows as the target.
 
     `inside` is 1 where a row has pixels and 0 in its slack, where the residual must be 0 for the
     backward kernel. `sums` become the absolute and the squared sums of each row.
-    `signs` becomes the sign of the residual, unless it is empty.
+    Unless it is empty, `slopes` becomes the residual, or with `absolute_loss` its sign; with
+    `stopped` 0 where the clamp changed something.
     """
     state = wait_for(gates, needs, step)
     if state != READY:
@@ -266,11 +269,15 @@ def render_loss(
                 at = ((row - y) * len(channels) + c) * pitch
                 to = (row * len(channels) + c) * pitch
                 for x in range(0, pitch, LANES):
-                    error = clamp01(load(strip, at + x)) - load(target, to + x)
-                    error = error * load(inside, x)
+                    value = load(strip, at + x)
+                    clamped = clamp01(value)
+                    error = (clamped - load(target, to + x)) * load(inside, x)
                     store(residual, to + x, error)
-                    if len(signs):
-                        store(signs, to + x, sign(error))
+                    if len(slopes):
+                        slope = sign(error) if absolute_loss else error
+                        if stopped:
+                            slope = slope - slope * absolute(sign(value - clamped))
+                        store(slopes, to + x, slope)
                     row_absolutes = row_absolutes + absolute(error)
                     row_squares = fma(error, error, row_squares)
             sums[row, 0], sums[row, 1] = total(row_absolutes), total(row_squares)

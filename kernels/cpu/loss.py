@@ -19,8 +19,9 @@ class SumLoss:
     """Loss of clamp(render, 0, 1) against a target, with all scratch memory kept between calls.
 
     The gradient passes straight through the clamp: it is that of the clamped error, so a pixel is
-    never dead, and overshoot that the clamp removes for free is not fought. One object serves one
-    thread of the caller at a time.
+    never dead, and overshoot that the clamp removes for free is not fought. It can be stopped at
+    the clamp instead, as the derivative of a clamp has it. One object serves one thread of the
+    caller at a time.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class SumLoss:
         loss: Literal["l2", "l1"] = "l2",
         threads: int = 1,
         *,
+        stopped: bool = False,
         plain: bool = False,
     ) -> None:
         """Keep a planar copy of the target.
@@ -37,6 +39,7 @@ class SumLoss:
             target: float32 (H, W, C), 0..1, C = 1..4.
             loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
             threads: how many threads to use; no result depends on it.
+            stopped: the gradient is 0 where the clamp changes something.
             plain: use the loops of `scalar`; the same but for rounding, and slower.
 
         Raises:
@@ -50,14 +53,15 @@ class SumLoss:
         rows, width, channels = self._shape = target.shape
         target = checks.image("target", target, self._shape)
         self._window = checks.window(Window(0, 0, width, rows))
-        self._l1, self._plain = loss == "l1", plain
+        self._l1, self._stopped, self._plain = loss == "l1", stopped, plain
         pitch = row_pitch(width)
         planar = np.zeros((rows, channels, pitch), np.float32)
         planar[:, :, :width] = target.transpose(0, 2, 1)
         self._target = planar.reshape(-1)
         self._inside = (np.arange(pitch) < width).astype(np.float32)
         self._residual = np.zeros(rows * channels * pitch, np.float32)
-        self._signs = np.zeros(self._residual.size if self._l1 else 0, np.float32)
+        own_slopes = self._l1 or stopped
+        self._slopes = np.zeros(self._residual.size if own_slopes else 0, np.float32)
         self._plan = Plan(width, rows, channels, checks.threads(threads))
         self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
@@ -75,7 +79,8 @@ class SumLoss:
         splats = self._checked(splats)
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
             self._gradients = empty_gradients(splats)
-        image, scale = (self._signs, 1.0) if self._l1 else (self._residual, 2.0)
+        image = self._slopes if len(self._slopes) else self._residual
+        scale = 1.0 if self._l1 else 2.0
         plan, gradients = self._plan, self._gradients
         background = checks.background(background, self._shape[2])
         plan.run(
@@ -113,6 +118,7 @@ class SumLoss:
         """The step up to the residual and the sums."""
         plan, (_, width, channels) = self._plan, self._shape
         lists = plan.channels, plan.records, plan.starts, plan.pairs
-        images = self._target, self._inside, self._residual, self._signs, self._sums
+        rules = int(self._l1), int(self._stopped)
+        images = self._target, self._inside, self._residual, self._slopes, *rules, self._sums
         arguments = *lists, background, width, plan.height, plan.scratch, *images
         return pool.Step(kernel("render_loss", channels, self._plain), arguments, plan.strips)

@@ -195,7 +195,9 @@ def render_loss(
     target: F32,
     inside: F32,
     residual: F32,
-    signs: F32,
+    slopes: F32,
+    absolute_loss: int,
+    stopped: int,
     sums: F64,
 ) -> int:
     """See `forward.render_loss`."""
@@ -218,10 +220,13 @@ def render_loss(
             for c in range(count):
                 for x in range(width):
                     at = (row * count + c) * pitch + x
-                    error = clamp01(strip[((row - y) * count + c) * pitch + x]) - target[at]
+                    value = strip[((row - y) * count + c) * pitch + x]
+                    clamped = clamp01(value)
+                    error = clamped - target[at]
                     residual[at] = error
-                    if len(signs) > 0:
-                        signs[at] = np.sign(error)
+                    if len(slopes) > 0:
+                        slope = np.sign(error) if absolute_loss else error
+                        slopes[at] = 0.0 if stopped and value != clamped else slope
                     absolutes += abs(error)
                     squares += error * error
             sums[row, 0], sums[row, 1] = absolutes, squares

@@ -129,13 +129,21 @@ def render_alpha_backward(
 class SumLoss:
     """Loss against a target like `gsic_kernels.cpu.loss.SumLoss`; the target stays on the GPU."""
 
-    def __init__(self, target: F32, loss: Literal["l2", "l1"] = "l2", threads: int = 1) -> None:
+    def __init__(
+        self,
+        target: F32,
+        loss: Literal["l2", "l1"] = "l2",
+        threads: int = 1,
+        *,
+        stopped: bool = False,
+    ) -> None:
         """Send the target.
 
         Args:
             target: float32 (H, W, C), 0..1, C = 1..4.
             loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
             threads: of no consequence.
+            stopped: the gradient is 0 where the clamp changes something.
 
         Raises:
             TypeError: the target is not float32.
@@ -148,7 +156,7 @@ class SumLoss:
         self._shape = target.shape
         self._window = checks.window(Window(0, 0, target.shape[1], target.shape[0]))
         checks.threads(threads)
-        self._l1 = loss == "l1"
+        self._l1, self._stopped = loss == "l1", stopped
         (self._target,) = _sent(checks.image("target", target, self._shape))
         self._residual = torch.zeros_like(self._target)
         self._draw: Renderer | None = None
@@ -188,8 +196,9 @@ class SumLoss:
             gradients = _like(sent) if gather else None
             (behind,) = _sent(background)
             images = self._target, self._residual
+            rules = self._l1, self._stopped
             sums: list[float] = _until_complete(
-                draw, lambda: draw.sum_loss(sent, behind, *images, gradients, self._l1)
+                draw, lambda: draw.sum_loss(sent, behind, *images, gradients, *rules)
             ).tolist()
             return sums, gradients
 

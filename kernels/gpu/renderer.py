@@ -120,6 +120,7 @@ class Renderer:
         residual: torch.Tensor,
         gradients: DeviceGradients | None,
         l1: bool = False,
+        stopped: bool = False,
     ) -> torch.Tensor:
         """Loss of clamp(render_sum, 0, 1) against a target, and its gradient.
 
@@ -132,6 +133,7 @@ class Renderer:
             residual: float32 (height, width, C), overwritten by clamp(rendering) - target.
             gradients: by `splats` of the sum of squared errors, overwritten; None for none.
             l1: gradients are those of the sum of absolute errors instead.
+            stopped: gradients are 0 where the clamp changes something.
 
         Returns:
             float64 (2,), the sums of absolute and of squared errors; the next call overwrites it.
@@ -153,6 +155,7 @@ class Renderer:
             *(lists.boxes, *places),
             CHANNELS=self._channels,
             L1=l1,
+            STOPPED=stopped,
             GATHER=slots is not None,
             warps=_GATHER_WARPS,
             fuse=True,

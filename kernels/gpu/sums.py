@@ -259,8 +259,10 @@ def render_backward(
 
 
 @triton.jit
-def _slope(error, L1: tl.constexpr):
-    """Derivative of the loss by a value that is off by `error`."""
+def _slope(error, value, L1: tl.constexpr, STOPPED: tl.constexpr):
+    """Derivative of the loss by a value that is off by `error`; 0 where STOPPED by the clamp."""
+    if STOPPED:
+        error = tl.where((value >= 0.0) & (value <= 1.0), error, 0.0)
     if L1:
         return (error > 0.0).to(tl.float32) - (error < 0.0).to(tl.float32)
     else:
@@ -287,13 +289,15 @@ def render_loss(
     capacity,
     CHANNELS: tl.constexpr,
     L1: tl.constexpr,
+    STOPPED: tl.constexpr,
     GATHER: tl.constexpr,
 ):
     """Render a tile and compare it with `target` (height, width, C).
 
     Writes residual = clamp(rendering) - target, the sums of its absolute values and of its squares
     to the tile's row of `sums` (T, 2), and if GATHER the slots of the loss that is the sum of
-    squares, or of absolute values if L1. The gradient passes straight through the clamp.
+    squares, or of absolute values if L1. The gradient passes straight through the clamp, unless it
+    is STOPPED there.
     """
     tile, columns, rows = place(tiles_x)
     xs, ys = centres(columns, rows, 0, 0)
@@ -302,6 +306,7 @@ def render_loss(
     mask = (columns < width) & (rows < height)
     pixel = rows.to(tl.int64) * width + columns
     e, f, g, h = planes(target, pixel, mask, CHANNELS)
+    m, n, o, p = a, b, c, d
     a = tl.where(mask, _clamp01(a) - e, 0.0)
     b = tl.where(mask, _clamp01(b) - f, 0.0)
     c = tl.where(mask, _clamp01(c) - g, 0.0)
@@ -311,7 +316,8 @@ def render_loss(
     store_sum(sums + tile.to(tl.int64) * 2, absolutes)
     store_sum(sums + tile.to(tl.int64) * 2 + 1, a * a + b * b + (c * c + d * d))
     if GATHER:
-        a, b, c, d = _slope(a, L1), _slope(b, L1), _slope(c, L1), _slope(d, L1)
+        a, b = _slope(a, m, L1, STOPPED), _slope(b, n, L1, STOPPED)
+        c, d = _slope(c, o, L1, STOPPED), _slope(d, p, L1, STOPPED)
         # fmt: off
         _gather(
             records, pairs, start, length, boxes, slot_ends, slots, capacity,

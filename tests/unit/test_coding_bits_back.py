@@ -54,9 +54,20 @@ def test_rows_too_short_to_pop_from_are_all_plain() -> None:
     assert bits_back.plain_count([0.0] * 5) == 4
 
 
-def test_equal_rows_are_refused() -> None:
-    with pytest.raises(ValueError, match="no equal rows"):
-        bits_back.encode(np.zeros((2, 6), np.int32), MODELS)
+@pytest.mark.parametrize("plain", [3, 4, 7])
+def test_rows_that_occur_again_are_plain(plain: int) -> None:
+    rows = random_rows(50)
+    rows = np.concatenate((rows, rows[[4, 4, 9]]))
+    ordered = bits_back.coding_order(rows.tolist())
+    assert sorted(ordered) == sorted(map(tuple, rows.tolist()))
+    assert sorted(ordered[:3]) == sorted(map(tuple, rows[[4, 4, 9]].tolist()))
+    payload = bits_back.encode(rows, MODELS, plain)
+    assert bits_back.decode(payload, MODELS, 53, plain).tolist() == sorted(rows.tolist())
+
+
+def test_more_of_them_than_plain_ones_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than 1 rows occur again"):
+        bits_back.encode(np.zeros((3, 6), np.int32), MODELS)
 
 
 @pytest.mark.parametrize("count", [0, 1, 49, 51, 10**9])

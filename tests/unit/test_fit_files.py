@@ -105,7 +105,7 @@ def test_missing_arrays_are_named(name: str) -> None:
 
 
 def test_unknown_arrays_are_named() -> None:
-    refuse(packed(arrays_of(fit_of()) | {"opacity": np.zeros(6)}), "'opacity'")
+    refuse(packed(arrays_of(fit_of()) | {"depth": np.zeros(6)}), "'depth'")
     for count in (50, 100):
         many = {f"{'x' * 30}{n}": np.zeros(1) for n in range(count)}
         refuse(packed(arrays_of(fit_of()) | many))

@@ -1,0 +1,174 @@
+"""The second decoder for profile 2, written from section 8 of FORMAT.md: bytes to pixels."""
+
+import struct
+from bisect import bisect_left
+from itertools import accumulate
+from math import lgamma, log
+
+import numpy as np
+from format_decoder import Payload, Table, skip, varint
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+def planes(fields: dict[str, int | bytes], width: int, height: int, channels: int) -> Float64:
+    """The values of all pixels, not clamped, float64 (H, W, C)."""
+    body = iter(bytes(fields["parameters"]))
+    payload = bytes(fields["payload"])
+    count, (kind, b) = varint(body), skip(body, 2)
+    rs, on_grid, histograms, bits_back = (bool(kind >> i & 1) for i in range(4))
+    if on_grid:
+        (k,) = skip(body, 1)
+        stages, size = channels, 2**k
+    else:
+        stages, size = skip(body, 2)
+        size += 1
+        k = (size - 1).bit_length()
+    assert kind < 16
+    assert count > 0
+    steps, origins = floats(body, 3), floats(body, 3)
+    color = floats(body, 2 * channels if on_grid else stages * size * channels)
+    plain = varint(body) if bits_back else 0
+    tables: list[Table] = [equal(2**b), equal(size if histograms else 2**k)]
+    if histograms:
+        tables = [histogram(body, 2**b, 3 * count), histogram(body, size, stages * count)]
+    assert not list(body)
+    saved = lgamma(count + 1) / log(2) if bits_back else 0
+    assert 32 * count - saved <= 8 * len(payload) + 64
+    rows = read(payload, count, [b, k], stages, tables, histograms, plain if bits_back else None)
+    out = np.zeros((height, width, channels))
+    for x, y, *symbols in rows:
+        assert max(symbols[3:]) < size
+        s = [symbol * steps[i] + origins[i] for i, symbol in enumerate(symbols[:3])]
+        if on_grid:
+            pairs = zip(symbols[3:], color[:channels], color[channels:], strict=True)
+            c = np.array([symbol * step + origin for symbol, step, origin in pairs])
+        else:
+            books = np.array(color).reshape(stages, size, channels)
+            c = sum(books[j, symbol] for j, symbol in enumerate(symbols[3:]))
+        mean = (np.tanh([half(x), half(y)]) + 1) * [width / 2, height / 2] + 0.5
+        draw(out, mean, covariance(rs, s), c)
+    return out
+
+
+def read(
+    payload: bytes,
+    count: int,
+    bits: list[int],
+    stages: int,
+    tables: list[Table],
+    histograms: bool,
+    plain: int | None,
+) -> list[tuple[int, ...]]:
+    """8.2: all numbers of every Gaussian."""
+    b, k = bits
+    if plain is None and not histograms:
+        stream = Bits(payload)
+        positions = [stream.take(16) for _ in range(2 * count)]
+        shapes = [stream.take(b) for _ in range(3 * count)]
+        colors = [stream.take(k) for _ in range(stages * count)]
+        assert len(payload) == -(-count * (32 + 3 * b + stages * k) // 8)
+        assert stream.left == 0
+        return [
+            (
+                *positions[2 * i : 2 * i + 2],
+                *shapes[3 * i : 3 * i + 3],
+                *colors[stages * i : stages * (i + 1)],
+            )
+            for i in range(count)
+        ]
+    coder = Payload(payload)
+    shape, color = tables
+    if plain is None:
+        columns = [coder.raw(16, count) for _ in range(2)]
+        columns += [[coder.symbol(shape) for _ in range(count)] for _ in range(3)]
+        columns += [[coder.symbol(color) for _ in range(count)] for _ in range(stages)]
+        coder.finish()
+        return list(zip(*columns, strict=True))
+    rows: list[tuple[int, ...]] = []
+    for n in range(1, count + 1):
+        kinds = [equal(2**16)] * 2 + [shape] * 3 + [color] * stages
+        row = tuple(coder.symbol(table) for table in kinds)
+        rank = bisect_left(rows, row)
+        rows.insert(rank, row)
+        if 1 < n <= count - plain:
+            push(coder, rank, equal(n))
+    coder.finish()
+    return rows
+
+
+def push(coder: Payload, symbol: int, table: Table) -> None:
+    """3, the encoder's step."""
+    _, starts, _ = table
+    frequency = starts[symbol + 1] - starts[symbol]
+    if coder.state >= frequency << 40:
+        coder.stack.append(coder.state % 2**32)
+        coder.state >>= 32
+    quotient, rest = divmod(coder.state, frequency)
+    coder.state = (quotient << 24) + rest + starts[symbol]
+
+
+def equal(size: int) -> Table:
+    return 0, [*range(0, 2**24 // size * size, 2**24 // size), 2**24], -1
+
+
+def histogram(body: object, size: int, total: int) -> Table:
+    """8.1 and 8.2."""
+    (width,) = skip(body, 1)
+    stream = Bits(skip(body, -(-size * width // 8)))
+    counts = [stream.take(width) for _ in range(size)]
+    assert 1 <= width <= 26
+    assert stream.left == 0
+    assert sum(counts) == total
+    table = [1 + count * (2**24 - size) // total for count in counts]
+    table[counts.index(max(counts))] += 2**24 - sum(table)
+    return 0, list(accumulate(table, initial=0)), -1
+
+
+class Bits:
+    """Packed numbers."""
+
+    def __init__(self, data: bytes) -> None:
+        self.left = int.from_bytes(data, "little")
+
+    def take(self, bits: int) -> int:
+        value = self.left % 2**bits
+        self.left >>= bits
+        return value
+
+
+def floats(body: object, count: int) -> list[float]:
+    values = struct.unpack(f"<{count}f", skip(body, 4 * count))
+    assert all(abs(value) <= 2**32 for value in values)
+    return list(values)
+
+
+def half(bits: int) -> float:
+    (value,) = struct.unpack("<e", struct.pack("<H", bits))
+    assert np.isfinite(value)
+    return value
+
+
+def covariance(rs: bool, s: list[float]) -> Float64:
+    """8.3."""
+    if rs:
+        a, b, t = s[0] + 0.5, s[1] + 0.5, s[2]
+        turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+        root = turn @ np.diag([a, b])
+    else:
+        root = np.array([[s[0] + 0.5, 0.0], [s[1], s[2] + 0.5]])
+    return root @ root.T
+
+
+def draw(out: Float64, mean: Float64, sigma: Float64, color: Float64) -> None:
+    """7.4 and 8.3: add one Gaussian."""
+    deviations = np.sqrt(np.maximum(np.linalg.eigvalsh(sigma), 0))
+    if deviations.min() < 1e-3 or deviations.max() > 1e9:
+        return
+    inverse = np.linalg.inv(sigma)
+    height, width, _ = out.shape
+    dx = np.arange(width) + 0.5 - mean[0]
+    dy = (np.arange(height) + 0.5 - mean[1])[:, None]
+    q = (inverse[0, 0] * dx**2 + 2 * inverse[0, 1] * dx * dy + inverse[1, 1] * dy**2) / 2
+    out += np.where(q <= np.log(255), np.exp(-q), 0.0)[..., None] * color
