@@ -63,6 +63,25 @@ class SumLoss(Protocol):
     def residual(self) -> F32: ...
 
 
+class Comparison(Protocol):
+    """Means over all values of an image, and the gradient of what was asked for."""
+
+    @property
+    def absolute(self) -> float: ...
+    @property
+    def squared(self) -> float: ...
+    @property
+    def similarity(self) -> float: ...
+    @property
+    def gradient(self) -> F32: ...
+
+
+class Similarity(Protocol):
+    """Errors and SSIM against one target; see `gsic_kernels.cpu.similarity.Similarity`."""
+
+    def compare(self, image: F32, absolute: float, structure: float) -> Comparison: ...
+
+
 @dataclass(frozen=True)
 class Backend:
     """The functions of one device; they all take and return NumPy arrays."""
@@ -74,6 +93,7 @@ class Backend:
     SumLoss: Callable[..., SumLoss]
     render_alpha: RenderAlpha
     render_alpha_backward: RenderAlphaBackward
+    Similarity: Callable[..., Similarity]
 
 
 # "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against

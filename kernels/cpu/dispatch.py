@@ -73,6 +73,11 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         f"{_SHARE}, {_PLANE}, {_INTS}, {_LIST}, {_LINE}, {_PLANE}, {_PLANE}, {_PLANE}, {_PLANE},"
         f" {_LINE}",
     ),
+    "compare": (
+        "similarity",
+        None,
+        f"{_SHARE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_LINE}, {_IMAGE}, float64[:, ::1]",
+    ),
 }
 
 _vectors_work = True
