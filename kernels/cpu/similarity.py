@@ -50,7 +50,8 @@ def window() -> F32:
     """The weights of the window along one axis, float32 (11,), their sum 1."""
     distance = np.arange(TAPS) - float(RADIUS)
     weights = np.exp(-(distance**2) / (2.0 * SIGMA_PX**2))
-    return (weights / weights.sum()).astype(np.float32)
+    normalised: F32 = (weights / weights.sum()).astype(np.float32)
+    return normalised
 
 
 W0, W1, W2, W3, W4, W5, *_ = window()
