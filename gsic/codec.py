@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gsic import container, metrics, pixels, resampling
 from gsic.container import COMMENT, ICC, Container, Mode, Section
-from gsic.errors import BackendError, InputError, UnsupportedVersion
+from gsic.errors import BackendError, InputError
 from gsic.files import read_bytes
 from gsic.options import (
     DEVICES,
@@ -31,8 +31,9 @@ from gsic.options import (
     one_of,
     thread_count,
 )
-from gsic.profiles import gsic_streams as streams
-from gsic.profiles.gsic import PROFILE_ID, Header, Symbols, dequantise
+from gsic.profiles import catalog
+from gsic.profiles.drawing import Drawing
+from gsic.profiles.profile import Profile
 from gsic_kernels import registry
 from gsic_kernels.checks import Splats, Window
 from gsic_kernels.cpu.compiling import compile_seconds
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 Bytes = NDArray[np.uint8]
 Source = bytes | str | os.PathLike[str]
 Progress = Callable[[int, int, str], None]
-
-PROFILES = {PROFILE_ID: "gsic"}
 
 
 class Encoded(NamedTuple):
@@ -209,19 +208,21 @@ def encode_report(
     backend, cores = _backend(device), thread_count(threads)
     _check_start(init, planes.shape)
 
-    from gsic.fit.encoding import fit_to_rate
+    profile = catalog.named(options.profile)
+
+    from gsic.fit.encoders import encoder
     from gsic.fit.goals import Coded
 
-    def code(header: Header, symbols: Symbols) -> Coded:
-        """The exact file of symbols, and the PSNR of what a decoder shows of it."""
-        symbols = streams.canonical(header, symbols)
-        data = _file(header, symbols, mode, sections)
-        view = resampling.view(header.width, header.height, 1.0, None, Limits())
-        splats = resampling.splats(dequantise(header, symbols), view)
-        shown = _drawn(splats, header, mode, view.window, backend, cores)
-        return Coded(data, metrics.psnr(target, pixels.comparable(shown)))
+    def code(quantised: Any) -> Coded:
+        """The exact file of an image, and the PSNR of what a decoder shows of it."""
+        file = _file(profile, quantised, planes.shape, mode, sections)
+        drawing = profile.drawing(profile.read(file))
+        view = resampling.view(file.width, file.height, 1.0, None, Limits())
+        splats = resampling.splats(drawing, view)
+        shown = _drawn(splats, drawing, mode, view, backend, cores)
+        return Coded(container.write(file), metrics.psnr(target, pixels.comparable(shown)))
 
-    encoding = fit_to_rate(
+    encoding = encoder(profile.name)(
         planes, options, code, init=init, backend=backend, threads=cores, progress=progress
     )
     decoded = decode_report(encoding.data, device=device, threads=cores)
@@ -263,14 +264,16 @@ def decode_report(
     cores, limits = thread_count(threads), limits or Limits()
     began = time.perf_counter()
     file = container.read(data, limits)
-    header, symbols = _symbols(file)
+    profile = catalog.numbered(file.profile)
+    quantised = profile.read(file)
     view = resampling.view(file.width, file.height, scale, region, limits)
     parsed = time.perf_counter()
-    splats = resampling.splats(dequantise(header, symbols), view)
+    drawing = profile.drawing(quantised)
+    splats = resampling.splats(drawing, view)
     dequantised = time.perf_counter()
-    backend = _ready(device, header.channels, file.mode.alpha)
+    backend = _ready(device, file.mode.channels, file.mode.alpha, drawing.opacity is not None)
     ready = time.perf_counter()
-    image = _drawn(splats, header, file.mode, view.window, backend, cores)
+    image = _drawn(splats, drawing, file.mode, view, backend, cores)
     rendered = time.perf_counter()
     return Decoded(
         image,
@@ -279,7 +282,7 @@ def decode_report(
             "width": view.window.width,
             "height": view.window.height,
             "channels": 1 if image.ndim == 2 else image.shape[2],
-            "gaussians": len(symbols),
+            "gaussians": profile.count(quantised),
             "entropy_ms": 1e3 * (parsed - began),
             "dequantise_ms": 1e3 * (dequantised - parsed),
             "render_ms": 1e3 * (rendered - ready),
@@ -301,51 +304,55 @@ def info(source: Source) -> dict[str, Any]:
     """
     data = _bytes_of(source)
     file = container.read(data, Limits(pixels=2**62))
-    _check_profile(file)
-    header, _, counts = streams.read_parameters(
-        file.width, file.height, file.mode.channels, file.parameters, len(file.payload)
-    )
+    profile = catalog.numbered(file.profile)
     icc, comment = file.section(ICC), file.section(COMMENT)
     return {
         "bytes": len(data),
         "bpp": 8 * len(data) / (file.width * file.height),
         "version": container.VERSION,
-        "profile": PROFILES[file.profile],
+        "profile": profile.name,
         "width": file.width,
         "height": file.height,
         "mode": file.mode.name,
         "coded_channels": file.mode.channels,
-        "gaussians": sum(counts),
-        "step": header.step,
-        "background": list(header.background),
+        **profile.describe(file),
         "payload_bytes": len(file.payload),
         "icc_bytes": len(icc) if icc is not None else None,
         "comment": comment.decode(errors="replace") if comment is not None else None,
     }
 
 
-def _file(header: Header, symbols: Symbols, mode: Mode, sections: tuple[Section, ...]) -> bytes:
-    """The file of symbols in canonical order."""
-    parameters, payload = streams.write(header, symbols)
-    return container.write(
-        Container(PROFILE_ID, header.width, header.height, mode, parameters, payload, sections)
-    )
-
-
-def _symbols(file: Container) -> tuple[Header, Symbols]:
-    """The symbols of a file."""
-    _check_profile(file)
-    return streams.read(file.width, file.height, file.mode.channels, file.parameters, file.payload)
+def _file(
+    profile: Profile,
+    quantised: Any,
+    shape: tuple[int, ...],
+    mode: Mode,
+    sections: tuple[Section, ...],
+) -> Container:
+    """The content of the file of an image whose planes have this shape."""
+    height, width, _ = shape
+    return Container(profile.number, width, height, mode, *profile.write(quantised), sections)
 
 
 def _drawn(
-    splats: Splats, header: Header, mode: Mode, window: Window, backend: Backend, threads: int
+    splats: Splats,
+    drawing: Drawing,
+    mode: Mode,
+    view: resampling.View,
+    backend: Backend,
+    threads: int,
 ) -> Bytes:
-    """The pixels of a window."""
-    background = header.background_color.astype(np.float32)
+    """The pixels of a view."""
+    background = drawing.background.astype(np.float32)
+    if drawing.opacity is not None:
+        times = resampling.samples(view, drawing)
+        opacity = drawing.opacity.astype(np.float32)
+        window = Window(*(times * edge for edge in view.window))
+        planes = backend.render_alpha(splats, opacity, window, background, threads).image
+        return pixels.shown(pixels.averaged(planes, times), mode)
     # Colour is divided by alpha before it is rounded, so that is done to the floats.
     render = backend.render_sum if mode.alpha else backend.render_sum_bytes
-    return pixels.shown(render(splats, window, background, threads), mode)
+    return pixels.shown(render(splats, view.window, background, threads), mode)
 
 
 def _backend(device: str) -> Backend:
@@ -358,19 +365,18 @@ def _backend(device: str) -> Backend:
 
 
 @cache
-def _ready(device: str, channels: int, alpha: bool) -> Backend:
+def _ready(device: str, channels: int, alpha: bool, blended: bool) -> Backend:
     """The kernels of a device, those that decode such an image loaded: they have drawn a pixel."""
     backend = _backend(device)
     none = np.zeros((0, 3), np.float32)
     splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), none[:, 0], none[:, 0])
-    render = backend.render_sum if alpha else backend.render_sum_bytes
-    render(splats, Window(0, 0, 1, 1), np.zeros(channels, np.float32))
+    window, background = Window(0, 0, 1, 1), np.zeros(channels, np.float32)
+    if blended:
+        backend.render_alpha(splats, none[:, 0], window, background)
+    else:
+        render = backend.render_sum if alpha else backend.render_sum_bytes
+        render(splats, window, background)
     return backend
-
-
-def _check_profile(file: Container) -> None:
-    if file.profile not in PROFILES:
-        raise UnsupportedVersion(f"header: profile {file.profile} is unknown to this gsic")
 
 
 def _check_start(init: Fit | None, shape: tuple[int, ...]) -> None:

@@ -64,10 +64,15 @@ def shown(drawn: NDArray[Any], mode: Mode) -> Bytes:
     """The image of drawn planes, uint8 (H, W) or (H, W, 2..4).
 
     Args:
-        drawn: (H, W, C): uint8 in modes without alpha, float32 premultiplied in modes with it.
+        drawn: (H, W, C): float32, premultiplied in modes with alpha; in modes without it also
+            uint8, clamped and rounded.
         mode: of the file.
     """
-    image = _straight(drawn) if mode.alpha else drawn
+    image = drawn
+    if mode.alpha:
+        image = _straight(drawn)
+    elif drawn.dtype != np.uint8:
+        image = np.rint(np.clip(drawn, 0.0, 1.0) * np.float32(255.0)).astype(np.uint8)
     if mode is Mode.L:
         return image[..., 0]
     if mode is Mode.RGB_AS_L:
@@ -75,6 +80,16 @@ def shown(drawn: NDArray[Any], mode: Mode) -> Bytes:
     if mode is Mode.RGBA_AS_LA:
         return image[..., (0, 0, 0, 1)]
     return image
+
+
+def averaged(planes: Float32, times: int) -> Float32:
+    """Means of blocks of `times` x `times` pixels, float32 (H / times, W / times, C)."""
+    if times == 1:
+        return planes
+    height, width, channels = planes.shape
+    blocks = planes.reshape(height // times, times, width // times, times, channels)
+    means: Float32 = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return means
 
 
 def comparable(image: Bytes) -> NDArray[Any]:

@@ -1,9 +1,12 @@
-"""Dequantised Gaussians -> what is drawn, at any scale and in any part of the output.
+"""A drawing -> what a kernel draws of it, at any scale and in any part of the output.
 
 At scale 1 a pixel is a sample of the sum. An output pixel of p input pixels is a mean over p of
 them, which convolution of each Gaussian with a box gives: about a Gaussian with (p^2 - 1) / 12
 more variance along that axis and the same integral. With p < 1 variance is taken away. What is
 drawn of a Gaussian, the weight with its cut and its floor, keeps its form and its integral.
+
+Gaussians that are blended hide each other, and the mean of a blend is no blend of means: those are
+sampled at a whole multiple of the output, at least as densely as the image, and averaged.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gsic.errors import LimitError
-from gsic.gaussians import Float64, Moments, factor_of
+from gsic.gaussians import Moments, factor_of
 from gsic.options import Limits, positive, region_inside, scaled_size
-from gsic.profiles.gsic import Dequantised
+from gsic.profiles.drawing import Drawing
 from gsic.profiles.gsic_streams import MAX_SIDE
 from gsic_kernels.checks import Splats, Window, rounded
 from gsic_kernels.constants import REACH_MAX
@@ -29,7 +32,7 @@ class View(NamedTuple):
     """What to show of an image.
 
     Attributes:
-        window: the part of the output that is drawn, in its pixels.
+        window: the part of the output that is shown, in its pixels.
         pitch: input px per output px, along x and y.
         image, output: pixels of the image and of the whole output.
         density: most splat-pixels per pixel.
@@ -69,48 +72,66 @@ def view(width: int, height: int, scale: float, region: Any, limits: Limits) -> 
     return View(Window(*part), pitch, width * height, columns * rows, limits.area_per_pixel)
 
 
-def splats(seen: Dequantised, view: View) -> Splats:
-    """Gaussians as a kernel draws them, in output px.
+def samples(view: View, drawing: Drawing) -> int:
+    """Samples per output pixel and axis that a drawing needs."""
+    if drawing.opacity is None:
+        return 1
+    # A side that was rounded to whole pixels is no reason for one more.
+    return max(1, math.ceil(max(view.pitch) - 0.125))
+
+
+def splats(drawing: Drawing, view: View) -> Splats:
+    """Gaussians as a kernel draws them, in samples of the output.
 
     Args:
-        seen: N Gaussians in input px.
+        drawing: N Gaussians in input px.
         view: what to show.
 
     Raises:
         LimitError: the Gaussians cover more of the image or of the output than the limits allow.
     """
-    moments = seen.moments
-    mean, color = seen.mean, seen.color
-    _check_area("image", moments, seen, view.image, view.density * view.image)
-    if view.pitch != (1.0, 1.0):
-        scaled = _resampled(moments, seen.theta, view.pitch)
-        mean = mean / view.pitch
-        unit = math.prod(view.pitch) ** 2
-        color = color * np.sqrt(moments.det / (scaled.det * unit))[:, None]
-        moments = scaled
+    mean, moments, color, reach, floor, *_ = drawing
+    _check_area("image", moments, drawing, view.image, view.density * view.image)
+    times = samples(view, drawing)
+    pitch = view.pitch[0] / times, view.pitch[1] / times
+    if pitch != (1.0, 1.0):
+        mean = mean / pitch
+        if drawing.opacity is None:
+            filtered = _filtered(moments, pitch)
+            color = color * np.sqrt(moments.det / filtered.det)[:, None]
+            moments = filtered
+        moments = _scaled(moments, pitch)
+        output = view.output * times**2
         # A small output draws the Gaussians of all the image: it may cost what that may cost.
-        most = view.density * max(view.image, view.output)
-        _check_area("output", moments, seen, view.output, most)
-    return rounded(mean, factor_of(moments), color, seen.reach)
+        most = view.density * max(view.image, output)
+        _check_area("output", moments, drawing, output, most)
+    return rounded(mean, factor_of(moments), color, reach, floor)
 
 
-def _resampled(moments: Moments, theta: Float64, pitch: tuple[float, float]) -> Moments:
-    """Covariances in output px, with the variance of an output pixel in place of an input one."""
+def _filtered(moments: Moments, pitch: tuple[float, float]) -> Moments:
+    """Covariances with the variance of an output pixel in place of that of an input pixel."""
     s12, s22, det = moments
     s11 = (det + s12 * s12) / s22
-    thinnest = np.exp(theta[:, 0] - np.hypot(theta[:, 1], theta[:, 2]))
+    half = 0.5 * (s11 + s22)
+    thinnest = det / (half + np.sqrt(np.maximum(half * half - det, 0.0)))
     more_x, more_y = (np.maximum((p * p - 1.0) / 12.0, -_MOST_SHARPENING * thinnest) for p in pitch)
     det = det + more_x * s22 + more_y * s11 + more_x * more_y
+    return Moments(s12, s22 + more_y, det)
+
+
+def _scaled(moments: Moments, pitch: tuple[float, float]) -> Moments:
+    """Covariances in units of a pitch."""
+    s12, s22, det = moments
     x, y = pitch
-    return Moments(s12 / (x * y), (s22 + more_y) / (y * y), det / (x * y) ** 2)
+    return Moments(s12 / (x * y), s22 / (y * y), det / (x * y) ** 2)
 
 
-def _check_area(name: str, moments: Moments, seen: Dequantised, pixels: int, most: float) -> None:
+def _check_area(name: str, moments: Moments, drawing: Drawing, pixels: int, most: float) -> None:
     """Check the summed area of the ellipses within reach, each at most the whole picture."""
-    reach = np.clip(seen.reach, 0.0, REACH_MAX)
+    reach = np.clip(drawing.reach, 0.0, REACH_MAX)
     each = np.minimum(2.0 * math.pi * reach * np.sqrt(moments.det), float(pixels))
     area = float(each.sum())
     if area > most:
         raise LimitError(
-            f"{name}: {len(seen.reach)} Gaussians cover {area:.3g} pixels, the limit is {most:.3g}"
+            f"{name}: {len(reach)} Gaussians cover {area:.3g} pixels, the limit is {most:.3g}"
         )

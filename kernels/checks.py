@@ -69,18 +69,19 @@ def rounded(
     factor: NDArray[np.float64],
     color: NDArray[np.float64],
     reach: NDArray[np.float64],
+    floor: NDArray[np.float64],
 ) -> Splats:
-    """Splats of float64 arrays, each rounded once, whose weight is continuous at the rim.
+    """Splats of float64 arrays, each rounded once.
 
     Args:
-        mean, factor, color, reach: as the arrays of `Splats`; floor = exp(-reach).
+        mean, factor, color, reach, floor: as the arrays of `Splats`.
     """
     return Splats(
         mean.astype(np.float32),
         factor.astype(np.float32),
         color.astype(np.float32),
         reach.astype(np.float32),
-        np.exp(-reach).astype(np.float32),
+        floor.astype(np.float32),
     )
 
 

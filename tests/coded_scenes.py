@@ -4,10 +4,9 @@ import numpy as np
 
 from gsic import container
 from gsic.container import COMMENT, ICC, Container, Mode, Section
-from gsic.profiles import gsic_streams
+from gsic.profiles import catalog
 from gsic.profiles.gsic import (
     AMPLITUDE_CLASSES,
-    PROFILE_ID,
     Header,
     Symbols,
     classify,
@@ -15,6 +14,7 @@ from gsic.profiles.gsic import (
     nearest_step_index,
     quantise,
 )
+from gsic.profiles.gsic_profile import Quantised
 
 
 def random_scene(
@@ -64,9 +64,10 @@ def file_of(
 ) -> bytes:
     """A `.gsi` file of symbols in any order."""
     assert mode.channels == header.channels
-    parameters, payload = gsic_streams.write(header, gsic_streams.canonical(header, symbols))
+    profile = catalog.named("gsic")
+    parts = profile.write(Quantised(header, symbols))
     return container.write(
-        Container(PROFILE_ID, header.width, header.height, mode, parameters, payload, sections)
+        Container(profile.number, header.width, header.height, mode, *parts, sections)
     )
 
 

@@ -19,11 +19,12 @@ _WHOLE = LAST_WHOLE + 1
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters of a column, and the bits of its symbols and scales."""
+    """Parameters of a column, the bits of its symbols, and those of the scales."""
 
     shape: Shape
     scales: list[int]
-    bits: float
+    symbol_bits: float
+    scale_bits: float
 
 
 def fit(groups: Sequence[Int64Array], first: int, steps: Model, growth: int = 0) -> Fit:
@@ -39,12 +40,14 @@ def fit(groups: Sequence[Int64Array], first: int, steps: Model, growth: int = 0)
     per_shape = costs.min(axis=1).sum(axis=0)
     spread, zero = np.unravel_index(int(per_shape.argmin()), per_shape.shape)
     scales, bits = _cheapest_path(costs[:, :, spread, zero], first, steps, growth)
+    symbol_bits = float(costs[range(len(groups)), scales, spread, zero].sum())
+    scale_bits = bits - symbol_bits
     above = sum(int((values > 0).sum()) for values in groups)
     below = sum(int((values < 0).sum()) for values in groups)
     positive = min(15, round(16 * above / max(1, above + below)))
     share = max(1, 2 * positive) / 32
-    bits -= above * log2(share) + below * log2(1 - share)
-    return Fit(Shape(int(zero), int(spread), positive), scales, bits)
+    symbol_bits -= above * log2(share) + below * log2(1 - share)
+    return Fit(Shape(int(zero), int(spread), positive), scales, symbol_bits, scale_bits)
 
 
 def fit_one(values: Int64Array, shape: Shape, scale: int) -> tuple[Shape, int, float]:

@@ -56,7 +56,7 @@ class Plan:
         form, shape: of the column.
         scales, centres: of each group; centres are 0 in plain columns.
         residuals: int64 arrays, what the tables see.
-        bits: about what all of it takes.
+        symbol_bits, parameter_bits: about what the values take, and all that describes them.
         levels: of the tables of listed columns.
     """
 
@@ -65,8 +65,14 @@ class Plan:
     scales: list[int]
     centres: list[int]
     residuals: list[Int64Array]
-    bits: float
+    symbol_bits: float
+    parameter_bits: float
     levels: list[list[int]] = field(default_factory=list)
+
+    @property
+    def bits(self) -> float:
+        """About what all of it takes."""
+        return self.symbol_bits + self.parameter_bits
 
 
 def cheapest(groups: Sequence[Int64Array], doubling: bool = False) -> Plan:
@@ -157,18 +163,20 @@ def _head_bits(shape: models.Shape) -> float:
 
 
 def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
-    bits = 0.0
+    signs = described = 0.0
     centres = [0] * len(groups)
     if form is Form.MIRRORED:
-        bits += sum(models.FLAG_BITS + fitting.fit_share(group)[1] for group in groups)
+        signs = sum(fitting.fit_share(group)[1] for group in groups)
+        described += models.FLAG_BITS * len(groups)
         groups = [np.abs(group) for group in groups]
     if form is not Form.PLAIN:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
         groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
-        bits += escaped_bits(centre_steps(centres, form, doubling), CENTRE_STEPS)
+        described += escaped_bits(centre_steps(centres, form, doubling), CENTRE_STEPS)
     fit = fitting.fit(groups, FIRST_SCALE, SCALE_STEPS, GROWTH * doubling)
-    bits += _head_bits(fit.shape) + fit.bits
-    return Plan(form, fit.shape, fit.scales, centres, list(groups), bits)
+    described += _head_bits(fit.shape) + fit.scale_bits
+    symbol_bits = signs + fit.symbol_bits
+    return Plan(form, fit.shape, fit.scales, centres, list(groups), symbol_bits, described)
 
 
 def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:
@@ -177,9 +185,11 @@ def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:
     counts = [max(LEAST_LISTED, 1 + int(group.max())) for group in residuals]
     scales = [count - LEAST_LISTED for count in counts]
     levels = [fitting.fit_levels(g, count) for g, count in zip(residuals, counts, strict=True)]
-    bits = _head_bits(models.Shape()) + models.LEVEL_BITS * sum(counts)
-    bits += escaped_bits(scale_steps(scales, doubling), SCALE_STEPS)
-    bits += escaped_bits(centre_steps(least, Form.LISTED, doubling), CENTRE_STEPS)
-    for group, chosen in zip(residuals, levels, strict=True):
-        bits += models.histogram(chosen).cost_bits(group)
-    return Plan(Form.LISTED, models.Shape(), scales, least, residuals, bits, levels)
+    described = _head_bits(models.Shape()) + models.LEVEL_BITS * sum(counts)
+    described += escaped_bits(scale_steps(scales, doubling), SCALE_STEPS)
+    described += escaped_bits(centre_steps(least, Form.LISTED, doubling), CENTRE_STEPS)
+    bits = sum(
+        models.histogram(chosen).cost_bits(group)
+        for group, chosen in zip(residuals, levels, strict=True)
+    )
+    return Plan(Form.LISTED, models.Shape(), scales, least, residuals, bits, described, levels)

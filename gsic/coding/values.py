@@ -150,16 +150,20 @@ def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64A
     return columns.take(contexts.place, axis=1)
 
 
-def cost_bits(column: IntArray, contexts: Contexts) -> float:
-    """Return about how many bits `write_columns` takes for one column.
+def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
+    """Return about how many bits `write_columns` takes for the values of one column.
 
     Args:
         column: integers (n,).
         contexts: the groups of the n rows.
+
+    Returns:
+        The bits of the values, and those of the parameters that describe them.
     """
     if not contexts.sizes:
-        return 0.0
-    return forms.cheapest(contexts.split(np.asarray(column, np.int64)), contexts.doubling).bits
+        return 0.0, 0.0
+    plan = forms.cheapest(contexts.split(np.asarray(column, np.int64)), contexts.doubling)
+    return plan.symbol_bits, plan.parameter_bits
 
 
 def _tables(

@@ -23,19 +23,19 @@ from gsic.gaussians import COVARIANCES, Float64, LogCovariance, factor_of
 from gsic.options import EncodeOptions, replace_known
 from gsic.profiles.gsic import (
     Header,
-    Symbols,
     color_transform,
     dequantise,
     nearest_step_index,
     no_symbols,
 )
+from gsic.profiles.gsic_profile import Quantised
 from gsic_kernels.registry import Backend
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 _TICK_STEPS = 20
 
-Code = Callable[[Header, Symbols], Coded]
+Code = Callable[[Quantised], Coded]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def fit_to_rate(
     Args:
         planes: float32 (H, W, C), 0..1, colour premultiplied by alpha.
         options: the rate, effort, seed and settings of `EncodeRecipe`.
-        code: makes the complete file of a header and symbols in any order.
+        code: makes the complete file of Gaussians in any order.
         init: a fit of the same size to continue from, in place of a float fit.
         backend: kernels.
         threads: CPU threads.
@@ -169,7 +169,8 @@ class _Encoder:
         name, value = self._rate
         pixels = self.header.width * self.header.height
         limit = int(value) if name == "max_bytes" else math.floor(value * pixels / 8.0)
-        overhead = len(self.code(self.header, no_symbols(self.header.channels)).data)
+        none = Quantised(self.header, no_symbols(self.header.channels))
+        overhead = len(self.code(none).data)
         count = max(8.0 * (limit - overhead), 0.0) / self.recipe.gaussian_bits
         count = min(max(round(count), 1), most_gaussians(pixels))
         return BytesGoal(given or count, limit, overhead, name, value, pixels)
@@ -228,18 +229,18 @@ class _Encoder:
         return tuning.correct(steps, rate, index, self._tick)
 
     def _coded(self, snapshot: Snapshot) -> Coded:
-        return self.code(snapshot.header, snapshot.symbols)
+        return self.code(Quantised(snapshot.header, snapshot.symbols))
 
     def _landed(self, goal: Goal, snapshot: Snapshot) -> Encoding:
         """Leave out as many of the least valuable Gaussians as the goal allows or asks for."""
         order = np.argsort(-snapshot.worth, kind="stable")
 
-        def kept(dropped: int) -> tuple[Header, Symbols]:
+        def kept(dropped: int) -> Quantised:
             # A file without Gaussians has no step.
             header = snapshot.header if dropped < len(order) else self.header
-            return header, snapshot.symbols.take(order[: len(order) - dropped])
+            return Quantised(header, snapshot.symbols.take(order[: len(order) - dropped]))
 
-        dropped, coded = goal.land(lambda n: self.code(*kept(n)), len(order))
+        dropped, coded = goal.land(lambda n: self.code(kept(n)), len(order))
         header, symbols = kept(dropped)
         seen = dequantise(header, symbols)
         error = self.objective.sse(

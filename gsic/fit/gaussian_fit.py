@@ -83,7 +83,7 @@ class GaussianFit:
     def _splats(self, factor: Float64) -> Splats:
         peak = np.abs(self.color).max(axis=1, initial=0.0)
         reach = np.log(np.maximum(255.0 * self.recipe.visible * peak, 1.0))
-        return checks.rounded(self.mean, factor, self.color, reach)
+        return checks.rounded(self.mean, factor, self.color, reach, np.exp(-reach))
 
     def step(self, scale: float) -> float:
         """One step of the optimiser at `scale` times the learning rates; the loss before it."""

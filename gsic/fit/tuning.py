@@ -165,7 +165,7 @@ class Tuning:
 
 def splats_of(seen: Dequantised, factor: Float64) -> Splats:
     """Dequantised Gaussians, rounded for a kernel."""
-    return checks.rounded(seen.mean, factor, seen.color, seen.reach)
+    return checks.rounded(seen.mean, factor, seen.color, seen.reach, np.exp(-seen.reach))
 
 
 def removal_costs(seen: Dequantised, drawn: Gradients) -> Float64:

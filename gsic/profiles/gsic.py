@@ -20,8 +20,6 @@ from gsic.gaussians import Covariance, Float64, LogCovariance, Moments, factor_o
 
 Int64 = NDArray[np.int64]
 
-PROFILE_ID = 1
-
 MARGIN_PX = 8
 """How far outside the image a mean may lie."""
 

@@ -181,18 +181,36 @@ def read_parameters(
 
 def estimate_bits(header: Header, symbols: Symbols) -> float:
     """About how many bits the payload of `symbols`, in any order, takes; for searches."""
+    return sum(bits_by_attribute(header, symbols).values())
+
+
+def bits_by_attribute(header: Header, symbols: Symbols) -> dict[str, float]:
+    """About how many bits of the payload go where, for symbols in any order.
+
+    Returns:
+        Bits of the positions, the amplitude classes, the scales, the anisotropy, the luma (or grey)
+        channel, the others, and of the tables that describe all of them.
+    """
+    names = "position", "classes", "scale", "anisotropy", "luma", "chroma", "tables"
+    bits = dict.fromkeys(names, 0.0)
     if not len(symbols):
-        return 0.0
-    bits = float(_STATE_BITS // 2)
+        return bits
     groups, counts = np.unique(symbols.position_class, return_counts=True)
     for group, count in zip(groups.tolist(), counts.tolist(), strict=True):
         columns, rows = grid_size(header, group)
-        bits += _set_bits(count, columns * rows)
+        bits["position"] += _set_bits(count, columns * rows)
     amplitudes, others = _columns(symbols)
-    contexts = _by_position(symbols.position_class)
-    bits += sum(cost_bits(column, contexts) for column in amplitudes)
-    contexts = _by_amplitude(symbols.amplitude_class)
-    return bits + sum(cost_bits(column, contexts) for column in others)
+    of_others = ["scale", "anisotropy", "anisotropy", "luma", *["chroma"] * (header.channels - 1)]
+    bits["tables"] = float(_STATE_BITS // 2)
+    for columns_of, owners, contexts in (
+        (amplitudes, ["classes"], _by_position(symbols.position_class)),
+        (others, of_others, _by_amplitude(symbols.amplitude_class)),
+    ):
+        for column, owner in zip(columns_of, owners, strict=True):
+            values, described = cost_bits(column, contexts)
+            bits[owner] += values
+            bits["tables"] += described
+    return bits
 
 
 def expected_amplitude(position_class: Int64) -> Int64:

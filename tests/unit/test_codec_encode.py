@@ -17,6 +17,7 @@ from gsic.errors import BackendError, InputError, OptionError
 from gsic.metrics import ms_ssim, premultiply, psnr
 from gsic.options import EncodeOptions, Limits
 from gsic.profiles.gsic import Classes, Header, Symbols, nearest_step_index, quantise
+from gsic.profiles.gsic_profile import Quantised
 
 Scene = Callable[..., NDArray[np.uint8]]
 
@@ -49,7 +50,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def fit_to_rate(planes: Any, options: Any, code: Any, **rest: Any) -> Any:
         header, symbols = mosaic(planes)
-        seen.update(rest, planes=planes, options=options, coded=code(header, symbols))
+        seen.update(rest, planes=planes, options=options, coded=code(Quantised(header, symbols)))
         return SimpleNamespace(
             header=header,
             symbols=symbols,

@@ -54,7 +54,7 @@ def test_each_form_wins_on_its_kind_of_values_and_comes_back(form: Form, count: 
     np.testing.assert_array_equal(read_back(payload, 1, contexts)[0], column)
     # 24 bits of the coder's first state, and about 4 of rounding to whole bytes.
     assert abs(8 * len(payload) - 28 - plan.bits) < 10 + 0.004 * plan.bits
-    assert cost_bits(column, contexts) == plan.bits
+    assert cost_bits(column, contexts) == (plan.symbol_bits, plan.parameter_bits)
 
 
 def test_columns_of_all_forms_share_their_contexts() -> None:
@@ -118,7 +118,7 @@ def test_empty_columns_write_nothing() -> None:
     payload = written([np.empty(0, np.int64)] * 2, contexts)
     assert payload.hex() == "00000001"
     assert read_back(payload, 2, contexts).shape == (2, 0)
-    assert cost_bits(np.empty(0, np.int64), contexts) == 0.0
+    assert cost_bits(np.empty(0, np.int64), contexts) == (0.0, 0.0)
 
 
 def test_contexts_group_by_ascending_value_and_keep_order() -> None:
