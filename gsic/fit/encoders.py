@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from gsic.fit.encoding import Encoding
 
 # Imported when they are asked for: none needs what the others load.
-_ENCODERS = {"gsic": ("gsic.fit.encoding", "fit_to_rate")}
+_ENCODERS = {
+    "gsic": ("gsic.fit.encoding", "fit_to_rate"),
+    "2dgs": ("gsic.fit.two_dgs.encoding", "encode"),
+}
 
 
 def encoder(profile: str) -> Callable[..., Encoding]:

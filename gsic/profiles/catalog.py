@@ -5,8 +5,9 @@ from __future__ import annotations
 from gsic.errors import UnsupportedVersion
 from gsic.profiles.gsic_profile import GsicProfile
 from gsic.profiles.profile import Profile
+from gsic.profiles.two_dgs_profile import TwoDgsProfile
 
-PROFILES: tuple[Profile, ...] = (GsicProfile(),)
+PROFILES: tuple[Profile, ...] = (GsicProfile(), TwoDgsProfile())
 
 
 def named(name: str) -> Profile:

@@ -91,7 +91,7 @@ def _theta(shape: Float64, scale: Float64) -> Float64:
 
 def reach_of(opacity: Float64) -> Float64:
     """ln(255 o), where a Gaussian ends, float64 (N,); below 0 where it is not seen at all."""
-    return np.log(255.0 * np.maximum(opacity, 1e-6))
+    return np.asarray(np.log(255.0 * np.maximum(opacity, 1e-6)), np.float64)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Quantiser:
         low, high = self.bounds.T
         # Integers below 2^53, then one division: no platform rounds another way.
         exact = low * most + levels * (high - low)
-        return exact.astype(np.float64) / (BOUND_LEVELS * most)
+        return np.asarray(exact / (BOUND_LEVELS * most), np.float64)
 
 
 def quantiser(values: Float64, bits: int, shared: bool) -> Quantiser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log2
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from gsic.coding.range_coder import RangeReader, RangeWriter, table_of_counts
 from gsic.container import ByteReader, varint
 from gsic.errors import CorruptFile
 from gsic.profiles.two_dgs import (
-    BOUND_LEVELS,
     MAX_BITS,
     POSITION_COLUMNS,
     SHAPE_COLUMNS,
@@ -28,19 +28,25 @@ _STATE_BITS = 64
 
 MAX_GAUSSIANS = 1 << 16
 
+# What files come to: bits of an index over those of as many equally frequent rows, bits of a count,
+# and bytes of the other fields of the parameters.
+_INDEX_SHARE = 0.95
+_COUNT_BITS = 2.5
+_FIELD_BYTES = 6
+
 
 class Parameters(NamedTuple):
     """The profile's own header.
 
     Attributes:
         grid: what positions and scales mean.
-        count: Gaussians.
+        gaussians: how many.
         rows: of the codebooks of shapes and of colours.
         places, shapes, colors: quantisers.
     """
 
     grid: Grid
-    count: int
+    gaussians: int
     rows: tuple[int, int]
     places: Quantiser
     shapes: Quantiser
@@ -87,21 +93,21 @@ def read(width: int, height: int, channels: int, parameters: bytes, payload: byt
         CorruptFile: no encoder can have made these bytes.
     """
     header = read_parameters(width, height, channels, parameters, len(payload))
-    if header.count == 0:
-        return _empty(header)
+    if header.gaussians == 0:
+        return empty(header.grid, channels)
     reader = RangeReader(payload)
     books = []
     for quantiser, rows in zip((header.shapes, header.colors), header.rows, strict=True):
         columns = len(quantiser.bounds)
         levels = reader.raw(quantiser.bits, rows * columns).reshape(columns, rows).T
-        counts = _read_counts(reader, rows, header.count)
-        index = np.zeros(header.count, np.int64)
+        counts = _read_counts(reader, rows, header.gaussians)
+        index = np.zeros(header.gaussians, np.int64)
         if rows > 1:
-            index = reader.symbols(table_of_counts(counts), header.count)
+            index = reader.symbols(table_of_counts(counts), header.gaussians)
         if not np.array_equal(np.bincount(index, minlength=rows), counts):
             raise CorruptFile("payload: rows of a codebook are not used as often as it says")
         books.append(Book(quantiser, levels, index))
-    position = reader.raw(header.places.bits, 2 * header.count).reshape(2, header.count).T
+    position = reader.raw(header.places.bits, 2 * header.gaussians).reshape(2, header.gaussians).T
     reader.finish()
     return Scene(header.grid, header.places, position, *books)
 
@@ -128,8 +134,7 @@ def read_parameters(
         fields.finish()
         if payload_bytes:
             raise CorruptFile(f"payload: {payload_bytes} bytes for an image without Gaussians")
-        sizes = POSITION_COLUMNS, SHAPE_COLUMNS, channels + 1
-        none = (Quantiser(1, np.zeros((size, 2), np.int64)) for size in sizes)
+        none = (Quantiser(1, np.zeros((size, 2), np.int64)) for size in _columns(channels))
         return Parameters(grid, 0, (0, 0), *none)
     rows = fields.varint("rows of shapes"), fields.varint("rows of colours")
     bits = fields.byte("bits of positions"), fields.byte("bits of codebooks")
@@ -142,7 +147,7 @@ def read_parameters(
     if needed > 8 * payload_bytes + _STATE_BITS:
         raise CorruptFile(f"parameters: {count} Gaussians in a payload of {payload_bytes} bytes")
     quantisers = []
-    for columns, each in zip((POSITION_COLUMNS, SHAPE_COLUMNS, channels + 1), (*bits, bits[1])):
+    for columns, each in zip(_columns(channels), (*bits, bits[1]), strict=True):
         stored = np.frombuffer(fields.take(4 * columns, "bounds"), "<u2").astype(np.int64)
         bounds = stored.reshape(columns, 2)
         if (bounds[:, 0] > bounds[:, 1]).any():
@@ -150,6 +155,35 @@ def read_parameters(
         quantisers.append(Quantiser(each, bounds))
     fields.finish()
     return Parameters(grid, count, rows, *quantisers)
+
+
+def empty(grid: Grid, channels: int) -> Scene:
+    """The scene of an image without Gaussians."""
+    none = np.zeros(0, np.int64)
+    books = (
+        Book(Quantiser(1, np.zeros((columns, 2), np.int64)), np.zeros((0, columns), np.int64), none)
+        for columns in _columns(channels)
+    )
+    places, shapes, colors = books
+    return Scene(grid, places.quantiser, places.rows, shapes, colors)
+
+
+def expected_bytes(
+    count: int, rows: int, channels: int, position_bits: int, codebook_bits: int
+) -> float:
+    """About how many bytes parameters and payload of a scene take beside those of none.
+
+    Args:
+        count: N >= 1 Gaussians.
+        rows: of each codebook.
+        channels: 1..4.
+        position_bits, codebook_bits: of each value.
+    """
+    columns = _columns(channels)
+    each = 2 * position_bits + 2 * _INDEX_SHARE * log2(rows)
+    row = (columns[1] + columns[2]) * codebook_bits + 2 * _COUNT_BITS
+    fields = 4 * sum(columns) + _FIELD_BYTES
+    return fields + (count * each + rows * row + _STATE_BITS // 2) / 8.0
 
 
 def _canonical(book: Book) -> Book:
@@ -168,22 +202,12 @@ def _read_counts(reader: RangeReader, rows: int, total: int) -> Int64:
     counts = np.cumsum(np.concatenate(([1], reader.gamma(rows - 1))))[1:][::-1]
     first = total - int(counts.sum())
     if first < (counts[0] if rows > 1 else 1):
-        raise CorruptFile("payload: rows of a codebook are used more often than there are Gaussians")
+        raise CorruptFile(
+            "payload: rows of a codebook are used more often than there are Gaussians"
+        )
     return np.concatenate(([first], counts)).astype(np.int64)
 
 
-def _empty(header: Parameters) -> Scene:
-    none = np.zeros(0, np.int64)
-    books = (
-        Book(quantiser, np.zeros((0, len(quantiser.bounds)), np.int64), none)
-        for quantiser in (header.shapes, header.colors)
-    )
-    return Scene(header.grid, header.places, np.zeros((0, 2), np.int64), *books)
-
-
-def bound_bytes(channels: int) -> int:
-    """Bytes of all bounds in the parameters."""
-    return 4 * (POSITION_COLUMNS + SHAPE_COLUMNS + channels + 1)
-
-
-assert BOUND_LEVELS < 1 << 16
+def _columns(channels: int) -> tuple[int, int, int]:
+    """Columns of positions, shapes and colours."""
+    return POSITION_COLUMNS, SHAPE_COLUMNS, channels + 1
