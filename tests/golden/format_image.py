@@ -5,6 +5,7 @@ Everything is float64, with a loop over the Gaussians. The numbers are sections 
 
 from math import ceil, floor, log2
 
+import format_two_dgs
 import numpy as np
 from format_decoder import Payload, container, skip, varint
 from numpy.typing import NDArray
@@ -22,9 +23,12 @@ Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s,
 def image(data: bytes) -> NDArray[np.uint8]:
     """The image of a file, (H, W) or (H, W, 2..4)."""
     fields = container(data)
-    assert fields["profile"] == 1
+    assert fields["profile"] in (1, 3)
     width, height, mode = (int(fields[name]) for name in ("width", "height", "mode"))
     channels = (1, 2, 3, 4, 1, 2)[mode]
+    if fields["profile"] == 3:
+        blended = format_two_dgs.planes(fields, width, height, channels)
+        return shown(np.clip(blended, 0, 1), mode)
     step, background, gaussians = symbols(fields, width, height, channels)
     planes = np.zeros((height, width, channels)) + np.array(list(background)) / 255
     for gaussian in gaussians:
