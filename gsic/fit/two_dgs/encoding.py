@@ -34,7 +34,7 @@ _RATES = ("gaussians", "bpp", "max_bytes")
 _TICK_STEPS = 20
 
 # Gaussians that a file of a given size holds over those that its fit begins with. Growth that ends
-# early leaves time to optimise what it brought: at twice the number, 0.5 dB are lost.
+# early leaves time to optimise what it brought.
 _EXPECTED_GROWTH = 1.1
 
 # A file smaller than this share of what was asked for is fitted again with more Gaussians.
