@@ -54,6 +54,8 @@ class TwoDgsRecipe:
         loss: "l1+ssim", half the mean absolute error and half of (1 - SSIM) / 2, or "l1".
         steps: of the optimiser.
         rate: learning rate of Adam, by logits.
+        decay_from: share of the steps after which the rate falls along half a cosine.
+        last_rate: what it is multiplied by at the end; the public code keeps it as it is.
         clip: largest norm of the gradient of all Gaussians.
         clusters: rows k of each codebook; 0 adapts them to the first number of Gaussians.
         cluster_iterations: of K-means at every step.
@@ -82,6 +84,8 @@ class TwoDgsRecipe:
     loss: str = "l1+ssim"
     steps: int = 2000
     rate: float = 0.01
+    decay_from: float = 0.5
+    last_rate: float = 0.05
     clip: float = 100.0
     clusters: int = 0
     cluster_iterations: int = 10
@@ -126,6 +130,8 @@ CODE = replace(
     start="uniform",
     empty="zero",
     control="code",
+    last_rate=1.0,
+    angle_weight=1.0,
 )
 
 # Steps of each effort, 1 to 9; 5 is the published number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -160,9 +161,16 @@ class Training:
                 # A state whose Gaussians are new is not one to take this step with.
                 control(recipe, grid, self._adam, gradient, self._most, self._rng)
                 continue
-            self._adam.step(gradient, 1.0)
+            self._adam.step(gradient, self._rate(step))
         assert best is not None
         return best
+
+    def _rate(self, step: int) -> float:
+        """What the learning rate is multiplied by."""
+        recipe = self._recipe
+        begin = recipe.decay_from * recipe.steps
+        phase = min(max(step - begin, 0.0) / max(recipe.steps - begin, 1.0), 1.0)
+        return recipe.last_rate + (1.0 - recipe.last_rate) * 0.5 * (1.0 + math.cos(math.pi * phase))
 
     def _state(self, position: Float64, strength: float) -> Trained:
         shapes, colors = self._shapes, self._colors
