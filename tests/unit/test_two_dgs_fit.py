@@ -10,7 +10,7 @@ from gsic.errors import OptionError
 from gsic.fit.adam import Adam
 from gsic.fit.two_dgs.clusters import Clusters
 from gsic.fit.two_dgs.density import choose, control
-from gsic.fit.two_dgs.halving import doubled, halved, halving_gradient
+from gsic.fit.two_dgs.halving import Enlargement, halved
 from gsic.fit.two_dgs.parameters import (
     COLOR,
     POSITION,
@@ -284,10 +284,11 @@ def test_halving(shape: tuple[int, int, int]) -> None:
     tensor = torch.tensor(small).permute(2, 0, 1)[None].requires_grad_()
     larger = torch.nn.functional.interpolate(tensor, scale_factor=2, mode="bicubic")[0]
     larger = larger.permute(1, 2, 0)[: shape[0], : shape[1]]
-    assert np.allclose(doubled(small, *shape[:2]), larger.detach().numpy(), atol=1e-6)
+    enlargement = Enlargement(*shape[:2])
+    assert np.allclose(enlargement.doubled(small), larger.detach().numpy(), atol=1e-6)
     (larger * torch.tensor(planes)).sum().backward()
     expected = tensor.grad[0].permute(1, 2, 0).numpy()
-    assert np.allclose(halving_gradient(planes, small.shape), expected, atol=1e-5)
+    assert np.allclose(enlargement.pull_back(planes), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("resolution", ["full", "half"])
@@ -303,7 +304,7 @@ def test_the_gradient_of_the_loss(resolution: str) -> None:
         image = CPU.render_alpha(drawn.splats, drawn.opacity, window, np.zeros(1, np.float32)).image
         targets = [(image, planes)]
         if resolution == "half":
-            targets = [(image, halved(planes)), (doubled(image, 16, 18), planes)]
+            targets = [(image, halved(planes)), (Enlargement(16, 18).doubled(image), planes)]
         total = 0.0
         for seen, wanted in targets:
             compared = CPU.Similarity(wanted, 1).compare(seen, 1.0, 1.0)

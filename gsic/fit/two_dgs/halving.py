@@ -10,7 +10,6 @@ Float32 = NDArray[np.float32]
 # Keys (1981) with a = -0.75, as torch has it, at a quarter of a pixel from the nearest one. Even
 # pixels of the result look at samples -2..1 around their own, odd ones at -1..2 the other way.
 _TAPS = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
-_MARGIN = 2
 
 
 def halved(planes: Float32) -> Float32:
@@ -21,42 +20,35 @@ def halved(planes: Float32) -> Float32:
     return np.ascontiguousarray(blocks.mean(axis=(1, 3), dtype=np.float64), np.float32)
 
 
-def doubled(planes: Float32, height: int, width: int) -> Float32:
-    """Bicubic enlargement, float32 (height, width, C), of planes of half that, rounded up."""
-    for axis in (0, 1):
-        planes = _doubled(planes, axis)
-    return np.ascontiguousarray(planes[:height, :width])
+class Enlargement:
+    """Bicubic enlargement of planes of half the size, rounded up, and its transpose.
+
+    Args:
+        height, width: of the result, px.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        # Dense: most entries are zero, but products of matrices are what processors do best.
+        self._rows, self._columns = (_matrix(side) for side in (height, width))
+
+    def doubled(self, planes: Float32) -> Float32:
+        """Planes (ceil(height / 2), ceil(width / 2), C) enlarged, float32 (height, width, C)."""
+        larger = self._rows @ (planes.transpose(2, 0, 1) @ self._columns.T)
+        return np.ascontiguousarray(larger.transpose(1, 2, 0))
+
+    def pull_back(self, gradient: Float32) -> Float32:
+        """Gradient by planes from one by what `doubled` makes of them."""
+        smaller = (self._rows.T @ gradient.transpose(2, 0, 1)) @ self._columns
+        return np.ascontiguousarray(smaller.transpose(1, 2, 0))
 
 
-def halving_gradient(gradient: Float32, shape: tuple[int, ...]) -> Float32:
-    """The transpose of `doubled` for planes of a shape: a gradient by them."""
-    height, width, _ = shape
-    rows, columns, _ = gradient.shape
-    margins = ((0, 2 * height - rows), (0, 2 * width - columns), (0, 0))
-    planes = np.pad(gradient, margins)
-    for axis in (1, 0):
-        planes = _gathered(planes, axis)
-    return planes
-
-
-def _doubled(planes: Float32, axis: int) -> Float32:
-    planes = planes.swapaxes(0, axis)
-    count = len(planes)
-    wide = np.concatenate((planes[:1], planes[:1], planes, planes[-1:], planes[-1:]))
-    out = np.empty((2 * count, *planes.shape[1:]), np.float32)
-    out[0::2] = sum(np.float32(w) * wide[k : k + count] for k, w in enumerate(_TAPS))
-    out[1::2] = sum(np.float32(w) * wide[4 - k : 4 - k + count] for k, w in enumerate(_TAPS))
-    return out.swapaxes(0, axis)
-
-
-def _gathered(planes: Float32, axis: int) -> Float32:
-    planes = planes.swapaxes(0, axis)
-    count = len(planes) // 2
-    wide = np.zeros((count + 2 * _MARGIN, *planes.shape[1:]), np.float32)
-    for k, w in enumerate(_TAPS):
-        wide[k : k + count] += np.float32(w) * planes[0::2]
-        wide[4 - k : 4 - k + count] += np.float32(w) * planes[1::2]
-    inside = wide[_MARGIN : _MARGIN + count]
-    inside[0] += wide[:_MARGIN].sum(axis=0)
-    inside[-1] += wide[-_MARGIN:].sum(axis=0)
-    return np.ascontiguousarray(inside.swapaxes(0, axis))
+def _matrix(side: int) -> Float32:
+    """What each of `side` pixels takes of half as many samples, float32 (side, ceil(side / 2))."""
+    samples = (side + 1) // 2
+    matrix = np.zeros((side, samples))
+    for pixel in range(side):
+        # A sample beyond the edge is the last one before it.
+        for k, weight in enumerate(_TAPS):
+            offset = k - 2 if pixel % 2 == 0 else 2 - k
+            matrix[pixel, min(max(pixel // 2 + offset, 0), samples - 1)] += weight
+    return matrix.astype(np.float32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gsic.fit.adam import Adam
 from gsic.fit.two_dgs.clusters import Clusters
 from gsic.fit.two_dgs.density import control
-from gsic.fit.two_dgs.halving import doubled, halved, halving_gradient
+from gsic.fit.two_dgs.halving import Enlargement, halved
 from gsic.fit.two_dgs.parameters import (
     COLOR,
     POSITION,
@@ -65,15 +65,15 @@ class Canvas:
     def __init__(
         self, planes: Float32, recipe: TwoDgsRecipe, backend: Backend, threads: int
     ) -> None:
-        self._half = recipe.resolution == "half"
-        self._whole = planes.shape
-        drawn = halved(planes) if self._half else planes
+        half = recipe.resolution == "half"
+        self._enlargement = Enlargement(*planes.shape[:2]) if half else None
+        drawn = halved(planes) if half else planes
         height, width, channels = drawn.shape
         self.grid = Grid(width, height, 1, recipe.axes == "normalised")
         self._backend, self._threads = backend, threads
         self._window = Window(0, 0, width, height)
         self._background = np.zeros(channels, np.float32)
-        targets = (drawn, planes) if self._half else (planes,)
+        targets = (drawn, planes) if half else (planes,)
         self._targets = [backend.Similarity(target, threads) for target in targets]
         # Half the mean error and half of (1 - SSIM) / 2, or the mean error alone.
         self._weights = (0.5, 0.25) if recipe.loss == "l1+ssim" else (1.0, 0.0)
@@ -85,11 +85,10 @@ class Canvas:
         blended = backend.render_alpha(*arguments, self._threads)
         seen = self._targets[0].compare(blended.image, *self._weights)
         gradient, squared = seen.gradient, seen.squared
-        if self._half:
-            height, width, _ = self._whole
-            larger = doubled(blended.image, height, width)
+        if self._enlargement:
+            larger = self._enlargement.doubled(blended.image)
             seen = self._targets[1].compare(larger, *self._weights)
-            gradient = gradient + halving_gradient(seen.gradient, blended.image.shape)
+            gradient = gradient + self._enlargement.pull_back(seen.gradient)
             squared = seen.squared
         return squared, backend.render_alpha_backward(*arguments, blended, gradient, self._threads)
 
