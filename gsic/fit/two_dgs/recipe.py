@@ -77,7 +77,7 @@ class TwoDgsRecipe:
 
     variant: str = "paper"
     axes: str = "pixel"
-    resolution: str = "full"
+    resolution: str = "half"
     normalise: bool = False
     start: str = "sampled"
     first_scale: float = 0.1
@@ -90,7 +90,7 @@ class TwoDgsRecipe:
     clusters: int = 0
     cluster_iterations: int = 10
     empty: str = "farthest"
-    angle_weight: float = 1.0
+    angle_weight: float = 0.1
     shared_gradient: bool = True
     control: str = "paper"
     interval: int = 200
@@ -125,7 +125,6 @@ CODE = replace(
     PAPER,
     variant="code",
     axes="normalised",
-    resolution="half",
     normalise=True,
     start="uniform",
     empty="zero",
