@@ -30,7 +30,7 @@ MAX_GAUSSIANS = 1 << 16
 
 # What files come to: bits of an index over those of as many equally frequent rows, bits of a count,
 # and bytes of the other fields of the parameters.
-_INDEX_SHARE = 0.95
+_INDEX_SHARE = 0.92
 _COUNT_BITS = 2.5
 _FIELD_BYTES = 6
 

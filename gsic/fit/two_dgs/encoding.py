@@ -113,9 +113,9 @@ class _Encoder:
 
     def by_count(self, first: int) -> Encoding:
         """Begin with so many Gaussians."""
-        most = min(max(int(self.recipe.growth * first), first), MAX_GAUSSIANS)
         if first > MAX_GAUSSIANS:
             raise OptionError(f"profile 2dgs holds {MAX_GAUSSIANS} Gaussians, got {first}")
+        most = min(int(self.recipe.growth * first), MAX_GAUSSIANS)
         plan = _Plan(first, most, self.recipe.clusters or adaptive_clusters(first))
         candidates = self._candidates(self._trained(plan))
         return self._encoding(*max(candidates, key=_value))
@@ -128,7 +128,10 @@ class _Encoder:
             least: float = len(bare.data)
             if name == "bpp":
                 least = 8 * least / (self.grid.width * self.grid.height)
-            raise InputError(f"{name} {asked:g} is out of reach, the least is {least:.4g}")
+            raise InputError(
+                f"{name.replace('_', '-')} {asked:g} is out of reach for this image: "
+                f"the smallest file takes {least:.4g}"
+            )
         plan = self._plan(limit - len(bare.data))
         if plan is None:
             return self._encoding(nothing, bare)
@@ -193,9 +196,9 @@ class _Encoder:
             return max(fitting, key=_value)
         scene, _ = min(candidates, key=lambda each: len(each[1].data))
         order = np.argsort(-self._visibility(scene), kind="stable")
+        nothing = empty(self.grid, self.channels)
+        best = nothing, self.code(nothing)
         low, high = 0, len(order) - 1
-        found = empty(self.grid, self.channels)
-        best = found, self.code(found)
         while low <= high:
             middle = (low + high + 1) // 2
             shorter = without(scene, np.sort(order[:middle]))

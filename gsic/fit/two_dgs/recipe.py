@@ -80,7 +80,7 @@ class TwoDgsRecipe:
     resolution: str = "half"
     normalise: bool = False
     start: str = "sampled"
-    first_scale: float = 0.1
+    first_scale: float = 0.05
     loss: str = "l1+ssim"
     steps: int = 2000
     rate: float = 0.01
@@ -127,6 +127,7 @@ CODE = replace(
     axes="normalised",
     normalise=True,
     start="uniform",
+    first_scale=0.1,
     empty="zero",
     control="code",
     last_rate=1.0,
