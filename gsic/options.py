@@ -13,7 +13,7 @@ from typing import Any
 
 from gsic.errors import OptionError
 
-PROFILES = ("gsic", "gaussianimage")
+PROFILES = ("gsic", "gaussianimage", "2dgs")
 LOSSES = ("l2", "l1", "ssim", "l1+ssim", "l2+ssim")
 COVARIANCES = ("log", "cholesky", "rs")
 BLENDS = ("sum", "sum+opacity", "alpha")

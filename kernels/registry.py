@@ -69,6 +69,25 @@ class SumLoss(Protocol):
     def residual(self) -> F32: ...
 
 
+class Comparison(Protocol):
+    """Means over all values of an image, and the gradient of what was asked for."""
+
+    @property
+    def absolute(self) -> float: ...
+    @property
+    def squared(self) -> float: ...
+    @property
+    def similarity(self) -> float: ...
+    @property
+    def gradient(self) -> F32: ...
+
+
+class Similarity(Protocol):
+    """Errors and SSIM against one target; see `gsic_kernels.cpu.similarity.Similarity`."""
+
+    def compare(self, image: F32, absolute: float, structure: float) -> Comparison: ...
+
+
 class Rules(NamedTuple):
     """What does not change during a fit.
 
@@ -109,6 +128,7 @@ class Backend:
     SumLoss: Callable[..., SumLoss]
     render_alpha: RenderAlpha
     render_alpha_backward: RenderAlphaBackward
+    Similarity: Callable[..., Similarity]
     # Only where leaving the device costs more than a step does; `gsic_kernels.gpu.resident` tells
     # how it is called.
     ResidentFit: Callable[..., ResidentFit] | None = None

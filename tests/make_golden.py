@@ -13,10 +13,14 @@ from typing import Any
 import coded_scenes
 import gaussianimage_scenes
 import numpy as np
+import two_dgs_scenes
 
 from gsic import codec, container, images
-from gsic.profiles import gsic_streams
+from gsic.container import Container
+from gsic.gaussians import factor_of
+from gsic.profiles import catalog, gsic_streams, two_dgs_streams
 from gsic.profiles.gsic import Symbols, dequantise
+from gsic.profiles.two_dgs import Scene
 
 FOLDER = Path(__file__).parent / "golden" / "v1"
 
@@ -25,12 +29,14 @@ VIEWS = {
     "rgb": [(0.5, None), (2.3, None), (2.3, (11, 7, 30, 40))],
     "rgba": [(0.3, None), (1.5, (3, 2, 20, 30))],
     "extremes": [(0.7, None), (3.0, (0, 0, 10, 10))],
+    "2dgs-rgb": [(0.5, None), (2.0, (11, 7, 30, 30))],
 }
 
 
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
-    for name, data in (coded_scenes.files() | gaussianimage_scenes.files()).items():
+    scenes = coded_scenes.files(), gaussianimage_scenes.files(), two_dgs_scenes.files()
+    for name, data in (item for files in scenes for item in files.items()):
         path = FOLDER / f"{name}.gsi"
         if "--replace" in sys.argv[1:] or not path.exists():
             path.write_bytes(data)
@@ -57,17 +63,34 @@ def described(path: Path) -> dict[str, Any]:
         told = gaussianimage_scenes.described(data, codec.info(data))
         told |= {name: digest(told[name]) for name in ("symbols", "parameters")}
         return {"sha256": hashlib.sha256(data).hexdigest(), **told}
+    symbols, parameters = _arrays(file)
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "info": codec.info(data),
+        "symbols": digest([np.int64(array) for array in symbols]),
+        "parameters": digest([np.float32(array) for array in parameters]),
+    }
+
+
+def _arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Integers of a file, and what they are dequantised to."""
+    if catalog.numbered(file.profile).name == "2dgs":
+        stored = file.width, file.height, file.mode.channels, file.parameters, file.payload
+        scene = two_dgs_streams.read(*stored)
+        drawing = catalog.numbered(file.profile).drawing(scene)
+        factor = factor_of(drawing.moments)
+        return scene_fields(scene), [drawing.mean, factor, drawing.color, drawing.opacity]
     header, symbols = gsic_streams.read(
         file.width, file.height, file.mode.channels, file.parameters, file.payload
     )
     seen = dequantise(header, symbols)
-    arrays = seen.mean, seen.factor(), seen.color, np.maximum(seen.reach, 0.0)
-    return {
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "info": codec.info(data),
-        "symbols": digest([np.int64(array) for array in fields(symbols)]),
-        "parameters": digest([np.float32(array) for array in arrays]),
-    }
+    arrays = [seen.mean, seen.factor(), seen.color, np.maximum(seen.reach, 0.0)]
+    return fields(symbols), arrays
+
+
+def scene_fields(scene: Scene) -> list[np.ndarray]:
+    books = [array for book in (scene.shapes, scene.colors) for array in (book.rows, book.index)]
+    return [scene.position, *books]
 
 
 def fields(symbols: Symbols) -> list[np.ndarray]:

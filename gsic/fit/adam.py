@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gsic.gaussians import Float64
 
@@ -48,6 +49,12 @@ class Adam:
         move = self._first / (np.sqrt(self._second) + _TINY)
         move *= (scale * self.rates) * correction[:, None]
         self.values -= move
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Drop the rows that a mask, bool (N,), leaves out."""
+        self.values = self.values[mask]
+        self._first, self._second = self._first[mask], self._second[mask]
+        self._age = self._age[mask]
 
     def append(self, rows: Float64) -> None:
         """Add new rows, float64 (M, K)."""

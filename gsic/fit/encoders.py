@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _ENCODERS = {
     "gsic": ("gsic.fit.encoding", "fit_to_rate"),
     "gaussianimage": ("gsic.fit.gaussianimage.encoding", "encode"),
+    "2dgs": ("gsic.fit.two_dgs.encoding", "encode"),
 }
 
 

@@ -6,8 +6,9 @@ from gsic.errors import UnsupportedVersion
 from gsic.profiles.gaussianimage_profile import GaussianImageProfile
 from gsic.profiles.gsic_profile import GsicProfile
 from gsic.profiles.profile import Profile
+from gsic.profiles.two_dgs_profile import TwoDgsProfile
 
-PROFILES: tuple[Profile, ...] = (GsicProfile(), GaussianImageProfile())
+PROFILES: tuple[Profile, ...] = (GsicProfile(), GaussianImageProfile(), TwoDgsProfile())
 
 
 def named(name: str) -> Profile:

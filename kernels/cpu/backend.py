@@ -7,6 +7,7 @@ from functools import partial
 from gsic_kernels.cpu.alpha import render_alpha, render_alpha_backward
 from gsic_kernels.cpu.loss import SumLoss
 from gsic_kernels.cpu.render import render_sum, render_sum_backward, render_sum_bytes
+from gsic_kernels.cpu.similarity import Similarity
 from gsic_kernels.registry import Backend
 
 
@@ -21,6 +22,7 @@ def backend(name: str) -> Backend:
             SumLoss,
             render_alpha,
             render_alpha_backward,
+            Similarity,
         )
     return Backend(
         name,
@@ -30,4 +32,5 @@ def backend(name: str) -> Backend:
         partial(SumLoss, plain=True),
         partial(render_alpha, plain=True),
         partial(render_alpha_backward, plain=True),
+        Similarity,
     )

@@ -98,6 +98,11 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         None,
         f"{_PAYLOAD}, {_CURVES}, {_INT_PLANE}, int64, {_INTS}",
     ),
+    "compare": (
+        "similarity",
+        None,
+        f"{_SHARE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_LINE}, {_IMAGE}, float64[:, ::1]",
+    ),
 }
 
 _vectors_work = True

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gsic_kernels import checks
 from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
 from gsic_kernels.constants import CHANNELS_MAX
+from gsic_kernels.cpu.similarity import Similarity
 from gsic_kernels.gpu.frames import render_bytes
 from gsic_kernels.gpu.gradients import DeviceGradients
 from gsic_kernels.gpu.launch import empty, interpreted, memory
@@ -41,6 +42,7 @@ def backend(name: str) -> Backend:
         SumLoss,
         render_alpha,
         render_alpha_backward,
+        Similarity,  # of the CPU: images come back from the device
         partial(ResidentFit, device=device()),
     )
 

@@ -6,6 +6,7 @@ Everything is float64, with a loop over the Gaussians. The numbers are sections 
 from math import ceil, floor, log2
 
 import format_gaussianimage
+import format_two_dgs
 import numpy as np
 from format_decoder import Payload, container, skip, varint
 from numpy.typing import NDArray
@@ -25,8 +26,9 @@ def image(data: bytes) -> NDArray[np.uint8]:
     fields = container(data)
     width, height, mode = (int(fields[name]) for name in ("width", "height", "mode"))
     channels = (1, 2, 3, 4, 1, 2)[mode]
-    if fields["profile"] == 2:
-        drawn = format_gaussianimage.planes(fields, width, height, channels)
+    papers = {2: format_gaussianimage.planes, 3: format_two_dgs.planes}
+    if fields["profile"] in papers:
+        drawn = papers[fields["profile"]](fields, width, height, channels)
         return shown(np.clip(drawn, 0, 1), mode)
     assert fields["profile"] == 1
     step, background, gaussians = symbols(fields, width, height, channels)

@@ -59,6 +59,7 @@ def test_the_cpu_takes_over_where_a_gpu_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_a_gpu(monkeypatch)
+    caplog.set_level(logging.WARNING, "gsic")
     assert devices.run("auto", failing) == "cpu"
     assert [record.getMessage() for record in caplog.records] == [
         "device cuda has too little memory; using the CPU"

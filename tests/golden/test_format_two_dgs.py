@@ -1,0 +1,27 @@
+"""FORMAT.md section 9.2 says what the range coder does."""
+
+import format_two_dgs as independent
+import numpy as np
+import pytest
+
+from gsic.coding.range_coder import RangeWriter, table_of_counts
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 400])
+def test_payloads(count: int) -> None:
+    rng = np.random.default_rng(count)
+    for _ in range(10):
+        counts = rng.geometric(0.02, 2 + rng.integers(40))
+        index = rng.integers(0, len(counts), count)
+        fields = rng.integers(0, 1 << 13, count)
+        writer = RangeWriter()
+        writer.symbols(index, table_of_counts(counts))
+        writer.raw(fields, 13)
+        writer.gamma(fields)
+        payload = independent.Payload(writer.finish())
+        starts = np.concatenate(([0], np.cumsum(table_of_counts(counts).frequencies))).tolist()
+        assert [payload.symbol(starts) for _ in range(count)] == index.tolist()
+        assert payload.raw(13, count) == fields.tolist()
+        assert [payload.short() for _ in range(count)] == fields.tolist()
+        if count:
+            payload.finish()
