@@ -48,6 +48,7 @@ class Run:
         scaled: the scaled protocol.
         steps: of each optimisation; None for those of the paper, or of the scaled protocol.
         gaussians: numbers of Gaussians in place of the table's own, before they are scaled.
+        rates: which of the table's rates, from 1; none for all.
         halved: halve the images first, bicubic, as for the x2 of DIV2K.
         device, threads, seed: of the codec.
         samples: a row of each measured image, filled by `note`.
@@ -57,6 +58,7 @@ class Run:
     scaled: bool = False
     steps: int | None = None
     gaussians: tuple[int, ...] = ()
+    rates: tuple[int, ...] = ()
     halved: bool = False
     device: str = "auto"
     threads: int | None = None
@@ -129,8 +131,7 @@ def tables() -> dict[str, Callable[[Run], Table]]:
     """Every table there is, by name."""
     found: dict[str, Callable[[Run], Table]] = {}
     for module in MODULES:
-        if (Path(__file__).parent / f"{module}.py").exists():
-            found |= import_module(module).TABLES
+        found |= import_module(module).TABLES
     return found
 
 
@@ -143,6 +144,7 @@ def main() -> int:
     parser.add_argument("--scaled", action="store_true", help="the scaled protocol")
     parser.add_argument("--steps", type=int, help="of each optimisation, in place of the paper's")
     parser.add_argument("--gaussians", help="numbers of Gaussians, comma-separated")
+    parser.add_argument("--rates", help="of 2dgs-1: 1 to 4, comma-separated")
     parser.add_argument("--halved", action="store_true", help="halve images first, bicubic")
     parser.add_argument("--limit", type=int, help="at most so many images")
     parser.add_argument("--device", default="auto")
@@ -154,7 +156,8 @@ def main() -> int:
         _paths(arguments)[: arguments.limit],
         arguments.scaled,
         arguments.steps,
-        tuple(int(n) for n in (arguments.gaussians or "").split(",") if n),
+        _whole(arguments.gaussians),
+        _whole(arguments.rates),
         arguments.halved,
         arguments.device,
         arguments.threads,
@@ -176,6 +179,11 @@ def main() -> int:
     (arguments.results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"{table.title}\n\n{table.markdown()}")
     return 0
+
+
+def _whole(text: str | None) -> tuple[int, ...]:
+    """Comma-separated integers."""
+    return tuple(int(n) for n in (text or "").split(",") if n)
 
 
 def _paths(arguments: argparse.Namespace) -> list[Path]:

@@ -79,6 +79,8 @@ def table_1(run: Run) -> Table:
     columns = ("rate", "image", "published_bpp", "published_psnr", "bpp", "psnr", "gaussians")
     rows = []
     for rate, (mean_bpp, mean_psnr) in enumerate(TABLE_1_MEANS):
+        if run.rates and rate + 1 not in run.rates:
+            continue
         samples = []
         for name, image in run.pictures():
             bpp, psnr = TABLE_1.get(name, [(mean_bpp, None)] * 4)[rate]
