@@ -6,7 +6,7 @@ Rows say what they are: `published`, taken from the paper; `full`, made here wit
 settings; `scaled`, made here with less. `--scaled` is one protocol: three crops of 192 x 192 pixels
 from the folder `tune` of GSIC_DATA, as many Gaussians per pixel, 1500 steps; it tests signs and
 orders of effects, not decibels. Without `--images` all of `kodak` of GSIC_DATA is measured.
-The table, with every measured image, is written to results/papers-TABLE.json.
+The table is written to results/papers-TABLE.md, and with every measured image to .json.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ def main() -> int:
     }
     arguments.results.mkdir(parents=True, exist_ok=True)
     (arguments.results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{table.title}\n\n{table.markdown()}")
+    text = f"{table.title}\n\n{table.markdown()}\n"
+    (arguments.results / f"{name}.md").write_text(text)
+    print(text)
     return 0
 
 

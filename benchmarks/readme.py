@@ -12,6 +12,7 @@ from typing import Any
 
 from gpu_estimate import estimates
 from kodak import CODECS, GAUSSIAN_IMAGE
+from savings import savings
 
 from gsic.bench.bdrate import bd_rate
 from gsic.bench.rows import read
@@ -20,6 +21,14 @@ from gsic.bench.summary import GSIC, complete_images, mean_curve, summarise
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 TITLES = {"jpeg": "JPEG 4:2:0", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
 INSTRUCTIONS = {"native": "all of this CPU", "avx2": "AVX2"}
+# Tables of papers.py, and what of them the README shows.
+PAPERS = {
+    "gaussianimage-check": (
+        *("method", "packed_bytes", "formula_bytes", "psnr_fit", "psnr", "psnr_float"),
+        *("ans_saves", "bits_back_saves", "bits_back_bound"),
+    ),
+    "2dgs-1": ("kind", "image", "published_bpp", "published_psnr", "bpp", "psnr", "gaussians"),
+}
 NONE = "–"
 
 
@@ -52,7 +61,7 @@ def filled(text: str, content: str) -> str:
 
 
 def figures(results: Path) -> str:
-    parts = [kodak, speed, efforts, fits, memory, kernels, iteration, gpu]
+    parts = [kodak, saved, papers, speed, efforts, fits, memory, kernels, iteration, gpu]
     return "\n\n".join(text for part in parts for text in part(results))
 
 
@@ -99,6 +108,54 @@ def kodak(results: Path) -> list[str]:
             ],
         ),
     ]
+
+
+def saved(results: Path) -> list[str]:
+    """BD-rates by effort and range of rates."""
+    codecs = {**TITLES, "gaussianimage": "GaussianImage (published)"}
+    lines = [
+        [
+            str(row.effort),
+            str(row.images),
+            f"{min(row.rates):g} to {max(row.rates):g}",
+            *(
+                NONE if row.percent.get(codec) is None else f"{row.percent[codec]:+.1f} %"
+                for codec in codecs
+            ),
+        ]
+        for row in savings(results)
+    ]
+    if not lines:
+        return []
+    return [
+        "**Efforts and low rates: Kodak.** BD-rates as above; six images are kodim01, 03, 07, 13, "
+        "20 and 23. Rows: `python benchmarks/rd.py run`, as the `rd-*.json` say.",
+        table(["effort", "images", "bpp", *codecs.values()], lines),
+    ]
+
+
+def papers(results: Path) -> list[str]:
+    """The means of the papers' profiles; `papers.py` wrote whole tables beside these rows."""
+    text = []
+    for name, columns in PAPERS.items():
+        found = load(results / f"papers-{name}.json")
+        if found is None:
+            continue
+        shown = [row for row in found["rows"] if any("mean" in str(v) for v in row.values())]
+        lines = [[cell(row.get(column)) for column in columns] for row in shown]
+        text += [
+            f"**{found['title']}.** {origin(results / f'papers-{name}.json')}",
+            table(columns, lines),
+        ]
+    return text
+
+
+def cell(value: Any) -> str:
+    if value is None:
+        return NONE
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value >= 1000 or value.is_integer() else f"{value:.4g}"
 
 
 def speed(results: Path) -> list[str]:
@@ -154,6 +211,7 @@ def efforts(results: Path) -> list[str]:
         f"**Efforts: {found['image']}, {found['width']}x{found['height']}, {found['threads']} "
         f"threads.** {origin(results / 'effort-cpu.json')}",
         table(["effort", "steps", "encode", "bpp", "PSNR", "MS-SSIM"], lines),
+        "![Seconds against PSNR of each effort](benchmarks/results/effort.png)",
     ]
 
 

@@ -1,0 +1,37 @@
+"""Draw effort.png, seconds against quality, from the committed effort-cpu.json."""
+
+import json
+import sys
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    found = json.loads((RESULTS / "effort-cpu.json").read_text())
+    rows = found["rows"]
+    figure = Figure(figsize=(6.4, 3.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    seconds, qualities = ([row[key] for row in rows] for key in ("seconds", "psnr"))
+    axes.plot(seconds, qualities, marker="o")
+    for row in rows:
+        at = (row["seconds"], row["psnr"])
+        axes.annotate(f"{row['effort']}", at, (4, -11), textcoords="offset points")
+    axes.set_xscale("log")
+    ticks = [1, 2, 3, 5, 10, 20, 30, 50, 100]
+    kept = [tick for tick in ticks if 0.7 * min(seconds) <= tick <= 1.5 * max(seconds)]
+    axes.set_xticks(kept, [str(tick) for tick in kept])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel(f"seconds to encode, {found['threads']} threads")
+    axes.set_ylabel("PSNR in dB")
+    bpp = max(row["bpp"] for row in rows)
+    axes.set_title(f"Efforts: {found['image']} at {bpp:.2f} bpp")
+    axes.grid(alpha=0.3)
+    figure.savefig(RESULTS / "effort.png", metadata={"Software": None})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What committed rows of `rd.py` save against the other codecs' committed curves on Kodak."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kodak import GAUSSIAN_IMAGE
+
+from gsic.bench.bdrate import Point, bd_rate
+from gsic.bench.rows import Row, read
+from gsic.bench.summary import GSIC, mean_curve
+
+LOW = (0.03, 0.05, 0.1, 0.2)
+USUAL = (0.1, 0.2, 0.3, 0.5)
+AGAINST = ("jpeg", "jpeg2000", "webp", "avif")
+
+
+class Saving(NamedTuple):
+    """BD-rates of one effort over some images and rates, in percent; None without a range."""
+
+    effort: int
+    images: int
+    rates: tuple[float, ...]
+    curve: list[Point]
+    percent: dict[str, float | None]
+
+
+def savings(results: Path) -> list[Saving]:
+    """One row for each effort, set of images and range of rates that rows are there for."""
+    committed = read(results / "kodak-default.csv")
+    others = read(results / "kodak-default-curves.csv")
+    default = {
+        (Path(row.image).stem, float(row.setting.partition("=")[2])): (row.bpp, row.psnr)
+        for row in committed
+        if row.codec == GSIC and row.bpp is not None and row.psnr is not None
+    }
+    default |= _points(results / "rd-kodak-low.json")
+    strong = _points(results / "rd-kodak6-effort7.json")
+    few = {image for image, _ in strong}
+    found = []
+    for effort, points, images in (
+        (5, default, {image for image, _ in default}),
+        (5, default, few),
+        (7, strong, few),
+    ):
+        for rates in (USUAL, LOW):
+            if images and all((image, rate) in points for image in images for rate in rates):
+                found.append(_saving(effort, points, images, rates, others))
+    return found
+
+
+def _points(path: Path) -> dict[tuple[str, float], tuple[float, float]]:
+    if not path.exists():
+        return {}
+    rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
+    return {(row["image"], row["target"]): (row["bpp"], row["psnr"]) for row in rows}
+
+
+def _saving(
+    effort: int,
+    points: dict[tuple[str, float], tuple[float, float]],
+    images: set[str],
+    rates: tuple[float, ...],
+    others: Iterable[Row],
+) -> Saving:
+    curve = []
+    for rate in rates:
+        at = [points[image, rate] for image in images]
+        curve.append(tuple(sum(values) / len(at) for values in zip(*at, strict=True)))
+    kept = [row for row in others if Path(row.image).stem in images]
+    names = {row.image for row in kept}
+    anchors = {codec: mean_curve(kept, codec, names) for codec in AGAINST}
+    if len(images) == 24:
+        anchors["gaussianimage"] = GAUSSIAN_IMAGE
+    percent = {}
+    for codec, anchor in anchors.items():
+        saved = bd_rate(anchor, curve)
+        percent[codec] = None if saved is None else saved.percent
+    return Saving(effort, len(images), rates, curve, percent)
