@@ -149,7 +149,13 @@ class EncodeRecipe(FitRecipe):
 # Steps of each effort, 1 to 9.
 _EFFORT_STEPS = (150, 350, 700, 1400, 2500, 4000, 6500, 11000, 18000)
 
+# With fewer there is no time for what is added to find its shape.
+_STEPS_TO_GROW = 500
+
 
 def encode_recipe(effort: int) -> EncodeRecipe:
     """The recipe of an effort of 1 to 9."""
-    return EncodeRecipe(steps=_EFFORT_STEPS[effort - 1])
+    steps = _EFFORT_STEPS[effort - 1]
+    if steps < _STEPS_TO_GROW:
+        return EncodeRecipe(steps=steps, growth_rounds=2)
+    return EncodeRecipe(steps=steps)
