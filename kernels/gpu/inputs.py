@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 
 from gsic_kernels.checks import F32, SHAPE_ROWS, LogSymbols, Splats
