@@ -18,7 +18,7 @@ from gsic_kernels.gpu.descent import log_factor, log_shape
 ROWS = tl.constexpr(64)
 """Gaussians per program."""
 
-NUMBERS = 9
+NUMBERS = len(LogGrid._fields) - 1
 """Of a grid, before its transform."""
 
 _NUMBERS = tl.constexpr(NUMBERS)
@@ -56,7 +56,13 @@ def dequantise(
     floor,
     CHANNELS: tl.constexpr,
 ):
-    """Fill the arrays of `DeviceSplats` from int32 (7 + C, N) and float64 (NUMBERS + C C,)."""
+    """Fill the arrays of `DeviceSplats`.
+
+    Args:
+        symbols: int32 (7 + C, N), the rows of `LogSymbols`.
+        grid: float64 (NUMBERS + C C,), the numbers of `LogGrid` in their order, and its transform.
+        count: N.
+    """
     n = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     mask, row = n < count, n.to(tl.int64)
     at, stride = symbols + row, count.to(tl.int64)
