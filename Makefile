@@ -39,7 +39,8 @@ test-all: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
 
 test-gpu: $(STAMP)  ## run the tests that need an NVIDIA GPU
-	$(BIN)/python -m pytest tests/kernels/gpu_checks.py tests/kernels/gpu_resident_checks.py tests/gpu
+	$(BIN)/python -m pytest tests/kernels/gpu_checks.py tests/kernels/gpu_resident_checks.py \
+	  tests/kernels/gpu_symbols_checks.py tests/gpu
 
 # On a machine without a package index, PYTHON names an interpreter that has what gsic needs.
 bench-gpu:  ## test and measure on an NVIDIA GPU: benchmarks/results/gpu.json [PYTHON=python3]

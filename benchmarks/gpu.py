@@ -108,7 +108,8 @@ def gpu() -> dict[str, Any]:
 def tests() -> dict[str, Any]:
     """The tests that need a GPU, and the checks that otherwise run interpreted."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    command += ["tests/kernels/gpu_checks.py", "tests/kernels/gpu_resident_checks.py", "tests/gpu"]
+    checks = "gpu_checks.py", "gpu_resident_checks.py", "gpu_symbols_checks.py"
+    command += [*(f"tests/kernels/{name}" for name in checks), "tests/gpu"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     return {"exit_code": done.returncode, "said": done.stdout.splitlines()[-12:]}
 

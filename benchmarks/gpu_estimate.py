@@ -21,16 +21,20 @@ LINK_BYTES_PER_US, COPY_BYTES_PER_US = 40e3, 10e3
 
 # Instructions of a warp for all 256 pixels of a pair: drawing has 2 warps a tile, gathering 1.
 RENDER, LOSS_FORWARD, LOSS_BACKWARD = 2 * 70, 115, 346
+# Of a warp that dequantises 32 Gaussians.
+DEQUANTISE = 944
 # Pairs of tile and Gaussian at 768x512.
 PAIRS = {3000: 26_700, 10_000: 43_900, 70_000: 146_000}
 RENDER_NODES, FIT_NODES = 8, 16
 # Of the last kernel of the way back, which adds up 152,000 slots, and of the two that move.
 SLOTS_US, MOVE_US = 15.0, 8.0
 
-# One thread of the CPU of the committed rows, kodim03 at 0.3 bpp: entropy decoding, dequantisation.
-READ_US, DEQUANTISE_US = 400.0, 250.0
+# One thread of the CPU of the committed rows, kodim03 at 0.3 bpp: entropy decoding, and putting
+# symbols side by side and bounding their areas, a fifth of the 250 that dequantising takes there.
+READ_US, HAND_OVER_US = 400.0, 50.0
 GAUSSIANS, PIXEL_BYTES = 3300, 768 * 512 * 3
-SPLAT_BYTES = 40
+# Seven integers and three amplitudes.
+SYMBOL_BYTES = 40
 # What keeps the interpreter's lock while several threads read files.
 LOCKED_SHARE = 0.5
 
@@ -64,9 +68,10 @@ def fit_us(gaussians: int) -> float:
 
 def decode_us() -> tuple[float, float]:
     """One file at a time, and one of a batch that is read by threads of its own."""
-    copies = (GAUSSIANS * SPLAT_BYTES + PIXEL_BYTES) / LINK_BYTES_PER_US
-    drawn = copies + render_us(3000) + PIXEL_BYTES / COPY_BYTES_PER_US
-    read = READ_US + DEQUANTISE_US
+    copies = (GAUSSIANS * SYMBOL_BYTES + PIXEL_BYTES) / LINK_BYTES_PER_US
+    dequantised = issued(GAUSSIANS / 32 * DEQUANTISE) + NODE_US
+    drawn = copies + dequantised + render_us(3000) + PIXEL_BYTES / COPY_BYTES_PER_US
+    read = READ_US + HAND_OVER_US
     return read + drawn, max(LOCKED_SHARE * read, drawn)
 
 

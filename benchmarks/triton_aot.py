@@ -24,7 +24,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from gsic_kernels.checks import F32, Window
-from gsic_kernels.gpu import gradients, lists, renderer, resident
+from gsic_kernels.gpu import gradients, inputs, lists, renderer, resident
 from gsic_kernels.gpu.gradients import DeviceGradients
 from gsic_kernels.gpu.launch import interpreted
 from gsic_kernels.gpu.lists import DeviceSplats
@@ -73,7 +73,7 @@ _TYPES = {
 
 
 def recorded() -> list[Launch]:
-    """Every launch that renderings and gradients of 1 to 4 channels make, once each."""
+    """Every launch that decoding, rendering and gradients of 1 to 4 channels make, once each."""
     found: dict[Launch, None] = {}
 
     def record(
@@ -101,7 +101,7 @@ def recorded() -> list[Launch]:
         )
         found.setdefault(launch)
 
-    for module in (gradients, lists, renderer, resident):
+    for module in (gradients, inputs, lists, renderer, resident):
         module.launch = record  # type: ignore[attr-defined]
     for channels in range(1, 5):
         _render_all(channels)
@@ -117,6 +117,7 @@ def _render_all(channels: int) -> None:
     derivatives = DeviceGradients(*splats[:3])
     opacity, background = torch.zeros(count), torch.zeros(channels)
     window = Window(0, 0, width, height)
+    inputs.SymbolInputs(channels, count, torch.device("cpu")).send()
     draw = Renderer(width, height, channels, count, torch.device("cpu"))
     draw.render_sum(splats, window, background, image)
     draw.render_sum(splats, window, background, image.to(torch.uint8))

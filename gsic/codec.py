@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gsic import container, devices, metrics, pixels, resampling
 from gsic.container import COMMENT, ICC, Container, Mode, Section
-from gsic.decoder import Opened, drawn, opened, warm
+from gsic.decoder import Picture, opened, warm
 from gsic.errors import InputError
 from gsic.files import read_bytes
 from gsic.options import (
@@ -221,10 +221,8 @@ def encode_report(
         def code(quantised: Any) -> Coded:
             """The exact file of an image, and the PSNR of what a decoder shows of it."""
             file = _file(profile, quantised, planes.shape, mode, sections)
-            drawing = profile.drawing(profile.read(file))
             view = resampling.view(file.width, file.height, 1.0, None, Limits())
-            splats = resampling.splats(drawing, view)
-            shown = drawn(splats, drawing, mode, view, backend, cores)
+            shown = Picture(profile, profile.read(file), mode, view).draw(backend, cores)
             return Coded(container.write(file), metrics.psnr(target, pixels.comparable(shown)))
 
         encode = encoder(profile.name)
@@ -268,34 +266,36 @@ def decode_report(
     """Like `decode`, from bytes and with a report: milliseconds of each stage.
 
     `compile_ms` is what making or loading the kernels took, the first time in a process; it is no
-    part of the other times.
+    part of the other times. Where a GPU dequantises, that is part of `render_ms`.
     """
     cores = thread_count(threads)
-    file, drawing, splats, view, gaussians, entropy, dequantise, loading = opened(
-        data, scale, region, limits or Limits()
-    )
+    file, picture, gaussians, entropy, loading = opened(data, scale, region, limits or Limits())
     began = time.perf_counter()
 
-    def image_on(backend: Backend) -> tuple[Bytes, float, float]:
-        warm(backend, file.mode.channels, file.mode.alpha, drawing.opacity is not None)
+    def image_on(backend: Backend) -> tuple[Bytes, float, float, float]:
+        chosen = time.perf_counter()
+        picture.prepare(backend)
+        dequantise = time.perf_counter() - chosen
+        warm(picture, backend)
         ready = time.perf_counter()
-        image = drawn(splats, drawing, file.mode, view, backend, cores)
-        return image, ready, time.perf_counter()
+        image = picture.draw(backend, cores)
+        return image, dequantise, ready, time.perf_counter()
 
-    image, ready, done = devices.run(device, image_on)
+    image, dequantise, ready, done = devices.run(device, image_on)
+    width, height = picture.view.window[2:]
     return Decoded(
         image,
         file.section(ICC),
         {
-            "width": view.window.width,
-            "height": view.window.height,
+            "width": width,
+            "height": height,
             "channels": 1 if image.ndim == 2 else image.shape[2],
             "gaussians": gaussians,
             "entropy_ms": 1e3 * entropy,
             "dequantise_ms": 1e3 * dequantise,
             "render_ms": 1e3 * (done - ready),
             "total_ms": 1e3 * (entropy + dequantise + done - ready),
-            "compile_ms": 1e3 * (loading + ready - began),
+            "compile_ms": 1e3 * (loading + ready - began - dequantise),
         },
     )
 
@@ -320,19 +320,19 @@ def decode_many(
         OptionError, BackendError: as for `decode`.
     """
     cores, accepted = thread_count(threads), limits or Limits()
+    preferred = devices.backend(device)
 
-    def read(source: Source) -> Opened:
-        return opened(_bytes_of(source), scale, region, accepted)
+    def read(source: Source) -> Picture:
+        picture = opened(_bytes_of(source), scale, region, accepted).picture
+        picture.prepare(preferred)
+        return picture
 
-    def draw(file: Opened) -> Bytes:
-        def image_on(backend: Backend) -> Bytes:
-            return drawn(file.splats, file.drawing, file.file.mode, file.view, backend, cores)
-
-        return devices.run(device, image_on)
+    def draw(picture: Picture) -> Bytes:
+        return devices.run(device, lambda backend: picture.draw(backend, cores))
 
     readers = min(_READERS, cores)
     with ThreadPoolExecutor(readers) as reader:
-        waiting: deque[Future[Opened]] = deque()
+        waiting: deque[Future[Picture]] = deque()
         for source in sources:
             waiting.append(reader.submit(read, source))
             if len(waiting) > readers:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,33 +15,92 @@ from gsic.coding import values
 from gsic.container import Container, Mode
 from gsic.options import Limits, Region
 from gsic.profiles import catalog
-from gsic.profiles.drawing import Drawing
+from gsic.profiles.drawing import Drawing, OnGrid
+from gsic.profiles.profile import Profile
 from gsic.resampling import View
-from gsic_kernels.checks import Splats, Window
+from gsic_kernels.checks import SHAPE_ROWS, LogGrid, LogSymbols, Splats, Window
 from gsic_kernels.registry import Backend
 
 Bytes = NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A view of an image. What a kernel draws of it is worked out when that is asked for.
+
+    Args:
+        profile, quantised: an image as the integers of its profile.
+        mode: what its channels are.
+        view: what to show.
+    """
+
+    profile: Profile
+    quantised: Any
+    mode: Mode
+    view: View
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """Its Gaussians in px of the image."""
+        return self.profile.drawing(self.quantised)
+
+    @cached_property
+    def splats(self) -> Splats:
+        """Its Gaussians in px of the view; raises LimitError if they are too large."""
+        return resampling.splats(self.drawing, self.view)
+
+    @cached_property
+    def on_grid(self) -> OnGrid | None:
+        """Its Gaussians as integers, if these are all that a backend needs for 8-bit pixels."""
+        # Colour is divided by alpha before it is rounded, so that is done to floats.
+        coded = None if self.mode.alpha else self.profile.on_grid(self.quantised)
+        fits = coded is not None and resampling.drawn_as_coded(coded.size, self.view)
+        return coded if fits else None
+
+    def prepare(self, backend: Backend) -> OnGrid | Splats:
+        """What a backend draws, worked out on the CPU unless that was done before.
+
+        Raises:
+            LimitError: the Gaussians cover more than the limits allow.
+        """
+        on_grid = None if backend.render_symbols_bytes is None else self.on_grid
+        return self.splats if on_grid is None else on_grid
+
+    def draw(self, backend: Backend, threads: int) -> Bytes:
+        """The pixels."""
+        gaussians, window = self.prepare(backend), self.view.window
+        if isinstance(gaussians, OnGrid):
+            assert backend.render_symbols_bytes is not None
+            behind = gaussians.background.astype(np.float32)
+            image = backend.render_symbols_bytes(gaussians.symbols, window, behind)
+            return pixels.shown(image, self.mode)
+        drawing = self.drawing
+        background = drawing.background.astype(np.float32)
+        if drawing.opacity is not None:
+            times = resampling.samples(self.view, drawing)
+            opacity = drawing.opacity.astype(np.float32)
+            window = Window(*(times * edge for edge in window))
+            planes = backend.render_alpha(gaussians, opacity, window, background, threads).image
+            return pixels.shown(pixels.averaged(planes, times), self.mode)
+        render = backend.render_sum if self.mode.alpha else backend.render_sum_bytes
+        return pixels.shown(render(gaussians, window, background, threads), self.mode)
+
+
 class Opened(NamedTuple):
-    """A file up to what a kernel draws of it.
+    """A file up to its integers.
 
     Attributes:
         file: its container.
-        drawing, splats: its Gaussians, in px of the image and of the view.
-        view: what to show.
+        picture: what to show of it.
         gaussians: how many the file has.
-        entropy, dequantise: seconds of the two steps up to here.
-        loading: seconds that making or loading kernels for them took.
+        entropy: seconds of decoding it so far.
+        loading: seconds that making or loading kernels for that took.
     """
 
     file: Container
-    drawing: Drawing
-    splats: Splats
-    view: View
+    picture: Picture
     gaussians: int
     entropy: float
-    dequantise: float
     loading: float
 
 
@@ -59,38 +119,28 @@ def opened(data: bytes, scale: float, region: Region | None, limits: Limits) -> 
     loading = time.perf_counter() - found
     quantised = profile.read(file)
     view = resampling.view(file.width, file.height, scale, region, limits)
-    parsed = time.perf_counter()
-    drawing = profile.drawing(quantised)
-    splats = resampling.splats(drawing, view)
-    done = time.perf_counter()
-    count = profile.count(quantised)
-    entropy = parsed - began - loading
-    return Opened(file, drawing, splats, view, count, entropy, done - parsed, loading)
+    picture = Picture(profile, quantised, file.mode, view)
+    entropy = time.perf_counter() - began - loading
+    return Opened(file, picture, profile.count(quantised), entropy, loading)
 
 
-def drawn(
-    splats: Splats, drawing: Drawing, mode: Mode, view: View, backend: Backend, threads: int
-) -> Bytes:
-    """The pixels of a view of a drawing, whose splats are given."""
-    background = drawing.background.astype(np.float32)
-    if drawing.opacity is not None:
-        times = resampling.samples(view, drawing)
-        opacity = drawing.opacity.astype(np.float32)
-        window = Window(*(times * edge for edge in view.window))
-        planes = backend.render_alpha(splats, opacity, window, background, threads).image
-        return pixels.shown(pixels.averaged(planes, times), mode)
-    # Colour is divided by alpha before it is rounded, so that is done to the floats.
-    render = backend.render_sum if mode.alpha else backend.render_sum_bytes
-    return pixels.shown(render(splats, view.window, background, threads), mode)
+def warm(picture: Picture, backend: Backend) -> None:
+    """Load the kernels that draw a picture, by drawing a pixel."""
+    on_grid = isinstance(picture.prepare(backend), OnGrid)
+    blended = not on_grid and picture.drawing.opacity is not None
+    _warm(backend, picture.mode.channels, picture.mode.alpha, blended, on_grid)
 
 
 @cache
-def warm(backend: Backend, channels: int, alpha: bool, blended: bool) -> None:
-    """Load the kernels that draw such an image, by drawing a pixel."""
+def _warm(backend: Backend, channels: int, alpha: bool, blended: bool, on_grid: bool) -> None:
     none = np.zeros((0, 3), np.float32)
     splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), none[:, 0], none[:, 0])
     window, background = Window(0, 0, 1, 1), np.zeros(channels, np.float32)
-    if blended:
+    if on_grid and backend.render_symbols_bytes is not None:
+        grid = LogGrid(0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, np.eye(channels))
+        rows = np.zeros((SHAPE_ROWS + channels, 0), np.int32)
+        backend.render_symbols_bytes(LogSymbols(rows, grid), window, background)
+    elif blended:
         backend.render_alpha(splats, none[:, 0], window, background)
     else:
         render = backend.render_sum if alpha else backend.render_sum_bytes

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gsic.errors import LimitError
-from gsic.gaussians import Moments, factor_of
+from gsic.gaussians import Float64, Moments, factor_of
 from gsic.options import Limits, positive, region_inside, scaled_size
 from gsic.profiles.drawing import Drawing
 from gsic.profiles.gsic_streams import MAX_SIDE
@@ -106,6 +106,17 @@ def splats(drawing: Drawing, view: View) -> Splats:
         most = view.density * max(view.image, output)
         _check_area("output", moments, drawing, output, most)
     return rounded(mean, factor_of(moments), color, reach, floor)
+
+
+def drawn_as_coded(size: Float64, view: View) -> bool:
+    """Tell whether a view shows samples at scale 1 and Gaussians of any reach are within limits.
+
+    Args:
+        size: (N,), sqrt(det Sigma) in px^2.
+        view: what to show.
+    """
+    each = np.minimum(2.0 * math.pi * REACH_MAX * size, float(view.image))
+    return view.pitch == (1.0, 1.0) and float(each.sum()) <= view.density * view.image
 
 
 def _filtered(moments: Moments, pitch: tuple[float, float]) -> Moments:

@@ -11,9 +11,13 @@ from gsic_kernels.constants import BLENDED_MAX, CHANNELS_MAX
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
+F64 = NDArray[np.float64]
 
 # Pixel centres must be exact in float32, with room for a window that starts outside the image.
 _COORDINATE_MAX = 1 << 22
+
+# Rows of `LogSymbols` before those of amplitudes.
+SHAPE_ROWS = 7
 
 
 class Splats(NamedTuple):
@@ -27,6 +31,37 @@ class Splats(NamedTuple):
     color: F32  # (N, C) 1.0 = full scale, not limited to 0..1
     reach: F32  # (N,) the q beyond which the weight is exactly zero
     floor: F32  # (N,) subtracted from exp(-q) within reach
+
+
+class LogGrid(NamedTuple):
+    """What makes Gaussians of integers, for a covariance log2 Sigma = [[m + u, v], [v, m - u]].
+
+    A Gaussian has a position class P and an amplitude class A. With E the sum of the squares of its
+    amplitudes, at most 2^52, its reach is (level + h bitlength(E) - floor(h m)) ln 2 / (2 h), or 0
+    if E = 0, and its floor exp(-reach).
+    """
+
+    margin: float  # px from the origin back to cell 0; cells are 2^-P px
+    size: float  # steps of m, times 2^-A
+    stretch: float  # steps of u and v, times 2^-A
+    least: float  # least m, which log2 of the smaller variance, m - sqrt(u^2 + v^2), keeps as well
+    most: float  # largest m
+    ratio: float  # largest sqrt(u^2 + v^2)
+    unit: float  # an amplitude of one, 1.0 = full scale, where m = 0; elsewhere times 2^(-m / 2)
+    half: float  # h
+    level: float
+    transform: F64  # (C, C) a row of amplitudes times this is a colour
+
+
+class LogSymbols(NamedTuple):
+    """N Gaussians as integers, for a backend that makes splats of them itself.
+
+    The rows are P in -1000..1000, A in 0..1000, column and row of the cell, m, u and v in steps,
+    and an amplitude for each of C channels.
+    """
+
+    rows: I32  # (7 + C, N)
+    grid: LogGrid
 
 
 class Window(NamedTuple):
@@ -110,6 +145,27 @@ def splats(value: Splats) -> Splats:
         _array("reach", reach, (count,)),
         _array("floor", floor, (count,)),
     )
+
+
+def log_symbols(value: LogSymbols) -> LogSymbols:
+    """Check the arrays of `value`.
+
+    Raises:
+        TypeError: the rows are not an int32 NumPy array.
+        ValueError: a shape does not fit, or there are not 1 to 4 channels.
+    """
+    rows, grid = value
+    if not isinstance(rows, np.ndarray) or rows.dtype != np.int32:
+        kind = getattr(rows, "dtype", type(rows).__name__)
+        raise TypeError(f"rows must be an int32 NumPy array, got {kind}")
+    channels = rows.shape[0] - SHAPE_ROWS if rows.ndim == 2 else 0
+    if not 1 <= channels <= CHANNELS_MAX:
+        raise ValueError(f"rows must be ({SHAPE_ROWS} + 1..{CHANNELS_MAX}, N), got {rows.shape}")
+    if grid.transform.shape != (channels, channels):
+        raise ValueError(
+            f"transform must have shape {(channels, channels)}, got {grid.transform.shape}"
+        )
+    return value
 
 
 def window(value: Window) -> Window:

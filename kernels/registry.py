@@ -12,9 +12,16 @@ from typing import Any, NamedTuple, Protocol, SupportsFloat, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
-
-F64 = NDArray[np.float64]
+from gsic_kernels.checks import (
+    F32,
+    F64,
+    AlphaGradients,
+    Blended,
+    Gradients,
+    LogSymbols,
+    Splats,
+    Window,
+)
 
 # Parameters of N Gaussians and the moments of Adam, (N, 5 + C), and the steps each has taken, (N,).
 FitState: TypeAlias = tuple[F64, F64, F64, F64]
@@ -33,6 +40,12 @@ class RenderSum(Protocol):
 class RenderSumBytes(Protocol):
     def __call__(
         self, splats: Splats, window: Window, background: F32, threads: int = 1
+    ) -> NDArray[np.uint8]: ...
+
+
+class RenderSymbolsBytes(Protocol):
+    def __call__(
+        self, symbols: LogSymbols, window: Window, background: F32
     ) -> NDArray[np.uint8]: ...
 
 
@@ -132,6 +145,8 @@ class Backend:
     # Only where leaving the device costs more than a step does; `gsic_kernels.gpu.resident` tells
     # how it is called.
     ResidentFit: Callable[..., ResidentFit] | None = None
+    # `render_sum_bytes` of Gaussians that are dequantised where they are drawn.
+    render_symbols_bytes: RenderSymbolsBytes | None = None
 
 
 # "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against

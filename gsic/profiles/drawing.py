@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gsic.gaussians import Float64, Moments
+from gsic_kernels.checks import LogSymbols
 
 
 class Drawing(NamedTuple):
@@ -21,3 +22,11 @@ class Drawing(NamedTuple):
     floor: Float64  # (N,)
     background: Float64  # (C,) 1.0 = full scale
     opacity: Float64 | None = None  # (N,)
+
+
+class OnGrid(NamedTuple):
+    """A drawing without opacities, for a backend that dequantises its N Gaussians."""
+
+    symbols: LogSymbols
+    size: Float64  # (N,) px^2, sqrt(det Sigma)
+    background: Float64  # (C,) 1.0 = full scale

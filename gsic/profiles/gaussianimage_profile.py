@@ -31,6 +31,9 @@ class GaussianImageProfile:
     def drawing(self, quantised: Quantised) -> Drawing:
         return gaussianimage.drawing(quantised)
 
+    def on_grid(self, quantised: Quantised) -> None:
+        return None
+
     def describe(self, file: Container) -> dict[str, Any]:
         count, image, _ = gaussianimage_streams.read_parameters(file)
         palette = image.palette

@@ -39,6 +39,7 @@ MIN_SIGMA_PX = 0.3
 MAX_STRETCH = 6.0
 """Largest log2 of the ratio of the axes."""
 
+MIN_LOG2_VARIANCE = 2.0 * math.log2(MIN_SIGMA_PX)
 MAX_LOG2_VARIANCE = 28.0
 
 VISIBLE = 2.5
@@ -91,6 +92,11 @@ class Header:
     def background_color(self) -> Float64:
         """Background in 0..1, float64 (C,)."""
         return np.array(self.background, np.float64) / 255.0
+
+    @property
+    def reach_level(self) -> int:
+        """What the reach of every Gaussian has in common, in 64ths of an octave."""
+        return self.step_index - STEP_OFFSET * STEP_RESOLUTION + _LOG2_VISIBLE
 
 
 def step_of(index: int) -> float:
@@ -191,7 +197,7 @@ def dequantise(header: Header, symbols: Symbols) -> Dequantised:
     # Columns lie one after the other, as everything that follows takes them one by one.
     theta = np.empty((3, len(symbols))).T
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
-    theta[:, 0] = symbols.size * precision * 2.0**SIZE_EXPONENT
+    theta[:, 0] = log2_variance(symbols, precision)
     theta[:, 1:] = symbols.stretch * (precision * 2.0**STRETCH_EXPONENT)[:, None]
     bound_shape(theta)
     amplitude = header.step / math.sqrt(math.pi) * np.exp2(-0.5 * theta[:, 0])
@@ -201,9 +207,14 @@ def dequantise(header: Header, symbols: Symbols) -> Dequantised:
     return Dequantised(mean, theta, color, reach, amplitude)
 
 
+def log2_variance(symbols: Symbols, precision: Float64) -> Float64:
+    """log2 of the axes' geometric mean squared, (N,), not yet bounded; `precision` is 2^-A."""
+    return symbols.size * precision * 2.0**SIZE_EXPONENT
+
+
 def bound_shape(theta: Float64) -> None:
     """Bring log2 covariances (N, 3) into the bounds of the format, in place."""
-    least = 2.0 * math.log2(MIN_SIGMA_PX)
+    least = MIN_LOG2_VARIANCE
     np.clip(theta[:, 0], least, MAX_LOG2_VARIANCE, out=theta[:, 0])
     stretch = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
     most = np.minimum(MAX_STRETCH, theta[:, 0] - least)
@@ -218,11 +229,7 @@ def _reach(header: Header, symbols: Symbols, log2_variance: Float64) -> Float64:
     np.minimum(energy, 2.0**52, out=energy)
     octaves = np.frexp(energy)[1]
     size = np.floor(log2_variance * (STEP_RESOLUTION // 2))
-    level = (
-        octaves * (STEP_RESOLUTION // 2)
-        + (header.step_index - STEP_OFFSET * STEP_RESOLUTION + _LOG2_VISIBLE)
-        - size
-    )
+    level = octaves * (STEP_RESOLUTION // 2) + header.reach_level - size
     return np.where(energy > 0.0, level * (_LN2 / STEP_RESOLUTION), 0.0)
 
 

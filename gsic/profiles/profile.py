@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from gsic.container import Container
-from gsic.profiles.drawing import Drawing
+from gsic.profiles.drawing import Drawing, OnGrid
 
 
 class Profile(Protocol):
@@ -42,6 +42,9 @@ class Profile(Protocol):
         Raises:
             CorruptFile: a number that is not finite.
         """
+
+    def on_grid(self, quantised: Any) -> OnGrid | None:
+        """The same for a backend that dequantises, or None if none can do that."""
 
     def describe(self, file: Container) -> dict[str, Any]:
         """What the parameters of a file say, the number of Gaussians first, for `gsic info`.

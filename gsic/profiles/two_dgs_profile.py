@@ -41,6 +41,9 @@ class TwoDgsProfile:
             seen.mean, seen.moments, seen.color, reach, nothing, background, seen.opacity
         )
 
+    def on_grid(self, quantised: Scene) -> None:
+        return None
+
     def describe(self, file: Container) -> dict[str, Any]:
         parameters = streams.read_parameters(
             file.width, file.height, file.mode.channels, file.parameters, len(file.payload)

@@ -12,7 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from gsic_kernels import checks
-from gsic_kernels.checks import F32, AlphaGradients, Blended, Gradients, Splats, Window
+from gsic_kernels.checks import (
+    F32,
+    AlphaGradients,
+    Blended,
+    Gradients,
+    LogSymbols,
+    Splats,
+    Window,
+)
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.similarity import Similarity
 from gsic_kernels.gpu.frames import render_bytes
@@ -44,6 +52,7 @@ def backend(name: str) -> Backend:
         render_alpha_backward,
         Similarity,  # of the CPU: images come back from the device
         partial(ResidentFit, device=device()),
+        render_symbols_bytes,
     )
 
 
@@ -68,6 +77,23 @@ def render_sum_bytes(
     background = checks.background(background, shape[2])
     with memory():
         return render_bytes(splats, window, background, device())
+
+
+def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -> NDArray[np.uint8]:
+    """Render Gaussians that come as integers into 8-bit pixels.
+
+    Args:
+        symbols: N >= 0 Gaussians of C channels.
+        window: the pixels to render.
+        background: float32 (C,), 1.0 = full scale.
+
+    Returns:
+        uint8 (height, width, C), as `render_sum_bytes` of the splats that they stand for.
+    """
+    symbols, window = checks.log_symbols(symbols), checks.window(window)
+    background = checks.background(background, len(symbols.grid.transform))
+    with memory():
+        return render_bytes(symbols, window, background, device())
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:

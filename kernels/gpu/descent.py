@@ -19,7 +19,7 @@ _TINY = tl.constexpr(1e-12)
 
 
 @triton.jit
-def _shape(m, u, v):
+def log_shape(m, u, v):
     """Sigma12, Sigma22, sqrt(det), cosh rho, sinh(rho) / rho and whether rho is small."""
     square = u * u + v * v
     small = square < _SMALL
@@ -30,6 +30,13 @@ def _shape(m, u, v):
     sinhc = tl.where(small, 1.0 + square / 6.0, 0.5 * (up - down) / rho)
     size = tl.exp(m)
     return size * sinhc * v, size * (cosh - sinhc * u), size, cosh, sinhc, small
+
+
+@triton.jit
+def log_factor(s12, s22, size):
+    """The whitening factor p, r, t of what `log_shape` gives."""
+    t = 1.0 / tl.sqrt(s22)
+    return 1.0 / (size * t), -s12 * t / size, t
 
 
 @triton.jit(do_not_specialize=["count"])
@@ -53,13 +60,13 @@ def unpack(
     at = values + row * (5 + CHANNELS)
     m, u = tl.load(at + 2, mask=mask, other=0.0), tl.load(at + 3, mask=mask, other=0.0)
     v = tl.load(at + 4, mask=mask, other=0.0)
-    s12, s22, size, _, _, _ = _shape(m, u, v)
-    t = 1.0 / tl.sqrt(s22)
+    s12, s22, size, _, _, _ = log_shape(m, u, v)
+    p, r, t = log_factor(s12, s22, size)
     for k in tl.static_range(2):
         value = tl.load(at + k, mask=mask, other=0.0)
         tl.store(mean + row * 2 + k, value.to(tl.float32), mask=mask)
-    tl.store(factor + row * 3, (1.0 / (size * t)).to(tl.float32), mask=mask)
-    tl.store(factor + row * 3 + 1, (-s12 * t / size).to(tl.float32), mask=mask)
+    tl.store(factor + row * 3, p.to(tl.float32), mask=mask)
+    tl.store(factor + row * 3 + 1, r.to(tl.float32), mask=mask)
     tl.store(factor + row * 3 + 2, t.to(tl.float32), mask=mask)
     peak = m * 0.0
     for c in tl.static_range(CHANNELS):
@@ -134,9 +141,8 @@ def descend(
 
     m, u = tl.load(at + 2, mask=mask, other=0.0), tl.load(at + 3, mask=mask, other=0.0)
     v = tl.load(at + 4, mask=mask, other=0.0)
-    s12, s22, size, cosh, sinhc, small = _shape(m, u, v)
-    t = 1.0 / tl.sqrt(s22)
-    p, r = 1.0 / (size * t), -s12 * t / size
+    s12, s22, size, cosh, sinhc, small = log_shape(m, u, v)
+    p, r, t = log_factor(s12, s22, size)
     gp = tl.load(by_factor + row * 3, mask=mask, other=0.0).to(tl.float64)
     gr = tl.load(by_factor + row * 3 + 1, mask=mask, other=0.0).to(tl.float64)
     gt = tl.load(by_factor + row * 3 + 2, mask=mask, other=0.0).to(tl.float64)

@@ -1,16 +1,17 @@
-"""Images from splats in memory to bytes in memory: one copy in, one graph, one copy out."""
+"""Images from Gaussians in memory to bytes in memory: one copy in, one graph, one copy out."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsic_kernels.checks import F32, Splats, Window
-from gsic_kernels.gpu.launch import empty
-from gsic_kernels.gpu.lists import DeviceSplats
+from gsic_kernels.checks import F32, LogSymbols, Splats, Window
+from gsic_kernels.gpu.inputs import SplatInputs, SymbolInputs
+from gsic_kernels.gpu.launch import empty, pieces
 from gsic_kernels.gpu.renderer import Renderer
 
 # Room is made for multiples of so many Gaussians: files of about one size share a graph.
@@ -20,53 +21,39 @@ _KEPT = 4
 
 
 class Frames:
-    """Renders one window from up to `count` Gaussians into 8-bit pixels, again and again.
+    """Renders one window from up to so many Gaussians into 8-bit pixels, again and again.
 
     What goes to the device lies in one piece of pinned memory, and so does what comes back. All
     that happens in between is one CUDA graph, the two copies included.
     """
 
-    def __init__(self, window: Window, channels: int, count: int, device: torch.device) -> None:
+    def __init__(self, window: Window, inputs: SplatInputs | SymbolInputs) -> None:
         """Make room for an image.
 
         Args:
             window: the pixels to render.
-            channels: 1 to 4.
-            count: the most Gaussians there will be.
-            device: where they are rendered.
+            inputs: how Gaussians come to the device, and at most how many.
         """
-        self.count = count
-        self._window, self._device = window, device
-        shape = window.height, window.width, channels
-        self._renderer = Renderer(window.width, window.height, channels, count, device)
-        sizes = [2 * count, 3 * count, channels * count, count, count, channels]
-        graphs = device.type == "cuda"
-        host = torch.zeros(sum(sizes), pin_memory=graphs)
-        self._sent, self._received = host, empty((len(host),), torch.float32, device)
-        shapes = (count, 2), (count, 3), (count, channels), (count,), (count,), (channels,)
-        self._inputs: list[F32] = [
-            part.view(form).numpy()
-            for part, form in zip(torch.split(host, sizes), shapes, strict=True)
-        ]
-        *arrays, self._background = (
-            part.view(form)
-            for part, form in zip(torch.split(self._received, sizes), shapes, strict=True)
+        self.inputs = inputs
+        self._window, device = window, inputs.device
+        shape = window.height, window.width, inputs.channels
+        self._renderer = Renderer(
+            window.width, window.height, inputs.channels, inputs.count, device
         )
-        self._splats = DeviceSplats(*arrays)
         self._drawn = empty(shape, torch.uint8, device)
-        self._returned = torch.empty(shape, dtype=torch.uint8, pin_memory=graphs)
+        self._on_gpu = device.type == "cuda"
+        self._returned = torch.empty(shape, dtype=torch.uint8, pin_memory=self._on_gpu)
         self._graph: torch.cuda.CUDAGraph | None = None
         self._ready = False
 
-    def render(self, splats: Splats, background: F32) -> NDArray[np.uint8]:
-        """The sum of at most `count` Gaussians, clamped and rounded, uint8 (height, width, C)."""
-        count = len(splats.mean)
-        *inputs, behind = self._inputs
-        for target, array in zip(inputs, splats, strict=True):
-            target[:count] = array
-        # With a reach below zero a Gaussian contributes nothing.
-        inputs[3][count:] = -1.0
-        behind[:] = background
+    def render(self, gaussians: Any, background: F32) -> NDArray[np.uint8]:
+        """The sum of Gaussians that `inputs` takes, clamped and rounded, uint8 (height, width, C).
+
+        Args:
+            gaussians: `Splats` or `LogSymbols`, at most as many as there is room for.
+            background: float32 (C,), 1.0 = full scale.
+        """
+        self.inputs.put(gaussians, background)
         while True:
             self._run()
             if not self._renderer.grow():
@@ -77,7 +64,7 @@ class Frames:
 
     def _run(self) -> None:
         """Launch everything; as a graph once all kernels are there and lists are long enough."""
-        if self._graph is None and self._ready and self._device.type == "cuda":
+        if self._graph is None and self._ready and self._on_gpu:
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):
                 self._launch()
@@ -87,25 +74,29 @@ class Frames:
             self._launch()
 
     def _launch(self) -> None:
-        self._received.copy_(self._sent, non_blocking=True)
-        self._renderer.render_sum(self._splats, self._window, self._background, self._drawn)
+        splats, background = self.inputs.send()
+        self._renderer.render_sum(splats, self._window, background, self._drawn)
         self._returned.copy_(self._drawn, non_blocking=True)
 
 
-_spare: OrderedDict[tuple[Window, int], Frames] = OrderedDict()
+_spare: OrderedDict[tuple[Window, int, type], Frames] = OrderedDict()
 
 
 def render_bytes(
-    splats: Splats, window: Window, background: F32, device: torch.device
+    gaussians: Splats | LogSymbols, window: Window, background: F32, device: torch.device
 ) -> NDArray[np.uint8]:
     """Render with frames that were used before, if there are any of this window, or new ones."""
-    count, channels = splats.color.shape
-    key = window, channels
+    kind: type[SplatInputs | SymbolInputs]
+    if isinstance(gaussians, LogSymbols):
+        kind, count = SymbolInputs, gaussians.rows.shape[1]
+    else:
+        kind, count = SplatInputs, len(gaussians.mean)
+    key = window, len(background), kind
     frames = _spare.pop(key, None)  # nobody else uses them meanwhile
-    if frames is None or frames.count < count:
-        room = max(-(-count // _STEP), 1) * _STEP
-        frames = Frames(window, channels, room, device)
-    image = frames.render(splats, background)
+    if frames is None or frames.inputs.count < count:
+        room = pieces(count, _STEP) * _STEP
+        frames = Frames(window, kind(len(background), room, device))
+    image = frames.render(gaussians, background)
     _spare[key] = frames
     while len(_spare) > _KEPT:
         _spare.popitem(last=False)

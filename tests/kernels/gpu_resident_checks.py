@@ -20,6 +20,7 @@ from gsic_kernels.checks import F32, Window
 from gsic_kernels.gpu import backend as gpu_backend
 from gsic_kernels.gpu import frames, lists
 from gsic_kernels.gpu.frames import Frames
+from gsic_kernels.gpu.inputs import SplatInputs
 
 GPU = gpu_backend.backend("cuda")
 CPU = registry.get("cpu")
@@ -100,7 +101,7 @@ def test_steps_with_too_short_lists_are_repeated(monkeypatch: pytest.MonkeyPatch
 
 def test_frames_are_renderings_of_any_number_of_gaussians() -> None:
     window = Window(-3, 5, 34, 19)
-    made = Frames(window, 3, 30, DEVICE)
+    made = Frames(window, SplatInputs(3, 30, DEVICE))
     for count in (30, 4, 0, 21):
         scene = make(count, 40, 30)
         image = made.render(scene.splats, scene.background)
@@ -118,12 +119,12 @@ def test_frames_are_kept_by_window_and_made_anew_for_more_gaussians(
     scene, more = make(5, 20, 17), make(12, 20, 17)
     first = GPU.render_sum_bytes(*scene[:3])
     (kept,) = frames._spare.values()
-    assert kept.count == 8
+    assert kept.inputs.count == 8
     np.testing.assert_array_equal(GPU.render_sum_bytes(*scene[:3]), first)
     assert list(frames._spare.values()) == [kept]
     GPU.render_sum_bytes(*more[:3])
     (larger,) = frames._spare.values()
-    assert larger.count == 16
+    assert larger.inputs.count == 16
 
 
 def test_frames_with_too_short_lists_are_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-CHECKS = ("gpu_checks.py", "gpu_resident_checks.py")
+CHECKS = ("gpu_checks.py", "gpu_resident_checks.py", "gpu_symbols_checks.py")
 
 
 @pytest.mark.parametrize("checks", CHECKS)

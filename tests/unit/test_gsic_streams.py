@@ -9,9 +9,16 @@ from coded_scenes import equal_gaussians, extremes, file_of, random_scene
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gsic.coding import values
 from gsic.container import Mode
 from gsic.profiles import gsic_streams
-from gsic.profiles.gsic import Header, Symbols
+from gsic.profiles.gsic import (
+    AMPLITUDE_CLASSES,
+    POSITION_CLASSES,
+    Header,
+    Symbols,
+    grid_size,
+)
 
 
 def arrays(symbols: Symbols) -> list[list[int]]:
@@ -49,6 +56,16 @@ def test_corners_of_the_format() -> None:
     assert len(set(symbols.position_class.tolist())) == 16
     assert len(set(symbols.amplitude_class.tolist())) == 16
     assert arrays(read_back(header, symbols)[1]) == arrays(symbols)
+
+
+def test_symbols_of_any_file_have_32_bits() -> None:
+    """Those that travel to a GPU."""
+    position, amplitude = np.meshgrid(POSITION_CLASSES, AMPLITUDE_CLASSES)
+    sizes = np.abs(gsic_streams.expected_size(position, amplitude))
+    assert values.BOUND + sizes.max() < 2**31
+    side = gsic_streams.MAX_SIDE
+    largest = Header(side, side, 1, 0, (0,))
+    assert max(max(grid_size(largest, p)) for p in POSITION_CLASSES) < 2**31
 
 
 def test_the_largest_sides() -> None:
