@@ -79,7 +79,7 @@ def measure(arguments: argparse.Namespace) -> None:
                 continue
             rows.append(row_of(path, bpp, options, arguments.threads))
             result = {
-                **machine.stamp(f"rd.py run {' '.join(sys.argv[2:])}"),
+                **machine.stamp(command_of(arguments)),
                 "name": arguments.name,
                 "options": options,
                 "threads": arguments.threads,
@@ -88,6 +88,15 @@ def measure(arguments: argparse.Namespace) -> None:
             target.write_text(json.dumps(result, indent=1) + "\n")
             print(path.stem, bpp, {key: rows[-1][key] for key in ("psnr", "seconds")}, flush=True)
     table([load(target)])
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """The command line without folders of this machine."""
+    given = ["python benchmarks/rd.py run", arguments.folder.name, arguments.name]
+    given += [f"--bpp {arguments.bpp} --effort {arguments.effort} --seed {arguments.seed}"]
+    given += [f"--set {pair}" for pair in arguments.set]
+    given += [f"--images {arguments.images}"] if arguments.images else []
+    return " ".join([*given, f"--threads {arguments.threads}"])
 
 
 def row_of(path: Path, bpp: float, options: dict[str, Any], threads: int) -> dict[str, Any]:
