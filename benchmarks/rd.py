@@ -2,10 +2,12 @@
 
     rd.py run FOLDER NAME [--bpp ...] [--effort E] [--seed S] [--set KEY=VALUE ...] [--images ...]
     rd.py compare NAME NAME ...
+    rd.py curves FOLDER NAME [--images ...]
 
 `run` writes NAME.json: a row for each image and rate, with the bits of each attribute of the
 Gaussians. A stopped run of the same options goes on where it stopped. `compare` prints what each
-configuration saves against the first one, and what it costs in time.
+configuration saves against the first one, and what it costs in time. `curves` writes NAME.csv, the
+curves of the other codecs on the same images.
 """
 
 from __future__ import annotations
@@ -21,12 +23,15 @@ from typing import Any
 
 from gsic import codec, container, images
 from gsic.bench import machine
+from gsic.bench.baselines import BASELINES, Sweep
 from gsic.bench.bdrate import Point, bd_rate
+from gsic.bench.rows import Row, to_csv
 from gsic.options import EncodeOptions
 from gsic.profiles import gsic_streams
 from gsic.profiles.catalog import named
 
 DECODES = 5
+AGAINST = ("jpeg", "jpeg2000", "webp", "avif")
 KEYS = ("bytes", "bpp", "psnr", "psnr_float", "ms_ssim", "gaussians", "iterations", "seconds")
 
 
@@ -34,22 +39,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="encode images and keep the rows")
-    run.add_argument("folder", type=Path)
-    run.add_argument("name", help="of the configuration")
     run.add_argument("--bpp", default="0.1,0.2,0.3,0.5")
     run.add_argument("--effort", type=int, default=5)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    run.add_argument("--images", help="names without suffix, comma-separated; default: all")
     run.add_argument("--threads", type=int, default=2)
     compare = commands.add_parser("compare", help="BD-rates against the first configuration")
     compare.add_argument("names", nargs="+")
-    for command in (run, compare):
+    curves = commands.add_parser("curves", help="measure the other codecs")
+    for command in (run, curves):
+        command.add_argument("folder", type=Path)
+        command.add_argument("name", help="of the configuration, or of the curves")
+        command.add_argument("--images", help="names without suffix, comma-separated; default: all")
+    for command in (run, compare, curves):
         command.add_argument("--results", type=Path, default=Path("build/rd"))
     arguments = parser.parse_args()
     arguments.results.mkdir(parents=True, exist_ok=True)
     if arguments.command == "run":
         measure(arguments)
+    elif arguments.command == "curves":
+        measure_others(arguments)
     else:
         table([load(arguments.results / f"{name}.json") for name in arguments.names])
     return 0
@@ -57,12 +66,7 @@ def main() -> int:
 
 def measure(arguments: argparse.Namespace) -> None:
     """Encode every image at every rate."""
-    wanted = arguments.images.split(",") if arguments.images else None
-    paths = [
-        path
-        for path in sorted(arguments.folder.glob("*.png"))
-        if wanted is None or path.stem in wanted
-    ]
+    paths = paths_of(arguments)
     options = {
         "effort": arguments.effort,
         "seed": arguments.seed,
@@ -88,6 +92,28 @@ def measure(arguments: argparse.Namespace) -> None:
             target.write_text(json.dumps(result, indent=1) + "\n")
             print(path.stem, bpp, {key: rows[-1][key] for key in ("psnr", "seconds")}, flush=True)
     table([load(target)])
+
+
+def paths_of(arguments: argparse.Namespace) -> list[Path]:
+    wanted = arguments.images.split(",") if arguments.images else None
+    paths = sorted(arguments.folder.glob("*.png"))
+    return [path for path in paths if wanted is None or path.stem in wanted]
+
+
+def measure_others(arguments: argparse.Namespace) -> None:
+    """The ladder of every other codec on every image."""
+    rows = []
+    for path in paths_of(arguments):
+        image = images.load(path).image
+        height, width = image.shape[:2]
+        for name in AGAINST:
+            for sample in Sweep(BASELINES[name], image).ladder():
+                bpp = 8 * sample.bytes / (width * height)
+                label = BASELINES[name].label(sample.setting)
+                values = {"bytes": sample.bytes, "bpp": bpp, "psnr": sample.psnr}
+                rows.append(Row(path.name, width, height, name, label, **values))
+    text = to_csv(rows, ("image", "codec", "setting", "bytes", "bpp", "psnr"))
+    (arguments.results / f"{arguments.name}.csv").write_text(text)
 
 
 def command_of(arguments: argparse.Namespace) -> str:

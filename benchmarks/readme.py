@@ -116,8 +116,8 @@ def saved(results: Path) -> list[str]:
     lines = [
         [
             str(row.effort),
-            str(row.images),
-            f"{min(row.rates):g} to {max(row.rates):g}",
+            row.images,
+            ", ".join(f"{rate:g}" for rate in row.rates),
             *(
                 NONE if row.percent.get(codec) is None else f"{row.percent[codec]:+.1f} %"
                 for codec in codecs
@@ -128,8 +128,9 @@ def saved(results: Path) -> list[str]:
     if not lines:
         return []
     return [
-        "**Efforts and low rates: Kodak.** BD-rates as above; six images are kodim01, 03, 07, 13, "
-        "20 and 23. Rows: `python benchmarks/rd.py run`, as the `rd-*.json` say.",
+        "**Low rates, efforts, tuning images.** BD-rates as above; six Kodak images are kodim01, "
+        "03, 07, 13, 20 and 23, the tuning images are those that constants were chosen on. Rows: "
+        "`python benchmarks/rd.py`, as `rd-*.json` in `benchmarks/results` say.",
         table(["effort", "images", "bpp", *codecs.values()], lines),
     ]
 

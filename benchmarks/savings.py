@@ -1,4 +1,4 @@
-"""What committed rows of `rd.py` save against the other codecs' committed curves on Kodak."""
+"""What committed rows of `rd.py` save against the other codecs' committed curves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from gsic.bench.bdrate import Point, bd_rate
 from gsic.bench.rows import Row, read
 from gsic.bench.summary import GSIC, mean_curve
 
+# (bpp, PSNR) by image and rate asked for.
+Points = dict[tuple[str, float], tuple[float, float]]
+
 LOW = (0.03, 0.05, 0.1, 0.2)
 USUAL = (0.1, 0.2, 0.3, 0.5)
 AGAINST = ("jpeg", "jpeg2000", "webp", "avif")
@@ -22,7 +25,7 @@ class Saving(NamedTuple):
     """BD-rates of one effort over some images and rates, in percent; None without a range."""
 
     effort: int
-    images: int
+    images: str
     rates: tuple[float, ...]
     curve: list[Point]
     percent: dict[str, float | None]
@@ -39,20 +42,30 @@ def savings(results: Path) -> list[Saving]:
     }
     default |= _points(results / "rd-kodak-low.json")
     strong = _points(results / "rd-kodak6-effort7.json")
-    few = {image for image, _ in strong}
-    found = []
-    for effort, points, images in (
-        (5, default, {image for image, _ in default}),
-        (5, default, few),
-        (7, strong, few),
-    ):
-        for rates in (USUAL, LOW):
-            if images and all((image, rate) in points for image in images for rate in rates):
-                found.append(_saving(effort, points, images, rates, others))
-    return found
+    tuning = _points(results / "rd-tune6.json")
+    asked = [
+        ("Kodak", 5, default, _images(default), USUAL, others),
+        ("Kodak", 5, default, _images(default), LOW, others),
+        ("Kodak", 5, default, _images(strong), _rates(strong), others),
+        ("Kodak", 7, strong, _images(strong), _rates(strong), others),
+        ("tuning", 5, tuning, _images(tuning), USUAL, read(results / "rd-tune6-curves.csv")),
+    ]
+    return [
+        _saving(f"{len(images)} {name}", effort, points, images, rates, curves)
+        for name, effort, points, images, rates, curves in asked
+        if images and all((image, rate) in points for image in images for rate in rates)
+    ]
 
 
-def _points(path: Path) -> dict[tuple[str, float], tuple[float, float]]:
+def _images(points: Points) -> set[str]:
+    return {image for image, _ in points}
+
+
+def _rates(points: Points) -> tuple[float, ...]:
+    return tuple(sorted({rate for _, rate in points}))
+
+
+def _points(path: Path) -> Points:
     if not path.exists():
         return {}
     rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"]
@@ -60,8 +73,9 @@ def _points(path: Path) -> dict[tuple[str, float], tuple[float, float]]:
 
 
 def _saving(
+    name: str,
     effort: int,
-    points: dict[tuple[str, float], tuple[float, float]],
+    points: Points,
     images: set[str],
     rates: tuple[float, ...],
     others: Iterable[Row],
@@ -79,4 +93,4 @@ def _saving(
     for codec, anchor in anchors.items():
         saved = bd_rate(anchor, curve)
         percent[codec] = None if saved is None else saved.percent
-    return Saving(effort, len(images), rates, curve, percent)
+    return Saving(effort, name, rates, curve, percent)
