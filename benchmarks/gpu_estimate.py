@@ -10,6 +10,8 @@ channels; pairs of tile and Gaussian are those of the scenes of `kernel_scene`.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 # H200: 132 multiprocessors with 4 schedulers of one instruction of a warp per cycle, boost clock.
@@ -29,9 +31,10 @@ RENDER_NODES, FIT_NODES = 8, 16
 # Of the last kernel of the way back, which adds up 152,000 slots, and of the two that move.
 SLOTS_US, MOVE_US = 15.0, 8.0
 
-# One thread of the CPU of the committed rows, kodim03 at 0.3 bpp: entropy decoding, and putting
-# symbols side by side and bounding their areas, a fifth of the 250 that dequantising takes there.
-READ_US, HAND_OVER_US = 400.0, 50.0
+# Entropy decoding is what speed-cpu.json says of one thread, kodim03 at 0.3 bpp. Putting symbols side
+# by side and bounding their areas is a fifth of what dequantising takes there.
+SPEED = Path(__file__).parent / "results" / "speed-cpu.json"
+HAND_OVER_SHARE = 0.2
 GAUSSIANS, PIXEL_BYTES = 3300, 768 * 512 * 3
 # Seven integers and three amplitudes.
 SYMBOL_BYTES = 40
@@ -71,7 +74,9 @@ def decode_us() -> tuple[float, float]:
     copies = (GAUSSIANS * SYMBOL_BYTES + PIXEL_BYTES) / LINK_BYTES_PER_US
     dequantised = issued(GAUSSIANS / 32 * DEQUANTISE) + NODE_US
     drawn = copies + dequantised + render_us(3000) + PIXEL_BYTES / COPY_BYTES_PER_US
-    read = READ_US + HAND_OVER_US
+    ms = json.loads(SPEED.read_text())["decode"]["ms"]
+    read = 1e3 * ms["entropy_ms"]["median"]
+    read += 1e3 * HAND_OVER_SHARE * ms["dequantise_ms"]["median"]
     return read + drawn, max(LOCKED_SHARE * read, drawn)
 
 
