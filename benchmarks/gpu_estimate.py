@@ -31,8 +31,8 @@ RENDER_NODES, FIT_NODES = 8, 16
 # Of the last kernel of the way back, which adds up 152,000 slots, and of the two that move.
 SLOTS_US, MOVE_US = 15.0, 8.0
 
-# Entropy decoding is what speed-cpu.json says of one thread, kodim03 at 0.3 bpp. Putting symbols side
-# by side and bounding their areas is a fifth of what dequantising takes there.
+# Entropy decoding is what speed-cpu.json says of one thread, kodim03 at 0.3 bpp. Putting symbols
+# side by side and bounding their areas is a fifth of what dequantising takes there.
 SPEED = Path(__file__).parent / "results" / "speed-cpu.json"
 HAND_OVER_SHARE = 0.2
 GAUSSIANS, PIXEL_BYTES = 3300, 768 * 512 * 3
