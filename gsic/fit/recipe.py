@@ -147,7 +147,7 @@ class EncodeRecipe(FitRecipe):
 
 
 # Steps of each effort, 1 to 9.
-_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 4000, 6500, 11000, 18000)
+_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 4000, 6500, 8500, 11000)
 
 # With fewer there is no time for what is added to find its shape.
 _STEPS_TO_GROW = 500
