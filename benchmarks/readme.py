@@ -12,7 +12,7 @@ from typing import Any
 
 from gpu_estimate import estimates
 from kodak import CODECS, GAUSSIAN_IMAGE
-from savings import savings
+from savings import gsic_at, savings
 
 from gsic.bench.bdrate import bd_rate
 from gsic.bench.rows import read
@@ -148,7 +148,24 @@ def papers(results: Path) -> list[str]:
             f"**{found['title']}.** {origin(results / f'papers-{name}.json')}",
             table(columns, lines),
         ]
+        if beside := beside_gsic(results, name, found):
+            text.append(beside)
     return text
+
+
+def beside_gsic(results: Path, name: str, found: dict[str, Any]) -> str | None:
+    """What the profile gsic gives at the same bytes."""
+    samples = found["samples"]
+    images = {Path(sample["image"]).stem for sample in samples}
+    key = "ans_bpp" if name == "gaussianimage-check" else "bpp"
+    bpp, psnr = (sum(s[k] for s in samples) / len(samples) for k in (key, "psnr"))
+    ours = gsic_at(results, images, bpp)
+    if ours is None:
+        return None
+    return (
+        f"At the same {bpp:.3f} bpp (means over the same {len(images)} images), from real files: "
+        f"{psnr:.2f} dB of this profile, {ours:.2f} dB of `gsic`."
+    )
 
 
 def cell(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kodak import GAUSSIAN_IMAGE
 
-from gsic.bench.bdrate import Point, bd_rate
+from gsic.bench.bdrate import Point, bd_rate, psnr_at_rate
 from gsic.bench.rows import Row, read
 from gsic.bench.summary import GSIC, mean_curve
 
@@ -33,14 +33,8 @@ class Saving(NamedTuple):
 
 def savings(results: Path) -> list[Saving]:
     """One row for each effort, set of images and range of rates that rows are there for."""
-    committed = read(results / "kodak-default.csv")
     others = read(results / "kodak-default-curves.csv")
-    default = {
-        (Path(row.image).stem, float(row.setting.partition("=")[2])): (row.bpp, row.psnr)
-        for row in committed
-        if row.codec == GSIC and row.bpp is not None and row.psnr is not None
-    }
-    default |= _points(results / "rd-kodak-low.json")
+    default = _default(results)
     strong = _points(results / "rd-kodak6-effort7.json")
     tuning = _points(results / "rd-tune6.json")
     asked = [
@@ -55,6 +49,32 @@ def savings(results: Path) -> list[Saving]:
         for name, effort, points, images, rates, curves in asked
         if images and all((image, rate) in points for image in images for rate in rates)
     ]
+
+
+def gsic_at(results: Path, images: set[str], bpp: float) -> float | None:
+    """PSNR of the profile gsic on some Kodak images at a mean rate, default effort, in dB."""
+    points = _default(results)
+    rates = [rate for rate in _rates(points) if all((i, rate) in points for i in images)]
+    return psnr_at_rate(_curve(points, images, rates), bpp) if rates else None
+
+
+def _default(results: Path) -> Points:
+    """Kodak at default effort."""
+    found = {
+        (Path(row.image).stem, float(row.setting.partition("=")[2])): (row.bpp, row.psnr)
+        for row in read(results / "kodak-default.csv")
+        if row.codec == GSIC and row.bpp is not None and row.psnr is not None
+    }
+    return found | _points(results / "rd-kodak-low.json")
+
+
+def _curve(points: Points, images: set[str], rates: Iterable[float]) -> list[Point]:
+    """Mean rate and mean PSNR at each rate asked for."""
+    curve = []
+    for rate in rates:
+        at = [points[image, rate] for image in images]
+        curve.append(tuple(sum(values) / len(at) for values in zip(*at, strict=True)))
+    return curve
 
 
 def _images(points: Points) -> set[str]:
@@ -80,10 +100,7 @@ def _saving(
     rates: tuple[float, ...],
     others: Iterable[Row],
 ) -> Saving:
-    curve = []
-    for rate in rates:
-        at = [points[image, rate] for image in images]
-        curve.append(tuple(sum(values) / len(at) for values in zip(*at, strict=True)))
+    curve = _curve(points, images, rates)
     kept = [row for row in others if Path(row.image).stem in images]
     names = {row.image for row in kept}
     anchors = {codec: mean_curve(kept, codec, names) for codec in AGAINST}
