@@ -103,19 +103,6 @@ class ResidentFit:
         loss.copy_(self._totals[0 if self._l1 else 1])
         return loss
 
-    def sse(self) -> float:
-        """Sum of squared errors of the clamped render of the Gaussians as they are."""
-        self._settle()
-        self._unpack()
-        while True:
-            totals = self._renderer.sum_loss(
-                self._splats, self._background, self._target, self._residual, None
-            )
-            error = float(totals[1])
-            if not self._renderer.grow():
-                return error
-            self._graph = None
-
     def _take(self, scale: float) -> None:
         """Launch one step, as a graph once all kernels are there and lists are long enough."""
         self._constants[0].fill_(scale)
