@@ -29,11 +29,7 @@ from gsic.profiles.gsic_profile import Quantised
 
 # Steps of the fit: what is left out, by settings.
 FITS: dict[str, dict[str, float | int]] = {
-    "no rate in the loss, all Gaussians from the start": {
-        "rate_weight": 0.0,
-        "growth_rounds": 0,
-    },
-    "no rate in the loss": {"rate_weight": 0.0},
+    "all Gaussians from the start": {"growth_rounds": 0},
     "as it is": {},
 }
 CODINGS = (

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ def main() -> int:
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     run.add_argument("--threads", type=int, default=2)
+    run.add_argument("--jobs", type=int, default=1, help="images at once; not for timings")
     compare = commands.add_parser("compare", help="BD-rates against the first configuration")
     compare.add_argument("names", nargs="+")
     curves = commands.add_parser("curves", help="measure the other codecs")
@@ -76,12 +79,17 @@ def measure(arguments: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     if target.exists() and (before := load(target))["options"] == options:
         rows = before["rows"]
-    done = {(row["image"], row["target"]) for row in rows}
-    for path in paths:
-        for bpp in map(float, arguments.bpp.split(",")):
-            if (path.stem, bpp) in done:
-                continue
-            rows.append(row_of(path, bpp, options, arguments.threads))
+    done = {key(row) for row in rows}
+    rates = [float(rate) for rate in arguments.bpp.split(",")]
+    missing = [(path, bpp) for path in paths for bpp in rates if (path.stem, bpp) not in done]
+    # Numba's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
+        finished = as_completed(
+            pool.submit(row_of, path, bpp, options, arguments.threads) for path, bpp in missing
+        )
+        for future in finished:
+            rows = sorted([*rows, future.result()], key=key)
             result = {
                 **machine.stamp(command_of(arguments)),
                 "name": arguments.name,
@@ -90,7 +98,8 @@ def measure(arguments: argparse.Namespace) -> None:
                 "rows": rows,
             }
             target.write_text(json.dumps(result, indent=1) + "\n")
-            print(path.stem, bpp, {key: rows[-1][key] for key in ("psnr", "seconds")}, flush=True)
+            row = future.result()
+            print(*key(row), {name: row[name] for name in ("psnr", "seconds")}, flush=True)
     table([load(target)])
 
 
@@ -122,7 +131,7 @@ def command_of(arguments: argparse.Namespace) -> str:
     given += [f"--bpp {arguments.bpp} --effort {arguments.effort} --seed {arguments.seed}"]
     given += [f"--set {pair}" for pair in arguments.set]
     given += [f"--images {arguments.images}"] if arguments.images else []
-    return " ".join([*given, f"--threads {arguments.threads}"])
+    return " ".join([*given, f"--threads {arguments.threads} --jobs {arguments.jobs}"])
 
 
 def row_of(path: Path, bpp: float, options: dict[str, Any], threads: int) -> dict[str, Any]:

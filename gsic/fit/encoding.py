@@ -144,7 +144,7 @@ class _Encoder:
         """An image of one colour is its background."""
         none = no_symbols(self.header.channels)
         goal = self._bytes_goal(None) if self._rate[0] in ("bpp", "max_bytes") else StepGoal(0, 0)
-        return self._landed(goal, Snapshot(self.header, none, np.zeros(0), 0.0, 0.0))
+        return self._landed(goal, Snapshot(self.header, none, np.zeros(0), 0.0))
 
     def _goal(self, init: Fit | None) -> Goal:
         name, value = self._rate

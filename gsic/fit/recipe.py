@@ -25,7 +25,6 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "tune_share": (1e-3, 0.999),
     "tune_rate": (0.0, 100.0),
     "gaussian_bits": (1.0, 1e4),
-    "rate_weight": (0.0, 100.0),
     "position_scale": (1e-3, 1e3),
     "shape_scale": (1e-3, 1e3),
     "resolve_at": (0.0, 0.999),
@@ -105,7 +104,6 @@ class EncodeRecipe(FitRecipe):
         tune_share: share of them that is tuning.
         tune_rate: what the learning rates are multiplied by in tuning.
         gaussian_bits: bits per Gaussian that decide how many a rate pays for at the start.
-        rate_weight: price of a bit in squared steps; scales the penalty on symbols.
         position_scale, shape_scale: multiply the steps that equal error energy asks for.
         resolve_at: shares of the tuning at which step size and classes are chosen anew.
         anticipated: share of the bits at its start that tuning leaves over.
@@ -129,7 +127,6 @@ class EncodeRecipe(FitRecipe):
     tune_share: float = 0.55
     tune_rate: float = 0.6
     gaussian_bits: float = 26.0
-    rate_weight: float = 0.1
     position_scale: float = 1.0
     shape_scale: float = 0.8
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
@@ -147,7 +144,7 @@ class EncodeRecipe(FitRecipe):
 
 
 # Steps of each effort, 1 to 9.
-_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 4000, 6500, 8500, 11000)
+_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 3400, 4600, 6250, 8500)
 
 # With fewer there is no time for what is added to find its shape.
 _STEPS_TO_GROW = 500

@@ -6,7 +6,6 @@ at which they are chosen anew.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -25,10 +24,8 @@ from gsic.profiles.gsic import (
     Header,
     Symbols,
     classify,
-    color_transform,
     dequantise,
     quantise,
-    stretch_step,
 )
 from gsic.profiles.gsic_streams import estimate_bits
 from gsic_kernels import checks
@@ -42,14 +39,13 @@ class Snapshot(NamedTuple):
     """A quantised state of the tuning.
 
     `worth`, float64 (N,), is by how much the squared error grows without each Gaussian alone;
-    `loss` is the squared error, `cost` that and the price of the bits.
+    `loss` is the squared error.
     """
 
     header: Header
     symbols: Symbols
     worth: Float64
     loss: float
-    cost: float
 
 
 class Tuning:
@@ -66,7 +62,6 @@ class Tuning:
         self.recipe = recipe
         self.header = header
         self.classes = self._classes(header)
-        self._transform = color_transform(header.channels)
 
     def run(
         self,
@@ -104,7 +99,7 @@ class Tuning:
         best: Snapshot | None = None
         for step in steps:
             snapshot = self.step(rate(step))
-            if best is None or snapshot.cost < best.cost:
+            if best is None or snapshot.loss < best.loss:
                 best = snapshot
             tick(snapshot.loss, len(self.fit))
         assert best is not None
@@ -130,9 +125,8 @@ class Tuning:
         loss, drawn = self.fit.draw_step(splats_of(seen, factor))
         gradient = self.fit.gradient(drawn, seen.theta, moments, factor)
         worth = removal_costs(seen, drawn)
-        penalty = self._add_penalty(gradient, seen)
         self.fit.move(gradient, scale)
-        return Snapshot(self.header, symbols, worth, loss, loss + penalty)
+        return Snapshot(self.header, symbols, worth, loss)
 
     def _classes(self, header: Header) -> Classes:
         recipe = self.recipe
@@ -146,21 +140,6 @@ class Tuning:
 
     def _symbols(self, header: Header, classes: Classes) -> Symbols:
         return quantise(header, classes, self.fit.mean, self.fit.theta, self.fit.color)
-
-    def _add_penalty(self, gradient: Float64, seen: Dequantised) -> float:
-        """Add the slope of price * log2(1 + s^2) / 2, about the bits of amplitudes and stretches.
-
-        s are symbols before rounding. Returns the sum.
-        """
-        price = self.recipe.rate_weight * self.header.step**2 / math.log(2.0)
-        color = self.fit.color @ self._transform.T / seen.amplitude[:, None]
-        slope = color / (1.0 + color * color) * (price / seen.amplitude)[:, None]
-        gradient[:, 5:] += slope @ self._transform
-        step = stretch_step(self.classes.amplitude)[:, None]
-        stretch = self.fit.theta[:, 1:] / step
-        gradient[:, 3:5] += price * stretch / (1.0 + stretch * stretch) / step
-        bits = np.log1p(color * color).sum() + np.log1p(stretch * stretch).sum()
-        return float(0.5 * price * bits)
 
 
 def splats_of(seen: Dequantised, factor: Float64) -> Splats:

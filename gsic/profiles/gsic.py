@@ -280,11 +280,6 @@ def classify(
     return Classes(position.astype(np.int64), amplitude.astype(np.int64))
 
 
-def stretch_step(amplitude_class: Int64) -> Float64:
-    """Steps of u and v of the `log` covariance, nats, float64 (N,)."""
-    return np.exp2(STRETCH_EXPONENT - amplitude_class.astype(np.float64)) * _LN2
-
-
 def quantise(
     header: Header, classes: Classes, mean: Float64, theta: Float64, color: Float64
 ) -> Symbols:

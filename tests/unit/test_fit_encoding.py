@@ -250,9 +250,9 @@ def test_settings_are_those_of_the_recipe() -> None:
     image = photo_cut("hats", 4)
     first = encoded(image, quality=60)
     assert first.report["iterations"] == 150
-    assert encoded(image, quality=60, settings={"rate_weight": "1.0"}).data != first.data
-    with pytest.raises(OptionError, match=r"'rate_wait'; known: .*\brate_weight\b"):
-        encoded(image, settings={"rate_wait": 1})
+    assert encoded(image, quality=60, settings={"shape_scale": "2.0"}).data != first.data
+    with pytest.raises(OptionError, match=r"'shape_scal'; known: .*\bshape_scale\b"):
+        encoded(image, settings={"shape_scal": 1})
 
 
 def test_progress_is_told() -> None:

@@ -19,11 +19,9 @@ from gsic.profiles.gsic import (
     Header,
     Symbols,
     classify,
-    color_transform,
     dequantise,
     nearest_step_index,
     quantise,
-    stretch_step,
 )
 from gsic.profiles.gsic_streams import estimate_bits
 from gsic_kernels import registry
@@ -42,7 +40,6 @@ RECIPE = EncodeRecipe(
     uniform_share=0.2,
     first_size=0.6,
     first_strength=0.3,
-    rate_weight=0.2,
     position_scale=1.0,
     shape_scale=1.0,
 )
@@ -73,38 +70,6 @@ def squared_error(tuning: Tuning, header: Header, symbols: Symbols) -> float:
     return tuning.fit.objective.sse(splats_of(seen, factor_of(seen.moments)), background)
 
 
-def penalty(tuning: Tuning, color: Float64, theta: Float64, amplitude: Float64) -> float:
-    """price * log2(1 + s^2) / 2 over the amplitudes and stretches, s in steps."""
-    step = stretch_step(tuning.classes.amplitude)[:, None]
-    symbols = (
-        color @ color_transform(color.shape[1]).T / amplitude[:, None],
-        theta[:, 1:] / step,
-    )
-    bits = sum(float(np.log2(1.0 + s * s).sum()) for s in symbols) / 2.0
-    return tuning.recipe.rate_weight * tuning.header.step**2 * bits
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_the_penalty_is_that_of_finite_differences(channels: int) -> None:
-    tuning = tuning_of(planes_of(24, 32, channels), 8)
-    fit = tuning.fit
-    symbols = quantise(tuning.header, tuning.classes, fit.mean, fit.theta, fit.color)
-    seen = dequantise(tuning.header, symbols)
-    gradient = np.zeros_like(fit.adam.values)
-    tuning._add_penalty(gradient, seen)
-    expected, small = np.zeros_like(gradient), 1e-5
-    values = fit.adam.values
-    for index in np.ndindex(values.shape):
-        sides = []
-        for sign in (1, -1):
-            moved = values.copy()
-            moved[index] += sign * small
-            sides.append(penalty(tuning, moved[:, 5:], moved[:, 2:5], seen.amplitude))
-        expected[index] = (sides[0] - sides[1]) / (2 * small)
-    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-9)
-    assert np.abs(expected[:, 3:]).max() > 1e-4
-
-
 def test_a_step_follows_what_a_decoder_would_draw() -> None:
     """The loss of a step is that of its own symbols, not that of the floats."""
     tuning = tuning_of(planes_of(32, 48), 30, step=0.4)
@@ -116,18 +81,8 @@ def test_a_step_follows_what_a_decoder_would_draw() -> None:
     assert abs(quantised - floats) > 0.05 * floats
 
 
-def test_the_penalty_shrinks_files() -> None:
-    def bits(weight: float) -> float:
-        tuning = tuning_of(planes_of(32, 48), 60, step=0.2, rate_weight=weight, resolve_at=(0.0,))
-        index = tuning.header.step_index
-        snapshot = tuning.run(80, lambda _: 0.5, lambda _: index, lambda *_: None)
-        return estimate_bits(snapshot.header, snapshot.symbols)
-
-    assert bits(0.2) < 0.97 * bits(0.0)
-
-
 def test_tuning_gains_over_rounding() -> None:
-    tuning = tuning_of(planes_of(32, 48), 60, step=0.2, rate_weight=0.0, resolve_at=(0.0,))
+    tuning = tuning_of(planes_of(32, 48), 60, step=0.2, resolve_at=(0.0,))
     index = tuning.header.step_index
     rounded = squared_error(tuning, *tuning.symbols_at(index))
     tuned = tuning.run(80, lambda _: 0.5, lambda _: index, lambda *_: None)

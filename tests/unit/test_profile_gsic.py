@@ -29,7 +29,6 @@ from gsic.profiles.gsic import (
     nearest_step_index,
     quantise,
     step_of,
-    stretch_step,
 )
 from gsic_kernels.constants import REACH_MAX
 
@@ -313,18 +312,6 @@ def test_steps_are_64_a_doubling() -> None:
 def test_backgrounds_are_of_full_scale() -> None:
     color = Header(1, 1, 3, 0, (0, 51, 255)).background_color
     np.testing.assert_allclose(color, [0, 0.2, 1], atol=1e-15)
-
-
-@given(seeds)
-def test_steps_of_stretches_are_what_dequantisation_takes(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    a = rng.integers(0, 16, 9)
-    ones = np.ones((9, 2), np.int64)
-    wide = np.full(9, 4) << a  # log2 variance of 8: room for any one step
-    symbols = Symbols(np.zeros(9, int), a, ones, wide, ones, np.ones((9, 1), np.int64))
-    theta = dequantise(Header(9, 9, 1, 640, (0,)), symbols).theta
-    np.testing.assert_allclose(theta[:, 1], stretch_step(a), rtol=1e-12)
-    np.testing.assert_allclose(theta[:, 2], stretch_step(a), rtol=1e-12)
 
 
 @given(seeds)
