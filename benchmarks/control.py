@@ -3,25 +3,30 @@
     python benchmarks/control.py FOLDER [--images ...] [--effort E]
 
 Each image is encoded at fixed qualities, and at rates and PSNRs around what those give. Seconds
-are compared with the fixed quality that is nearest in bytes.
+are compared with those of the fixed quality that leads to about the same size, encoded right after.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gsic import codec, images
 from gsic.bench import machine
 from gsic.options import EncodeOptions
 
-QUALITIES = (10, 30, 50, 70, 90)
+QUALITIES = (1, 10, 30, 50, 70, 90)
 RATES = (0.02, 0.1, 0.3, 1.0, 2.0)
 # Bytes that are asked for of the file at quality 50, and dB.
 SHARES, OFFSETS = (0.5, 1.5), (-1.5, 1.5)
+MEASURES = statistics.median, max
 
 
 def main() -> int:
@@ -73,14 +78,21 @@ def rows_of(path: Path, effort: int, threads: int) -> list[dict[str, Any]]:
     rows = list(fixed)
     for name, value in asked:
         row = encoded(name, value)
-        nearest = min(fixed, key=lambda other: abs(other["bytes"] - row["bytes"]))
-        row["seconds_over_quality"] = row["seconds"] / nearest["seconds"]
+        same = encoded("quality", quality_of(row["bytes"], fixed))
+        row["seconds_over_quality"] = row["seconds"] / same["seconds"]
+        row["size_of_that_quality"] = same["bytes"]
         rows.append(row)
     return rows
 
 
+def quality_of(size: int, fixed: list[dict[str, Any]]) -> int:
+    """The quality that should lead to a file of about `size` bytes."""
+    sizes = [math.log(row["bytes"]) for row in fixed]
+    return round(float(np.interp(math.log(size), sizes, [row["value"] for row in fixed])))
+
+
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The worst of everything."""
+    """The range of every miss, and the median and the most of what it costs."""
 
     def of(name: str) -> list[dict[str, Any]]:
         return [row for row in rows if row["asked"] == name]
@@ -101,7 +113,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
             low["bytes"] < high["bytes"] and low["psnr"] < high["psnr"] for low, high in qualities
         ),
         "seconds_over_quality": {
-            name: max(row["seconds_over_quality"] for row in of(name))
+            name: [measure(row["seconds_over_quality"] for row in of(name)) for measure in MEASURES]
             for name in ("bpp", "max_bytes", "psnr")
         },
     }

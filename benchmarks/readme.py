@@ -4,22 +4,16 @@ Replaces what stands between the two marker lines; only files that exist give a 
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gpu_estimate import estimates
-from kodak import CODECS, GAUSSIAN_IMAGE
-from savings import gsic_at, savings
-
-from gsic.bench.bdrate import bd_rate
-from gsic.bench.rows import read
-from gsic.bench.summary import GSIC, complete_images, mean_curve, summarise
+from quality import kodak, rate_control, saved, similarity
+from savings import gsic_at
+from tables import NONE, TITLES, load, number, origin, table, three
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
-TITLES = {"jpeg": "JPEG 4:2:0", "jpeg2000": "JPEG 2000", "webp": "WebP", "avif": "AVIF"}
 INSTRUCTIONS = {"native": "all of this CPU", "avx2": "AVX2"}
 # Tables of papers.py, and what of them the README shows.
 PAPERS = {
@@ -29,7 +23,6 @@ PAPERS = {
     ),
     "2dgs-1": ("kind", "image", "published_bpp", "published_psnr", "bpp", "psnr", "gaussians"),
 }
-NONE = "–"
 
 
 def main() -> int:
@@ -61,78 +54,21 @@ def filled(text: str, content: str) -> str:
 
 
 def figures(results: Path) -> str:
-    parts = [kodak, saved, papers, speed, efforts, fits, memory, kernels, iteration, gpu]
+    parts = [
+        kodak,
+        similarity,
+        saved,
+        rate_control,
+        papers,
+        speed,
+        efforts,
+        fits,
+        memory,
+        kernels,
+        iteration,
+        gpu,
+    ]
     return "\n\n".join(text for part in parts for text in part(results))
-
-
-def kodak(results: Path) -> list[str]:
-    """PSNR at the same bytes, and BD-rates, on Kodak."""
-    name = "kodak-default"
-    rows = [*read(results / f"{name}.csv"), *read(results / f"{name}-curves.csv")]
-    if not rows:
-        return []
-    codecs = CODECS.split(",")
-    summary = summarise(rows, codecs)
-    lines = []
-    for rate in summary["rates"]:
-        cells = [f"{rate['bpp']:.3f}", f"{rate['psnr']:.2f}", number(rate["ms_ssim"], 4)]
-        for codec in codecs:
-            other = rate["against"][codec]
-            if other is None:
-                cells.append(NONE)
-                continue
-            few = f", {other['images']} images" if other["images"] < rate["images"] else ""
-            cells.append(f"{other['psnr']:.2f} ({other['difference']:+.2f}{few})")
-        lines.append(cells)
-    curve = mean_curve(rows, GSIC, complete_images(rows))
-    literature = bd_rate(GAUSSIAN_IMAGE, curve)
-    bd = {TITLES[codec]: summary["bd_rate"][codec] for codec in codecs}
-    bd["GaussianImage (published)"] = None if literature is None else literature._asdict()
-    return [
-        f"**Quality: {summary['images']} Kodak images.** {origin(results / f'{name}.json')} PSNR "
-        "in dB; every other codec at exactly the size of our file for each image, and in brackets "
-        "ours minus theirs: a negative number is a loss.",
-        table(["bpp", "gsic", "MS-SSIM", *(TITLES[codec] for codec in codecs)], lines),
-        "Rate that gsic needs for equal PSNR (BD-rate of the mean curves; negative: fewer bits):",
-        table(
-            ["against", "rate", "over"],
-            [
-                [other, NONE, NONE]
-                if entry is None
-                else [
-                    other,
-                    f"{entry['percent']:+.1f} %",
-                    f"{entry['low_db']:.1f} to {entry['high_db']:.1f} dB",
-                ]
-                for other, entry in bd.items()
-            ],
-        ),
-    ]
-
-
-def saved(results: Path) -> list[str]:
-    """BD-rates by effort and range of rates."""
-    codecs = {**TITLES, "gaussianimage": "GaussianImage (published)"}
-    lines = [
-        [
-            str(row.effort),
-            row.images,
-            ", ".join(f"{rate:g}" for rate in row.rates),
-            *(
-                NONE if row.percent.get(codec) is None else f"{row.percent[codec]:+.1f} %"
-                for codec in codecs
-            ),
-        ]
-        for row in savings(results)
-    ]
-    if not lines:
-        return []
-    return [
-        "**Low rates, efforts, tuning images.** BD-rates as above; six Kodak images are kodim01, "
-        "03, 07, 13, 20 and 23, the tuning images are those that constants were chosen on. Rows: "
-        "`python benchmarks/rd.py`, as `rd-*.json` in `benchmarks/results` say.",
-        table(["effort", "images", "bpp", *codecs.values()], lines),
-    ]
 
 
 def papers(results: Path) -> list[str]:
@@ -350,38 +286,6 @@ def gpu_measured(found: dict[str, Any]) -> list[float]:
         decoding["fps_batch_of_32"],
         fit["peak_mib"],
     ]
-
-
-def origin(path: Path) -> str:
-    """The sentence that says on what, when and how a file of figures was made."""
-    found = load(path)
-    if found is None:
-        return ""
-    machine = found["machine"]
-    version = f", gsic {found['version']}" if "version" in found else ""
-    return (
-        f"{machine['cpu']}, {machine['cores']} cores, {found['date']}{version}: "
-        f"`{found['command']}`."
-    )
-
-
-def load(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def three(values: dict[str, float], unit: str) -> list[str]:
-    return [f"{values[key]:.2f} {unit}" for key in ("median", "p10", "p90")]
-
-
-def number(value: float | None, decimals: int) -> str:
-    return NONE if value is None else f"{value:.{decimals}f}"
-
-
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
 
 
 if __name__ == "__main__":

@@ -35,13 +35,13 @@ def savings(results: Path) -> list[Saving]:
     """One row for each effort, set of images and range of rates that rows are there for."""
     others = read(results / "kodak-default-curves.csv")
     default = _default(results)
-    strong = _points(results / "rd-kodak6-effort7.json")
+    strong = _points(results / "rd-kodak-effort9.json")
     tuning = _points(results / "rd-tune6.json")
     asked = [
         ("Kodak", 5, default, _images(default), USUAL, others),
         ("Kodak", 5, default, _images(default), LOW, others),
-        ("Kodak", 5, default, _images(strong), _rates(strong), others),
-        ("Kodak", 7, strong, _images(strong), _rates(strong), others),
+        ("Kodak", 9, strong, _images(strong), USUAL, others),
+        ("Kodak", 9, strong, _images(strong), LOW, others),
         ("tuning", 5, tuning, _images(tuning), USUAL, read(results / "rd-tune6-curves.csv")),
     ]
     return [

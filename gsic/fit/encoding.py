@@ -205,9 +205,8 @@ class _Encoder:
             COVARIANCES["log"],
             recipe,
         )
-        schedule = Schedule(recipe, steps)
-        tune_steps = max(round(recipe.tune_share * steps), 1)
-        float_steps = steps - tune_steps
+        float_steps = recipe.float_steps(steps)
+        schedule = Schedule(recipe, steps, float_steps)
         if init is None:
             rng = np.random.default_rng(self.options.seed)
             run(fit, self.planes, goal.gaussians, float_steps, schedule, rng, self._tick)
@@ -219,9 +218,9 @@ class _Encoder:
             return goal.choose(tuning, recipe.leftover(share))
 
         def rate(step: int) -> float:
-            return recipe.tune_rate * schedule.rate(float_steps + step)
+            return schedule.rate(float_steps + step)
 
-        return tuning, tuning.run(tune_steps, rate, choose, self._tick)
+        return tuning, tuning.run(steps - float_steps, rate, choose, self._tick)
 
     def _corrected(self, tuning: Tuning, index: int) -> Snapshot:
         """Tune on for a little at another step index."""
@@ -229,7 +228,7 @@ class _Encoder:
         steps = max(round(recipe.correction_share * recipe.steps), 1)
 
         def rate(step: int) -> float:
-            return recipe.tune_rate * recipe.correction_rate * (1.0 - step / steps)
+            return recipe.correction_rate * (1.0 - step / steps)
 
         return tuning.correct(steps, rate, index, self._tick)
 

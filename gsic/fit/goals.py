@@ -25,7 +25,7 @@ PSNR_TOLERANCE_DB = 0.1
 
 # A file smaller than this share of what was asked for is tuned once more with finer steps, one
 # larger than that with coarser ones; in between, leaving Gaussians out does it.
-_LEAST_SHARE = 0.98
+_LEAST_SHARE = 0.99
 _MOST_SHARE = 1.02
 
 # First guesses of what an octave of the step does.

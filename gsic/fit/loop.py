@@ -35,11 +35,12 @@ class Schedule:
     Args:
         recipe: constants.
         steps: all of them.
+        float_steps: those before tuning, in which Gaussians are added; None for all of them.
     """
 
-    def __init__(self, recipe: FitRecipe, steps: int) -> None:
+    def __init__(self, recipe: FitRecipe, steps: int, float_steps: int | None = None) -> None:
         rounds = recipe.growth_rounds
-        last = recipe.growth_until * steps
+        last = recipe.growth_until * (steps if float_steps is None else float_steps)
         self._growth = {int(last * (i + 1) / (rounds + 1)): rounds - i for i in range(rounds)}
         self._from = recipe.decay_from * steps
         self._length = max(steps - self._from, 1.0)

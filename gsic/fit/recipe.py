@@ -22,8 +22,8 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "growth_strength": (0.0, 100.0),
     "visible": (1e-3, 1e6),
     "steps": (1, 10**7),
-    "tune_share": (1e-3, 0.999),
-    "tune_rate": (0.0, 100.0),
+    "float_share": (0.0, 0.999),
+    "float_most": (0, 10**7),
     "gaussian_bits": (1.0, 1e4),
     "position_scale": (1e-3, 1e3),
     "shape_scale": (1e-3, 1e3),
@@ -57,7 +57,7 @@ class FitRecipe:
         first_size: standard deviation over the distance to the neighbours.
         first_strength: share of a pixel's colour that its Gaussian begins with.
         growth_rounds: how often Gaussians are added.
-        growth_until: share of the steps within which that happens.
+        growth_until: share of the steps within which that happens, before any tuning.
         growth_blur: standard deviation of the blur of the error, distances.
         growth_size: standard deviation of a new Gaussian, distances.
         growth_strength: share of the blurred residual that it takes away.
@@ -101,8 +101,8 @@ class EncodeRecipe(FitRecipe):
 
     Args:
         steps: steps of fit and tuning together.
-        tune_share: share of them that is tuning.
-        tune_rate: what the learning rates are multiplied by in tuning.
+        float_share: share of them that is the float fit.
+        float_most: steps of the float fit at most; all others tune.
         gaussian_bits: bits per Gaussian that decide how many a rate pays for at the start.
         position_scale, shape_scale: multiply the steps that equal error energy asks for.
         resolve_at: shares of the tuning at which step size and classes are chosen anew.
@@ -120,12 +120,12 @@ class EncodeRecipe(FitRecipe):
     decay_from: float = 0.35
     last_rate: float = 0.01
     uniform_share: float = 0.1
-    growth_until: float = 0.4
+    growth_until: float = 0.9
     growth_blur: float = 0.28
 
     steps: int = 2500
-    tune_share: float = 0.55
-    tune_rate: float = 0.6
+    float_share: float = 0.45
+    float_most: int = 350
     gaussian_bits: float = 26.0
     position_scale: float = 1.0
     shape_scale: float = 0.8
@@ -135,8 +135,12 @@ class EncodeRecipe(FitRecipe):
     probe_least: int = 250
     probe_gain: float = 0.18
     correction_share: float = 0.05
-    correction_rate: float = 0.1
+    correction_rate: float = 0.06
     corrections: int = 6
+
+    def float_steps(self, steps: int) -> int:
+        """How many of `steps` are the float fit; at least one is left for tuning."""
+        return min(round(self.float_share * steps), self.float_most, steps - 1)
 
     def leftover(self, share: float) -> float:
         """Share of the bits that is expected to remain at the end, when `share` is tuned."""
