@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 
 from gsic.coding import fitting, models
-from gsic.coding.ans import TOTAL, Int64Array, Model, SymbolWriter, Tables
-from gsic.coding.streams import escaped_bits
+from gsic.coding.ans import TOTAL, Float64Array, Int64Array, Model, SymbolWriter, Tables
+from gsic.coding.streams import escaped_bits, gamma_bits
 from gsic_kernels.cpu import ans as decoding
 from gsic_kernels.cpu.ans import ESCAPE, EVEN, FIRST_SCALE, GROWTH, LEAST_LISTED
 
@@ -31,6 +31,9 @@ class Form(IntEnum):
 FORM_BITS = 2
 ZERO_BITS = 4
 HEAD_BITS = FORM_BITS + ZERO_BITS
+
+# More than a value costs that a table of its own would have to be made for.
+_BEYOND_BITS = 40.0
 
 
 @cache
@@ -78,6 +81,7 @@ class Plan:
         residuals: int64 arrays, what the tables see.
         symbol_bits, parameter_bits: about what the values take, and all that describes them.
         levels: of the tables of listed columns.
+        shares: flag parameters of the signs of each group of a mirrored column.
     """
 
     form: Form
@@ -88,6 +92,7 @@ class Plan:
     symbol_bits: float
     parameter_bits: float
     levels: list[list[int]] = field(default_factory=list)
+    shares: list[int] = field(default_factory=list)
 
     @property
     def bits(self) -> float:
@@ -99,6 +104,32 @@ class Plan:
         if self.form is Form.LISTED:
             return [models.histogram(levels) for levels in self.levels]
         return models.tables(self.scales, [self.shape] * len(self.scales), signed=True)
+
+    def value_bits(self, values: Sequence[Int64Array]) -> list[Float64Array]:
+        """Return what values would cost in each group, those that it holds or others.
+
+        Args:
+            values: int64 arrays, one per group.
+        """
+        bits = []
+        for group, (table, low) in enumerate(zip(self.tables(), self.low_bits(), strict=True)):
+            value = values[group]
+            signs = np.zeros(len(value))
+            if self.form is Form.MIRRORED:
+                positive, negative = models.flags(self.shares[group]).bits
+                signs = np.where(value == 0, 0.0, np.where(value < 0, negative, positive))
+                value = np.abs(value)
+            high = value - self.centres[group] >> low
+            reached = np.clip(high, table.lowest, table.highest)
+            cost = table.bits[reached - table.lowest] + low + signs
+            if table.escape < 0:
+                # No such table holds them; another would have to be written.
+                cost += _BEYOND_BITS * (high != reached)
+            else:
+                excess = np.abs(high) - table.escape
+                cost += np.where(excess < 0, 0.0, gamma_bits(np.maximum(excess, 0)))
+            bits.append(cost)
+        return bits
 
     def low_bits(self) -> list[int]:
         """How many low bits of a residual the table of each group leaves out."""
@@ -156,9 +187,10 @@ def _head_bits(shape: models.Shape) -> float:
 
 def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
     signs = described = 0.0
-    centres = [0] * len(groups)
+    centres, shares = [0] * len(groups), []
     if form is Form.MIRRORED:
-        signs = sum(fitting.fit_share(group)[1] for group in groups)
+        fits = [fitting.fit_share(group) for group in groups]
+        shares, signs = [share for share, _ in fits], sum(bits for _, bits in fits)
         described += models.FLAG_BITS * len(groups)
         groups = [np.abs(group) for group in groups]
     if form is not Form.PLAIN:
@@ -168,7 +200,9 @@ def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
     fit = fitting.fit(groups, FIRST_SCALE, scale_changes(), GROWTH * doubling)
     described += _head_bits(fit.shape) + fit.scale_bits
     symbol_bits = signs + fit.symbol_bits
-    return Plan(form, fit.shape, fit.scales, centres, list(groups), symbol_bits, described)
+    return Plan(
+        form, fit.shape, fit.scales, centres, list(groups), symbol_bits, described, shares=shares
+    )
 
 
 def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gsic.coding.ans import Int64Array, Model, SymbolWriter, UInt64Array
+from gsic.coding.ans import Float64Array, Int64Array, Model, SymbolWriter, UInt64Array
 
 _EXPONENT_BITS = 6
 
@@ -35,7 +35,13 @@ def escaped_bits(values: Int64Array, table: Model) -> float:
     bits = table.cost_bits(np.clip(values, table.lowest, table.highest))
     magnitudes = np.abs(values)
     excess = magnitudes[magnitudes >= table.escape] - table.escape
-    return bits + float((_EXPONENT_BITS + np.frexp(excess + 1.0)[1] - 1).sum())
+    return bits + float(gamma_bits(excess).sum())
+
+
+def gamma_bits(values: Int64Array) -> Float64Array:
+    """Return how many bits `write_gamma` takes for each value."""
+    bits: Float64Array = _EXPONENT_BITS + np.frexp(values + 1.0)[1] - 1.0
+    return bits
 
 
 def write_gamma(writer: SymbolWriter, values: UInt64Array) -> None:

@@ -10,12 +10,13 @@ faster. FORMAT.md section 5 is normative.
 
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gsic.coding import fitting, forms, models
-from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
+from gsic.coding.ans import Float64Array, Int64Array, SymbolReader, SymbolWriter
 from gsic.coding.forms import Form
 from gsic.coding.streams import write_escaped
 from gsic_kernels.cpu import ans as decoding
@@ -24,6 +25,8 @@ IntArray = npt.NDArray[np.integer]
 
 BOUND = decoding.VALUE_BOUND
 """Values lie strictly between -BOUND and BOUND."""
+
+_PRICED = 1 << 15
 
 
 class Contexts:
@@ -152,6 +155,42 @@ def cost_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
         return 0.0, 0.0
     plan = forms.cheapest(contexts.split(np.asarray(column, np.int64)), contexts.doubling)
     return plan.symbol_bits, plan.parameter_bits
+
+
+class Prices(NamedTuple):
+    """What values near those of a column cost: v in row n `bits[origins[n] + v]`.
+
+    Attributes:
+        bits: float64 (M,).
+        origins: int64 (n,).
+        lowest, highest: int64 (n,), between which prices are known.
+    """
+
+    bits: Float64Array
+    origins: Int64Array
+    lowest: Int64Array
+    highest: Int64Array
+
+
+def prices(column: IntArray, contexts: Contexts, around: int) -> Prices:
+    """Return what the values of a column and others near them cost in its tables.
+
+    Args:
+        column: integers (n,), n >= 1.
+        contexts: the groups of the n rows.
+        around: by how much others may lie outside the range of the values of a group and 0.
+            Prices of values beyond 2^15 are not told.
+    """
+    groups = contexts.split(np.asarray(column, np.int64))
+    lowest = [max(min(int(group.min()), 0) - around, -_PRICED) for group in groups]
+    highest = [min(max(int(group.max()), 0) + around, _PRICED) for group in groups]
+    asked = [np.arange(low, high + 1) for low, high in zip(lowest, highest, strict=True)]
+    bits = forms.cheapest(groups, contexts.doubling).value_bits(asked)
+    starts = np.cumsum([0, *(len(values) for values in asked[:-1])])
+    of_groups = np.array((starts - lowest, lowest, highest))
+    rows = np.empty((3, len(column)), np.int64)
+    rows[:, contexts.order] = np.repeat(of_groups, contexts.sizes, axis=1)
+    return Prices(np.concatenate(bits), *rows)
 
 
 def _write_signs(writer: SymbolWriter, groups: list[Int64Array]) -> None:

@@ -1,4 +1,4 @@
-"""An image to symbols at a rate: float fit, tuning, corrections, and the last trim."""
+"""An image to symbols at a rate: float fit, tuning, search, corrections, and the last trim."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from gsic.fit.losses import objective
 from gsic.fit.recipe import EncodeRecipe, encode_recipe
 from gsic.fit.resident_fit import gaussian_fit_on
 from gsic.fit.result import Fit
+from gsic.fit.search import searched
 from gsic.fit.spectrum import Spectrum, most_gaussians
-from gsic.fit.tuning import Snapshot, Tuning, splats_of
+from gsic.fit.tuning import Snapshot, Tuning, removal_costs, splats_of
 from gsic.gaussians import COVARIANCES, Float64, LogCovariance, factor_of
 from gsic.options import EncodeOptions, replace_known
 from gsic.profiles.gsic import (
@@ -220,7 +221,9 @@ class _Encoder:
         def rate(step: int) -> float:
             return schedule.rate(float_steps + step)
 
-        return tuning, tuning.run(steps - float_steps, rate, choose, self._tick)
+        return tuning, self._searched(
+            tuning.run(steps - float_steps, rate, choose, self._tick)
+        )
 
     def _corrected(self, tuning: Tuning, index: int) -> Snapshot:
         """Tune on for a little at another step index."""
@@ -230,7 +233,21 @@ class _Encoder:
         def rate(step: int) -> float:
             return recipe.correction_rate * (1.0 - step / steps)
 
-        return tuning.correct(steps, rate, index, self._tick)
+        return self._searched(tuning.correct(steps, rate, index, self._tick))
+
+    def _searched(self, tuned: Snapshot) -> Snapshot:
+        """What a search over neighbouring symbols makes of a state."""
+        recipe, header = self.recipe, tuned.header
+        if not recipe.search_sweeps:
+            return tuned
+        symbols = searched(
+            self.planes, header, tuned.symbols, recipe.search_price, recipe.search_sweeps
+        )
+        seen = dequantise(header, symbols)
+        loss, drawn = self.objective.step(
+            splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)
+        )
+        return Snapshot(header, symbols, removal_costs(seen, drawn), loss)
 
     def _coded(self, snapshot: Snapshot) -> Coded:
         return self.code(Quantised(snapshot.header, snapshot.symbols))

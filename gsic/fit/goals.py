@@ -28,9 +28,12 @@ PSNR_TOLERANCE_DB = 0.1
 _LEAST_SHARE = 0.99
 _MOST_SHARE = 1.02
 
+# What is aimed at then: what is a little too large can be cut to measure.
+_AIM = 1.003
+
 # First guesses of what an octave of the step does.
 _DB_PER_OCTAVE = 3.0
-_LOG2_BYTES_PER_OCTAVE = 0.35
+_LOG2_BYTES_PER_OCTAVE = 0.5
 
 
 class Coded(NamedTuple):
@@ -121,6 +124,8 @@ class BytesGoal:
         self._bits = 8.0 * max(limit - overhead - 6, 0)
         self._asked = name, value
         self._pixels = pixels
+        # The step that was corrected last, and log2 of the bytes over the limit that it led to.
+        self._last: tuple[int, float] | None = None
 
     def choose(self, tuning: Tuning, leftover: float) -> int:
         return solve_bits(tuning, self._bits / leftover)
@@ -131,7 +136,12 @@ class BytesGoal:
         share = len(coded.data) / self._limit
         if _LEAST_SHARE <= share <= _MOST_SHARE:
             return None
-        better = _moved(index, math.log2(share / 0.995) / _LOG2_BYTES_PER_OCTAVE)
+        excess, slope = math.log2(share / _AIM), _LOG2_BYTES_PER_OCTAVE
+        if self._last is not None and self._last[0] != index:
+            measured = (self._last[1] - excess) / (index - self._last[0]) * STEP_RESOLUTION
+            slope = min(max(measured, 0.5 * slope), 2.0 * slope)
+        self._last = index, excess
+        better = _moved(index, excess / slope)
         return better if better != index else None
 
     def prefers(self, one: Coded, other: Coded) -> bool:

@@ -33,6 +33,9 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "probe_gain": (0.0, 10.0),
     "correction_rate": (0.0, 100.0),
     "corrections": (0, 100),
+    "search_sweeps": (0, 100),
+    "search_price": (1e-3, 100.0),
+    "search_leftover": (0.01, 1.0),
 }
 
 
@@ -113,6 +116,9 @@ class EncodeRecipe(FitRecipe):
         correction_share: steps of a correction of the step size, over `steps`.
         correction_rate: what the learning rates are multiplied by at its start.
         corrections: how many at most.
+        search_sweeps: how often a search looks at each Gaussian after tuning, at most.
+        search_price: what a bit is worth in it, in squared steps.
+        search_leftover: share of the bits that it leaves over.
     """
 
     # Better for encodings than for float fits, where these lose 0.15 dB together.
@@ -137,6 +143,9 @@ class EncodeRecipe(FitRecipe):
     correction_share: float = 0.05
     correction_rate: float = 0.06
     corrections: int = 6
+    search_sweeps: int = 4
+    search_price: float = 0.16
+    search_leftover: float = 0.93
 
     def float_steps(self, steps: int) -> int:
         """How many of `steps` are the float fit; at least one is left for tuning."""
@@ -144,11 +153,15 @@ class EncodeRecipe(FitRecipe):
 
     def leftover(self, share: float) -> float:
         """Share of the bits that is expected to remain at the end, when `share` is tuned."""
-        return 1.0 - (1.0 - self.anticipated) * (0.5 * (1.0 - share) ** 2 if share else 1.0)
+        tuned = 1.0 - (1.0 - self.anticipated) * (0.5 * (1.0 - share) ** 2 if share else 1.0)
+        return tuned * (self.search_leftover if self.search_sweeps else 1.0)
 
 
 # Steps of each effort, 1 to 9.
 _EFFORT_STEPS = (150, 350, 700, 1400, 2500, 3400, 4600, 6250, 8500)
+
+# Sweeps of the search, each of which takes about as long as twenty steps.
+_EFFORT_SWEEPS = (1, 2, 3, 4, 4, 6, 8, 8, 8)
 
 # With fewer there is no time for what is added to find its shape.
 _STEPS_TO_GROW = 500
@@ -156,7 +169,7 @@ _STEPS_TO_GROW = 500
 
 def encode_recipe(effort: int) -> EncodeRecipe:
     """The recipe of an effort of 1 to 9."""
-    steps = _EFFORT_STEPS[effort - 1]
+    steps, sweeps = _EFFORT_STEPS[effort - 1], _EFFORT_SWEEPS[effort - 1]
     if steps < _STEPS_TO_GROW:
-        return EncodeRecipe(steps=steps, growth_rounds=2)
-    return EncodeRecipe(steps=steps)
+        return EncodeRecipe(steps=steps, search_sweeps=sweeps, growth_rounds=2)
+    return EncodeRecipe(steps=steps, search_sweeps=sweeps)

@@ -14,9 +14,17 @@ import numpy as np
 
 from gsic.coding.ans import SymbolReader, SymbolWriter
 from gsic.coding.sorted_set import read_sets, write_sets
-from gsic.coding.values import Contexts, cost_bits, read_columns, write_columns
+from gsic.coding.values import (
+    Contexts,
+    Prices,
+    cost_bits,
+    prices,
+    read_columns,
+    write_columns,
+)
 from gsic.container import ByteReader, varint
 from gsic.errors import CorruptFile
+from gsic.gaussians import Float64
 from gsic.profiles.gsic import (
     AMPLITUDE_CLASSES,
     MAX_STEP_INDEX,
@@ -211,6 +219,43 @@ def bits_by_attribute(header: Header, symbols: Symbols) -> dict[str, float]:
             bits[owner] += values
             bits["tables"] += described
     return bits
+
+
+class CodeLengths(NamedTuple):
+    """Bits of the symbols of N Gaussians, and of others near them.
+
+    Attributes:
+        values: of size, both numbers of stretch and each amplitude; rows in the order given, each
+            value as `Symbols` has it.
+        own: float64 (N,), of cell and classes.
+    """
+
+    values: list[Prices]
+    own: Float64
+
+
+def code_lengths(header: Header, symbols: Symbols, around: int) -> CodeLengths:
+    """Return about what each symbol costs in the tables that a file of these Gaussians has.
+
+    Args:
+        header: what all Gaussians share.
+        symbols: one or more Gaussians, in any order.
+        around: by how much other symbols may lie outside the range of those.
+    """
+    position, amplitude = symbols.position_class, symbols.amplitude_class
+    (classes,), others = _columns(symbols)
+    of_classes = prices(classes, _by_position(position), 0)
+    own = of_classes.bits[of_classes.origins + classes]
+    for group, count in zip(*np.unique(position, return_counts=True), strict=True):
+        columns, rows = grid_size(header, int(group))
+        # By what the bits of the set grow with one more key.
+        own[position == group] += log2(1.0 + columns * rows / count)
+    contexts = _by_amplitude(amplitude)
+    values = [prices(column, contexts, around) for column in others]
+    expected = expected_size(position, amplitude)
+    bits, origins, lowest, highest = values[0]
+    values[0] = Prices(bits, origins - expected, lowest + expected, highest + expected)
+    return CodeLengths(values, own)
 
 
 def expected_amplitude(position_class: Int64) -> Int64:

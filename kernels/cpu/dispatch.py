@@ -11,6 +11,7 @@ from gsic_kernels.cpu import compiling
 
 _PLANE, _LINE, _IMAGE = "float32[:, ::1]", "float32[::1]", "float32[:, :, ::1]"
 _INTS, _LIST, _PAIR = "int64[::1]", "int32[::1]", "UniTuple(int64, 2)"
+_NUMBERS, _MATRIX = "float64[::1]", "float64[:, ::1]"
 _INT_PLANE, _WORDS = "int64[:, ::1]", "uint32[::1]"
 # What is decoded, and what its tables are made from.
 _PAYLOAD = f"{_WORDS}, uint64[::1]"
@@ -97,6 +98,12 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         "ans_streams",
         None,
         f"{_PAYLOAD}, {_CURVES}, {_INT_PLANE}, int64, {_INTS}",
+    ),
+    "search": (
+        "search",
+        None,
+        f"int32[:, ::1], {_NUMBERS}, {_MATRIX}, {_INT_PLANE}, {_NUMBERS}, {_INT_PLANE},"
+        f" {_INT_PLANE}, {_INT_PLANE}, {_NUMBERS}, float64, {_IMAGE}, {_IMAGE}, {_NUMBERS}",
     ),
     "compare": (
         "similarity",

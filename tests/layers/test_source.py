@@ -97,7 +97,10 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/decoder.py": ("registry", "checks"),
         "gsic/devices.py": ("registry",),
         "gsic/resampling.py": ("checks", "constants"),
-        "gsic/fit/": ("autograd", "registry", "checks", "constants", "cpu.compiling"),
+        "gsic/fit/": (
+            *("autograd", "registry", "checks", "constants"),
+            *("cpu.compiling", "cpu.search"),
+        ),
         "gsic/profiles/": ("checks", "constants"),
         "gsic/coding/": ("cpu.ans",),
         "gsic/bench/": ("registry",),

@@ -83,9 +83,23 @@ def test_bytes_are_not_exceeded_where_sizes_jump() -> None:
         assert len(bytes_goal(limit).land(jumpy, COUNT)[1].data) <= limit
 
 
+@pytest.mark.parametrize("slope", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize("size", [700, 950, 1050, 1500])
+def test_bytes_are_approached_whatever_a_step_does(size: int, slope: float) -> None:
+    """From both sides, with bytes per octave that the goal does not know."""
+    goal, index = bytes_goal(1000), 500
+    for _ in range(4):
+        reached = coded(round(size * 2.0 ** (slope * (500 - index) / STEP_RESOLUTION)))
+        better = goal.correction(index, reached)
+        if better is None:
+            break
+        index = better
+    assert 990 <= len(reached.data) <= 1020
+
+
 def test_bytes_correct_the_step_where_leaving_out_does_not_do() -> None:
     goal = bytes_goal(1000)
-    assert goal.correction(500, coded(980)) is None
+    assert goal.correction(500, coded(990)) is None
     assert goal.correction(500, coded(1020)) is None
     finer, coarser = goal.correction(500, coded(900)), goal.correction(500, coded(1100))
     assert finer is not None

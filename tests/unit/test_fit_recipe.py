@@ -14,12 +14,18 @@ def test_more_effort_is_more_steps() -> None:
     steps = [encode_recipe(effort).steps for effort in range(1, 10)]
     assert all(more > 1.35 * less for less, more in pairwise(steps))
     assert encode_recipe(5) == EncodeRecipe()
+    sweeps = [encode_recipe(effort).search_sweeps for effort in range(1, 10)]
+    assert sweeps == sorted(sweeps)
+    assert sweeps[0] > 0
 
 
 def test_less_is_expected_to_be_left_the_more_is_to_come() -> None:
-    recipe = EncodeRecipe(anticipated=0.9)
+    recipe = EncodeRecipe(anticipated=0.9, search_sweeps=0)
     assert recipe.leftover(0.0) == pytest.approx(0.9)
     assert recipe.leftover(1.0) == pytest.approx(1.0)
+    searching = EncodeRecipe(anticipated=0.9, search_sweeps=1, search_leftover=0.8)
+    assert searching.leftover(0.0) == pytest.approx(0.72)
+    assert searching.leftover(1.0) == pytest.approx(0.8)
     shares = [recipe.leftover(share / 10) for share in range(11)]
     assert shares == sorted(shares)
 

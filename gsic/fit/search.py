@@ -1,0 +1,94 @@
+"""Discrete search: the symbols of tuned Gaussians, moved to neighbours that cost less.
+
+Rounding leaves each number within half a step of what the optimiser wanted, whatever the others
+were rounded to. The search takes the others as they are and weighs squared error against bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic.gaussians import factor_of
+from gsic.profiles.gsic import Header, Symbols, dequantise
+from gsic.profiles.gsic_profile import grid_of, rows_of
+from gsic.profiles.gsic_streams import code_lengths
+from gsic_kernels.checks import LogSymbols, Window, rounded
+from gsic_kernels.cpu.search import CodeLengths, search_sweep
+from gsic_kernels.registry import get
+
+Float32 = NDArray[np.float32]
+
+# Symbols may leave the range of those of their class by this much in one sweep.
+_AROUND = 16
+
+# A sweep that moves fewer of the Gaussians than this is the last.
+_LEAST_MOVED = 0.02
+
+
+def searched(
+    planes: Float32, header: Header, symbols: Symbols, price: float, sweeps: int
+) -> Symbols:
+    """Lower squared error + price bits by moves of single Gaussians; no more of them come back.
+
+    It is one thread's work on the CPU, whatever device the Gaussians were fitted on: each move
+    depends on those before it.
+
+    Args:
+        planes: float32 (H, W, C), 0..1, the image.
+        header: what all Gaussians share.
+        symbols: one or more Gaussians; those that do not pay for their bits are left out.
+        price: squared error that a bit is worth, in squared global steps, above 0.
+        sweeps: how often each Gaussian is looked at, at most.
+    """
+    target = np.ascontiguousarray(planes.transpose(2, 0, 1))
+    image = _drawn(header, symbols)
+    for _ in range(sweeps):
+        symbols = _visible(symbols)
+        if not len(symbols):
+            break
+        on_grid = LogSymbols(rows_of(symbols), grid_of(header))
+        lengths = code_lengths_of(header, symbols)
+        swept = search_sweep(on_grid, lengths, price * header.step**2, image, target)
+        symbols = _moved(symbols, on_grid.rows)
+        if swept.moves < _LEAST_MOVED * len(symbols):
+            break
+    return _visible(symbols)
+
+
+def _drawn(header: Header, symbols: Symbols) -> Float32:
+    """What Gaussians draw, not clamped, float32 (C, H, W)."""
+    seen = dequantise(header, symbols)
+    splats = rounded(
+        seen.mean, factor_of(seen.moments), seen.color, seen.reach, np.exp(-seen.reach)
+    )
+    window = Window(0, 0, header.width, header.height)
+    background = header.background_color.astype(np.float32)
+    image = get("cpu").render_sum(splats, window, background)
+    return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+
+def _visible(symbols: Symbols) -> Symbols:
+    return symbols.take(np.flatnonzero(symbols.color.any(axis=1)))
+
+
+def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:
+    """About what each symbol of one or more Gaussians costs, as a kernel takes it."""
+    values, own = code_lengths(header, symbols, _AROUND)
+    starts = np.cumsum([0, *(len(prices.bits) for prices in values[:-1])])
+    origins = [prices.origins + start for prices, start in zip(values, starts, strict=True)]
+    return CodeLengths(
+        np.concatenate([prices.bits for prices in values]),
+        np.array(origins),
+        np.array([prices.lowest for prices in values]),
+        np.array([prices.highest for prices in values]),
+        own,
+    )
+
+
+def _moved(symbols: Symbols, rows: NDArray[np.int32]) -> Symbols:
+    """Symbols as a sweep left their rows."""
+    cell, size, stretch, color = np.split(rows[2:].astype(np.int64), (2, 3, 5))
+    return replace(symbols, cell=cell.T, size=size[0], stretch=stretch.T, color=color.T)
