@@ -2,162 +2,126 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from kodak import CODECS, GAUSSIAN_IMAGE
-from savings import savings
+from savings import (
+    AGAINST,
+    USUAL,
+    Measure,
+    Rows,
+    images_of,
+    quality,
+    rows_of,
+    rungs,
+    savings,
+)
 from tables import NONE, TITLES, load, number, origin, table
 
-from gsic.bench.bdrate import Point, bd_rate
-from gsic.bench.rows import Row, read
-from gsic.bench.summary import GSIC, complete_images, mean_curve, summarise
+from gsic.bench.bdrate import psnr_at_rate
+from gsic.bench.rows import Row
 
-NAME = "kodak-default"
+_ENCODERS = {"effort5": "gsic", "effort9": "`--effort 9`", "ms-ssim": "`--tune ms-ssim`"}
 
 
 def kodak(results: Path) -> list[str]:
-    """PSNR at the same bytes, and BD-rates, on Kodak."""
-    rows = [*read(results / f"{NAME}.csv"), *read(results / f"{NAME}-curves.csv")]
-    if not rows:
-        return []
-    codecs = CODECS.split(",")
-    summary = summarise(rows, codecs)
-    lines = []
-    for rate in summary["rates"]:
-        cells = [f"{rate['bpp']:.3f}", f"{rate['psnr']:.2f}", number(rate["ms_ssim"], 4)]
-        for codec in codecs:
-            other = rate["against"][codec]
-            if other is None:
-                cells.append(NONE)
-                continue
-            few = f", {other['images']} images" if other["images"] < rate["images"] else ""
-            cells.append(f"{other['psnr']:.2f} ({other['difference']:+.2f}{few})")
-        lines.append(cells)
-    curve = mean_curve(rows, GSIC, complete_images(rows))
-    literature = bd_rate(GAUSSIAN_IMAGE, curve)
-    bd = {TITLES[codec]: summary["bd_rate"][codec] for codec in codecs}
-    bd["GaussianImage (published)"] = None if literature is None else literature._asdict()
-    return [
-        f"**Quality: {summary['images']} Kodak images.** {origin(results / f'{NAME}.json')} PSNR "
-        "in dB; every other codec at exactly the size of our file for each image, and in brackets "
-        "ours minus theirs: a negative number is a loss.",
-        table(["bpp", "gsic", "MS-SSIM", *(TITLES[codec] for codec in codecs)], lines),
-        "Rate that gsic needs for equal PSNR (BD-rate of the mean curves; negative: fewer bits):",
-        table(
-            ["against", "rate", "over"],
-            [
-                [other, NONE, NONE]
-                if entry is None
-                else [
-                    other,
-                    f"{entry['percent']:+.1f} %",
-                    f"{entry['low_db']:.1f} to {entry['high_db']:.1f} dB",
-                ]
-                for other, entry in bd.items()
-            ],
-        ),
-    ]
-
-
-def similarity(results: Path) -> list[str]:
-    """MS-SSIM at about the same bytes, and BD-rates by it."""
-    rows = [row for row in read(results / f"{NAME}.csv") if row.ms_ssim is not None]
-    ours = [row for row in rows if row.codec == GSIC]
-    if not ours:
-        return []
-    rates = list(dict.fromkeys(row.setting for row in ours))
-    images = {row.image for row in ours}
-    tuned = load(results / "rd-kodak-ms-ssim.json")
-    curves = {"gsic": _similarities((row.setting, row) for row in ours)}
-    if tuned is not None:
-        found = [(f"bpp={row['target']:g}", Row(**_fields(row))) for row in tuned["rows"]]
-        curves["gsic `--tune ms-ssim`"] = _similarities(found)
-    for codec in CODECS.split(","):
-        # A rate that not every image can be coded at would compare different images.
-        matched = [(row.matched or "", row) for row in rows if row.codec == codec]
-        full = {r for r in rates if sum(rate == r for rate, _ in matched) == len(images)}
-        curves[TITLES[codec]] = _similarities(pair for pair in matched if pair[0] in full)
-    lines = [
-        [
-            f"{curves['gsic'][rate][0]:.3f}",
-            *(number(curve[rate][1], 4) if rate in curve else NONE for curve in curves.values()),
-        ]
-        for rate in rates
-    ]
-    own = [name for name in curves if name.startswith("gsic")]
-    text = [
-        f"**MS-SSIM: the same {len(images)} images and files.** Other codecs at the file that is "
-        "nearest in size; – where not every image can be coded that small.",
-        table(["bpp", *curves], lines),
-        "Rate that gsic needs for equal MS-SSIM (BD-rate of the mean curves, by "
-        "-10 log10(1 - MS-SSIM); negative: fewer bits):",
-        table(
-            ["against", *own],
-            [
-                [other, *(_percent(_decibels(curves[other]), _decibels(curves[n])) for n in own)]
-                for other in curves
-                if other != "gsic"
-            ],
-        ),
-    ]
-    return text
-
-
-def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `rd.py` as one of `gsic bench`."""
-    names = {"codec": GSIC, "setting": f"bpp={row['target']:g}", "image": f"{row['image']}.png"}
-    return names | {name: row[name] for name in ("bytes", "bpp", "psnr", "ms_ssim")}
-
-
-def _similarities(rows: Iterable[tuple[str, Row]]) -> dict[str, tuple[float, float]]:
-    """Mean bpp and MS-SSIM of each rate."""
-    groups: dict[str, list[Row]] = {}
-    for rate, row in rows:
-        groups.setdefault(rate, []).append(row)
-    return {
-        rate: (
-            sum(row.bpp or 0.0 for row in group) / len(group),
-            sum(row.ms_ssim or 0.0 for row in group) / len(group),
-        )
-        for rate, group in groups.items()
+    """PSNR and MS-SSIM at the same bytes."""
+    encoders = {
+        title: rows
+        for name, title in _ENCODERS.items()
+        if (rows := rows_of(results, f"kodak-{name}"))
     }
+    if "gsic" not in encoders:
+        return []
+    others = rungs(results, "kodak")
+    images = len(images_of(encoders["gsic"]))
+    head = ["bpp", *encoders, *(TITLES[codec] for codec in AGAINST)]
+    return [
+        f"**Quality: {images} Kodak images.** {origin(results / 'rd-kodak-effort5.json')} PSNR in "
+        "dB, default effort; every other codec at exactly the size of our file for each image, and "
+        "in brackets ours minus theirs: a negative number is a loss.",
+        table(head, [_line(rate, encoders, others, "psnr") for rate in USUAL]),
+        "MS-SSIM of the same files:",
+        table(head, [_line(rate, encoders, others, "ms_ssim") for rate in USUAL]),
+    ]
 
 
-def _decibels(curve: dict[str, tuple[float, float]]) -> list[Point]:
-    return [(bpp, -10.0 * math.log10(1.0 - value)) for bpp, value in curve.values()]
+def _line(
+    rate: float, encoders: dict[str, Rows], others: Sequence[Row], measure: Measure
+) -> list[str]:
+    ours = {image: row for (image, target), row in encoders["gsic"].items() if target == rate}
+    cells = [f"{statistics.fmean(row['bpp'] for row in ours.values()):.3f}"]
+    decimals = 2 if measure == "psnr" else 4
+    for rows in encoders.values():
+        values = [rows[image, rate][measure] for image in ours if (image, rate) in rows]
+        full = len(values) == len(ours)
+        cells.append(number(statistics.fmean(values) if full else None, decimals))
+    for codec in AGAINST:
+        pairs = []
+        for image, row in ours.items():
+            value = _at(others, codec, image, row["bpp"], measure)
+            if value is not None:
+                pairs.append((value, row[measure] - value))
+        few = f", {len(pairs)} images" if len(pairs) < len(ours) else ""
+        cells.append(
+            "{:.{d}f} ({:+.{d}f}{})".format(
+                *(statistics.fmean(values) for values in zip(*pairs, strict=True)), few, d=decimals
+            )
+            if pairs
+            else NONE
+        )
+    return cells
 
 
-def _percent(anchor: list[Point], curve: list[Point]) -> str:
-    found = bd_rate(anchor, curve)
-    return NONE if found is None else f"{found.percent:+.1f} %"
+def _at(
+    others: Sequence[Row], codec: str, image: str, bpp: float, measure: Measure
+) -> float | None:
+    """A codec's curve for an image at a rate."""
+    points = [
+        (row.bpp or 0.0, quality(value, measure))
+        for row in others
+        if row.codec == codec
+        and Path(row.image).stem == image
+        and (value := getattr(row, measure)) is not None
+    ]
+    found = psnr_at_rate(points, bpp)
+    return found if found is None or measure == "psnr" else 1.0 - 10.0 ** (-found / 10.0)
 
 
 def saved(results: Path) -> list[str]:
     """BD-rates by effort and range of rates."""
     codecs = {**TITLES, "gaussianimage": "GaussianImage (published)"}
-    lines = [
-        [
-            str(row.effort),
-            row.images,
-            ", ".join(f"{rate:g}" for rate in row.rates),
-            *(
-                NONE if row.percent.get(codec) is None else f"{row.percent[codec]:+.1f} %"
-                for codec in codecs
-            ),
+    text = []
+    measures: tuple[Measure, ...] = "psnr", "ms_ssim"
+    for measure in measures:
+        lines = [
+            [
+                str(row.effort),
+                row.tune,
+                row.images,
+                ", ".join(f"{rate:g}" for rate in row.rates),
+                *(_percent(row.percent.get(codec)) for codec in codecs),
+            ]
+            for row in savings(results, measure)
         ]
-        for row in savings(results)
-    ]
-    if not lines:
-        return []
-    return [
-        "**Low rates, efforts, tuning images.** BD-rates as above; six Kodak images are kodim01, "
-        "03, 07, 13, 20 and 23, the tuning images are those that constants were chosen on. Rows: "
-        "`python benchmarks/rd.py`, as `rd-*.json` in `benchmarks/results` say.",
-        table(["effort", "images", "bpp", *codecs.values()], lines),
-    ]
+        if lines:
+            name = {"psnr": "PSNR", "ms_ssim": "MS-SSIM, as -10 log10(1 - MS-SSIM)"}[measure]
+            text += [
+                f"Rate that gsic needs for equal {name} (BD-rate of the mean curves; negative: "
+                "fewer bits):",
+                table(["effort", "tune", "images", "bpp", *codecs.values()], lines),
+            ]
+    if text:
+        text.append(
+            "The tuning images are six of those that constants were chosen on. Rows: "
+            "`rd-*.json` in `benchmarks/results`, each with its command."
+        )
+    return text
+
+
+def _percent(value: float | None) -> str:
+    return NONE if value is None else f"{value:+.1f} %"
 
 
 def rate_control(results: Path) -> list[str]:
@@ -173,8 +137,7 @@ def rate_control(results: Path) -> list[str]:
     }
     lines = []
     for name, miss in misses.items():
-        asked = [row for row in found["rows"] if row["asked"] == name]
-        values = [row["value"] for row in asked]
+        values = [row["value"] for row in found["rows"] if row["asked"] == name]
         lines.append(
             [
                 f"`--{name.replace('_', '-')}`",
@@ -187,7 +150,7 @@ def rate_control(results: Path) -> list[str]:
     monotone = "is" if summary["quality_is_monotone"] else "is not"
     return [
         f"**Rate control: {images} tuning images.** {origin(results / 'rate-control.json')} Time "
-        f"is over that of the fixed `--quality` of the same size: median, and most. `--quality` "
-        f"{monotone} monotone in bytes and PSNR.",
+        "is over that of the fixed `--quality` of about the same size: median, and most. "
+        f"`--quality` {monotone} monotone in bytes and PSNR.",
         table(["asked", "from", "met within", "time"], lines),
     ]

@@ -23,10 +23,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from gsic import codec, container, images
+from gsic import codec, container, images, metrics
 from gsic.bench import machine
 from gsic.bench.baselines import BASELINES, Sweep
-from gsic.bench.bdrate import Point, bd_rate
+from gsic.bench.bdrate import HIGHEST_MEAN_BPP, Point, bd_rate
 from gsic.bench.rows import Row, to_csv
 from gsic.options import EncodeOptions
 from gsic.profiles import gsic_streams
@@ -116,12 +116,16 @@ def measure_others(arguments: argparse.Namespace) -> None:
         image = images.load(path).image
         height, width = image.shape[:2]
         for name in AGAINST:
-            for sample in Sweep(BASELINES[name], image).ladder():
+            baseline = BASELINES[name]
+            for sample in Sweep(baseline, image).ladder():
                 bpp = 8 * sample.bytes / (width * height)
-                label = BASELINES[name].label(sample.setting)
                 values = {"bytes": sample.bytes, "bpp": bpp, "psnr": sample.psnr}
+                if bpp <= HIGHEST_MEAN_BPP:
+                    decoded = baseline.decode(baseline.encode(image, sample.setting), 3)
+                    values["ms_ssim"] = metrics.ms_ssim(image, decoded)
+                label = baseline.label(sample.setting)
                 rows.append(Row(path.name, width, height, name, label, **values))
-    text = to_csv(rows, ("image", "codec", "setting", "bytes", "bpp", "psnr"))
+    text = to_csv(rows, ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim"))
     (arguments.results / f"{arguments.name}.csv").write_text(text)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_estimate import estimates
-from quality import kodak, rate_control, saved, similarity
+from quality import kodak, rate_control, saved
 from savings import gsic_at
 from tables import NONE, TITLES, load, number, origin, table, three
 
@@ -54,20 +54,8 @@ def filled(text: str, content: str) -> str:
 
 
 def figures(results: Path) -> str:
-    parts = [
-        kodak,
-        similarity,
-        saved,
-        rate_control,
-        papers,
-        speed,
-        efforts,
-        fits,
-        memory,
-        kernels,
-        iteration,
-        gpu,
-    ]
+    quality = kodak, saved, rate_control
+    parts = *quality, papers, speed, efforts, fits, memory, kernels, iteration, gpu
     return "\n\n".join(text for part in parts for text in part(results))
 
 

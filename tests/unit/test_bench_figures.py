@@ -6,14 +6,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from gsic.bench import machine
 from gsic.bench.bdrate import bd_rate
-from gsic.bench.rows import Row, read, to_json
-from gsic.bench.summary import summarise
+from gsic.bench.rows import Row, to_csv
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 
@@ -24,58 +22,29 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     return importlib.import_module
 
 
-def rows() -> list[Row]:
-    """Two images, two settings of ours and a JPEG curve 1 dB below: +1.00 dB everywhere."""
-    made = []
-    for image in ("kodim01.png", "kodim02.png"):
-        for rate, psnr in ((0.2, 26.0), (0.4, 29.0)):
-            made.append(
-                Row(image, 768, 512, setting=f"bpp={rate}", bytes=1, bpp=rate, psnr=psnr, effort=5)
-            )
-            made.append(
-                Row(
-                    *(image, 768, 512, "jpeg", "quality=9", f"bpp={rate}"),
-                    bytes=1,
-                    psnr_at_rate=psnr - 1,
-                )
-            )
-        for quality, rate, psnr in ((5, 0.1, 22.0), (10, 0.2, 25.0), (20, 0.4, 28.0)):
-            made.append(
-                Row(
-                    *(image, 768, 512, "jpeg", f"quality={quality}"),
-                    **{"bytes": 1, "bpp": rate, "psnr": psnr, "version": "x"},  # type: ignore[arg-type]
-                )
-            )
-    return made
+IMAGES = ("kodim01", "kodim02")
 
 
-def result() -> dict[str, Any]:
-    return {
-        **machine.stamp("gsic bench kodak"),
-        **summarise(rows(), ["jpeg"]),
-        "rows": [to_json(row) for row in rows()],
-    }
-
-
-def test_kodak_writes_rows_and_what_follows_from_them(
-    script: Callable[[str], ModuleType], tmp_path: Path
-) -> None:
-    kodak = script("kodak")
-    kodak.write(result(), tmp_path, "kodak-default")
-    committed = read(tmp_path / "kodak-default.csv")
-    assert {row.key for row in committed} == {
-        row.key for row in rows() if row.codec == "gsic" or row.matched
-    }
-    assert len(read(tmp_path / "kodak-default-curves.csv")) == 6
-    stored = json.loads((tmp_path / "kodak-default.json").read_text())
-    assert "rows" not in stored
-    assert stored["command"] == "gsic bench kodak"
-    expected = bd_rate(kodak.GAUSSIAN_IMAGE, [(0.2, 26.0), (0.4, 29.0)])
-    assert expected is not None
-    assert stored["bd_rate"]["gaussianimage"]["percent"] == pytest.approx(expected.percent)
-    assert stored["rates"][0]["against"]["jpeg"]["difference"] == pytest.approx(1.0)
-    again = summarise([*committed, *read(tmp_path / "kodak-default-curves.csv")], ["jpeg"])
-    assert again["bd_rate"]["jpeg"] == pytest.approx(stored["bd_rate"]["jpeg"])
+def write_rows(folder: Path, *, other: float = -1.0) -> None:
+    """Two images, four rates of ours, and a JPEG curve that is `other` dB above."""
+    rates = [(0.1, 24.0), (0.2, 26.0), (0.3, 27.5), (0.5, 29.0)]
+    ours = [
+        {"image": image, "target": rate, "bytes": 1, "bpp": rate, "psnr": psnr, "ms_ssim": 0.9}
+        for image in IMAGES
+        for rate, psnr in rates
+    ]
+    result = {**machine.stamp("python benchmarks/rd.py run"), "rows": ours}
+    (folder / "rd-kodak-effort5.json").write_text(json.dumps(result))
+    rungs = [
+        Row(
+            *(f"{image}.png", 768, 512, "jpeg", f"quality={rate}"),
+            **{"bytes": 1, "bpp": rate, "psnr": psnr + other, "ms_ssim": rate},  # type: ignore[arg-type]
+        )
+        for image in IMAGES
+        for rate, psnr in [(0.05, 23.0), *rates, (0.9, 31.0)]
+    ]
+    columns = ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim")
+    (folder / "rd-kodak-curves.csv").write_text(to_csv(rungs, columns))
 
 
 def test_the_readme_gets_the_figures_that_exist(
@@ -84,10 +53,11 @@ def test_the_readme_gets_the_figures_that_exist(
     readme = script("readme")
     # Goals for a GPU stand there with or without figures.
     assert readme.figures(tmp_path).count("| not measured yet |") == 6
-    script("kodak").write(result(), tmp_path, "kodak-default")
+    write_rows(tmp_path)
     text = readme.figures(tmp_path)
-    assert "25.00 (+1.00)" in text
+    assert "| 0.200 | 26.00 | 25.00 (+1.00) |" in text
     assert "28.00 (+1.00)" in text
+    assert "| 0.200 | 0.9000 | 0.2000 (+0.7000) |" in text
     stamp = machine.stamp("")
     assert stamp["date"] in text
     assert stamp["machine"]["cpu"] in text
@@ -96,6 +66,59 @@ def test_the_readme_gets_the_figures_that_exist(
         json.dumps({**stamp, "images": 24, "iterations": 1500, "mean_psnr": {"3000": 29.6}})
     )
     assert "| 3000 | 29.60 |" in readme.figures(tmp_path)
+
+
+def test_losses_stand_in_the_readme(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    write_rows(tmp_path, other=2.0)
+    assert "31.00 (-2.00)" in script("readme").figures(tmp_path)
+
+
+def test_savings_are_bd_rates_of_mean_curves(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    write_rows(tmp_path)
+    savings = script("savings")
+    (saving,) = savings.savings(tmp_path)
+    assert (saving.effort, saving.images, saving.rates) == (5, "2 Kodak", (0.1, 0.2, 0.3, 0.5))
+    rates = {0.1: 24.0, 0.2: 26.0, 0.3: 27.5, 0.5: 29.0}
+    jpeg = [(0.05, 22.0), *((rate, psnr - 1.0) for rate, psnr in rates.items()), (0.9, 30.0)]
+    expected = bd_rate(jpeg, list(rates.items()))
+    assert expected is not None
+    assert saving.percent["jpeg"] == pytest.approx(expected.percent)
+    assert saving.percent["avif"] is None
+    # All of Kodak are 24 images.
+    assert "gaussianimage" not in saving.percent
+
+
+def test_what_controlling_the_rate_costs(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    control, stamp = script("control"), machine.stamp("python benchmarks/control.py")
+    fixed = {"image": "a", "asked": "quality", "seconds": 2.0}
+    rows = [
+        {**fixed, "value": 10, "bytes": 1000, "bpp": 0.1, "psnr": 20.0},
+        {**fixed, "value": 30, "bytes": 4000, "bpp": 0.4, "psnr": 25.0},
+        *(
+            {"image": "a", "asked": name, "value": value, **reached, "seconds_over_quality": ratio}
+            for ratio, (name, value, reached) in enumerate(
+                [
+                    ("bpp", 0.2, {"bytes": 1980, "bpp": 0.198, "psnr": 22.0}),
+                    ("max_bytes", 3000, {"bytes": 2970, "bpp": 0.297, "psnr": 24.0}),
+                    ("psnr", 21.0, {"bytes": 1500, "bpp": 0.15, "psnr": 21.05}),
+                ],
+                1,
+            )
+        ),
+    ]
+    assert control.quality_of(2000, rows[:2]) == 20
+    summary = control.summary(rows)
+    (tmp_path / "rate-control.json").write_text(
+        json.dumps({**stamp, "summary": summary, "rows": rows})
+    )
+    text = script("readme").figures(tmp_path)
+    assert "| `--bpp` | 0.2 to 0.2 | -1.00 to -1.00 % of the rate | 1.00, at most 1.00 |" in text
+    assert "| `--psnr` | 21 to 21 | +0.050 to +0.050 dB | 3.00, at most 3.00 |" in text
+    assert "`--quality` is monotone" in text
 
 
 def test_every_kind_of_figure_has_a_table(
@@ -158,15 +181,6 @@ def test_figures_stand_between_the_markers_and_can_be_filled_again(
         readme.filled("no markers", "new")
 
 
-def test_losses_stand_in_the_readme(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
-    worse = result()
-    for row in worse["rows"]:
-        if "psnr_at_rate" in row:
-            row["psnr_at_rate"] += 3
-    script("kodak").write(worse, tmp_path, "kodak-default")
-    assert "28.00 (-2.00)" in script("readme").figures(tmp_path)
-
-
 def test_the_committed_readme_is_up_to_date(script: Callable[[str], ModuleType]) -> None:
     readme = script("readme")
     path = SCRIPTS.parent / "README.md"
@@ -174,7 +188,7 @@ def test_the_committed_readme_is_up_to_date(script: Callable[[str], ModuleType])
     assert readme.filled(text, readme.figures(SCRIPTS / "results")) == text
 
 
-@pytest.mark.parametrize("name", ["kodak", "fit", "speed", "memory", "readme"])
+@pytest.mark.parametrize("name", ["rd", "control", "fit", "speed", "memory", "readme"])
 def test_scripts_explain_themselves(
     script: Callable[[str], ModuleType],
     name: str,
