@@ -17,7 +17,7 @@ from savings import (
     rungs,
     savings,
 )
-from tables import NONE, TITLES, load, number, origin, table
+from tables import NONE, TITLES, load, number, origin, percent, table
 
 from gsic.bench.bdrate import psnr_at_rate
 from gsic.bench.rows import Row
@@ -101,7 +101,7 @@ def saved(results: Path) -> list[str]:
                 row.tune,
                 row.images,
                 ", ".join(f"{rate:g}" for rate in row.rates),
-                *(_percent(row.percent.get(codec)) for codec in codecs),
+                *(percent(row.percent.get(codec)) for codec in codecs),
             ]
             for row in savings(results, measure)
         ]
@@ -118,10 +118,6 @@ def saved(results: Path) -> list[str]:
             "`rd-*.json` in `benchmarks/results`, each with its command."
         )
     return text
-
-
-def _percent(value: float | None) -> str:
-    return NONE if value is None else f"{value:+.1f} %"
 
 
 def rate_control(results: Path) -> list[str]:

@@ -39,5 +39,9 @@ def number(value: float | None, decimals: int) -> str:
     return NONE if value is None else f"{value:.{decimals}f}"
 
 
+def percent(value: float | None) -> str:
+    return NONE if value is None else f"{value:+.1f} %"
+
+
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])
