@@ -1,6 +1,7 @@
 """Rate-distortion of one configuration of the encoder, and of one against another.
 
-    rd.py run FOLDER NAME [--bpp ...] [--effort E] [--seed S] [--set KEY=VALUE ...] [--images ...]
+    rd.py run FOLDER NAME [--bpp ...] [--effort E] [--tune T] [--seed S] [--set KEY=VALUE ...]
+                          [--images ...]
     rd.py compare NAME NAME ...
     rd.py curves FOLDER NAME [--images ...]
 
@@ -43,6 +44,7 @@ def main() -> int:
     run = commands.add_parser("run", help="encode images and keep the rows")
     run.add_argument("--bpp", default="0.1,0.2,0.3,0.5")
     run.add_argument("--effort", type=int, default=5)
+    run.add_argument("--tune", default="psnr")
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     run.add_argument("--threads", type=int, default=2)
@@ -72,6 +74,7 @@ def measure(arguments: argparse.Namespace) -> None:
     paths = paths_of(arguments)
     options = {
         "effort": arguments.effort,
+        "tune": arguments.tune,
         "seed": arguments.seed,
         "settings": dict(pair.split("=", 1) for pair in arguments.set),
     }
@@ -132,7 +135,8 @@ def measure_others(arguments: argparse.Namespace) -> None:
 def command_of(arguments: argparse.Namespace) -> str:
     """The command line without folders of this machine."""
     given = ["python benchmarks/rd.py run", arguments.folder.name, arguments.name]
-    given += [f"--bpp {arguments.bpp} --effort {arguments.effort} --seed {arguments.seed}"]
+    given += [f"--bpp {arguments.bpp} --effort {arguments.effort} --tune {arguments.tune}"]
+    given += [f"--seed {arguments.seed}"]
     given += [f"--set {pair}" for pair in arguments.set]
     given += [f"--images {arguments.images}"] if arguments.images else []
     return " ".join([*given, f"--threads {arguments.threads} --jobs {arguments.jobs}"])

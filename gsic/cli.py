@@ -17,6 +17,7 @@ from gsic.cli_options import (
     region_of,
     seed_option,
     set_option,
+    tune_option,
 )
 from gsic.console import Console
 from gsic.options import (
@@ -55,6 +56,7 @@ def gsic() -> None:
 @click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
 @profile_option
 @effort_option
+@tune_option
 @seed_option
 @click.option("--init", metavar="FIT.npz", help="Continue from a file that `gsic fit` wrote.")
 @set_option
@@ -235,6 +237,7 @@ def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bo
 @click.option("--quality", callback=listed(int), metavar="Q,...", help="Qualities.")
 @profile_option
 @effort_option
+@tune_option
 @click.option(
     "--compare",
     default="jpeg,jpeg2000,webp,avif",

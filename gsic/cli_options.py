@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gsic.options import DEVICES, PROFILES, Region, region_shape
+from gsic.options import DEVICES, PROFILES, TUNES, Region, region_shape
 
 Command = Callable[..., None]
 
@@ -85,4 +85,11 @@ profile_option = click.option(
 )
 effort_option = click.option(
     "--effort", type=int, default=5, show_default=True, metavar="1..9", help="Time for quality."
+)
+tune_option = click.option(
+    "--tune",
+    default="psnr",
+    show_default=True,
+    metavar="|".join(TUNES),
+    help="Measure of quality to optimise.",
 )

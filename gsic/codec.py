@@ -74,6 +74,7 @@ def encode(
     gaussians: int | None = None,
     profile: str = "gsic",
     effort: int = 5,
+    tune: str = "psnr",
     seed: int = 0,
     init: Fit | None = None,
     settings: Settings | None = None,
@@ -87,7 +88,7 @@ def encode(
     Args:
         image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); alpha last, not premultiplied.
         quality, bpp, max_bytes, psnr, gaussians: at most one of them; see `EncodeOptions`.
-        profile, effort, seed, settings: see `EncodeOptions`.
+        profile, effort, tune, seed, settings: see `EncodeOptions`.
         init: a fit of this image to continue from.
         device: "auto", "cpu" or "cuda".
         threads: CPU threads; None for every core.
@@ -106,6 +107,7 @@ def encode(
         gaussians=gaussians,
         profile=profile,
         effort=effort,
+        tune=tune,
         seed=seed,
         settings=settings or {},
     )

@@ -18,6 +18,7 @@ LOSSES = ("l2", "l1", "ssim", "l1+ssim", "l2+ssim")
 COVARIANCES = ("log", "cholesky", "rs")
 BLENDS = ("sum", "sum+opacity", "alpha")
 OPTIMIZERS = ("adam", "adan")
+TUNES = ("psnr", "ms-ssim")
 DEVICES = ("auto", "cpu", "cuda")
 
 # The rate options of `encode`: at most one may be given.
@@ -44,11 +45,14 @@ class EncodeOptions:
         gaussians: int >= 1, number of Gaussians before rate-distortion trimming.
         profile: one of `PROFILES`.
         effort: int 1..9, steps and searches against seconds.
+        tune: one of `TUNES`, the measure of quality that the file is made for. The papers'
+            profiles know psnr only.
         seed: int 0..2**63 - 1; the same seed gives the same bytes on the same machine.
         settings: recipe constants of the profile by name, as `--set` gives them.
 
     Raises:
-        OptionError: a value outside its domain, or two rates together.
+        OptionError: a value outside its domain, two rates together, or a profile that cannot be
+            tuned so.
     """
 
     quality: int | None = None
@@ -58,6 +62,7 @@ class EncodeOptions:
     gaussians: int | None = None
     profile: str = "gsic"
     effort: int = 5
+    tune: str = "psnr"
     seed: int = 0
     settings: Settings = field(default_factory=dict)
 
@@ -80,6 +85,10 @@ class EncodeOptions:
             _set(self, "gaussians", whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
         one_of("profile", self.profile, PROFILES)
         _set(self, "effort", whole("effort", self.effort, 1, 9))
+        if one_of("tune", self.tune, TUNES) != "psnr" and self.profile != "gsic":
+            raise OptionError(
+                f"tune {self.tune} and profile {self.profile} exclude each other: give gsic"
+            )
         _set(self, "seed", whole("seed", self.seed, 0, MAX_SEED))
         _set(self, "settings", _checked_settings(self.settings))
 

@@ -82,6 +82,26 @@ class SumLoss(Protocol):
     def residual(self) -> F32: ...
 
 
+class Surrogate(Protocol):
+    """A quadratic loss that follows MS-SSIM; see `gsic_kernels.cpu.tuned_loss.Surrogate`."""
+
+    @property
+    def weights(self) -> F32: ...
+    @property
+    def offsets(self) -> F32: ...
+    @property
+    def constant(self) -> float: ...
+    def follow(self, error: F32) -> None: ...
+    def weight_at(self, mean: F64) -> F64: ...
+
+
+class TunedLoss(SumLoss, Protocol):
+    """A loss that stands for a measure of quality; see `gsic_kernels.cpu.tuned_loss.TunedLoss`."""
+
+    @property
+    def surrogate(self) -> Surrogate: ...
+
+
 class Comparison(Protocol):
     """Means over all values of an image, and the gradient of what was asked for."""
 
@@ -141,11 +161,14 @@ class Backend:
     render_alpha: RenderAlpha
     render_alpha_backward: RenderAlphaBackward
     Similarity: Callable[..., Similarity]
+    Surrogate: Callable[..., Surrogate]
     # Only where leaving the device costs more than a step does; `gsic_kernels.gpu.resident` tells
     # how it is called.
     ResidentFit: Callable[..., ResidentFit] | None = None
     # `render_sum_bytes` of Gaussians that are dequantised where they are drawn.
     render_symbols_bytes: RenderSymbolsBytes | None = None
+    # Where the pass that renders also evaluates the surrogate.
+    TunedLoss: Callable[..., TunedLoss] | None = None
 
 
 # "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against

@@ -23,7 +23,7 @@ class BenchOptions:
     Args:
         folder: folder of images.
         bpp, gaussians, quality: values to encode every image at, as in `EncodeOptions`.
-        profile, effort, seed, settings: as in `EncodeOptions`.
+        profile, effort, tune, seed, settings: as in `EncodeOptions`.
         compare: names of other codecs, of `COMPARABLE`; those that this Pillow lacks are left out
             with a note.
         output: folder of the results, made if its parent exists; None: `DEFAULT_OUTPUT`.
@@ -40,6 +40,7 @@ class BenchOptions:
     quality: tuple[int, ...] | None = None
     profile: str = "gsic"
     effort: int = 5
+    tune: str = "psnr"
     compare: tuple[str, ...] = COMPARABLE
     output: str | Path | None = None
     limit: int | None = None
@@ -65,7 +66,11 @@ class BenchOptions:
         rate = "gaussians" if self.gaussians else "quality" if self.quality else "bpp"
         values = getattr(self, rate) or DEFAULT_BPP
         common = EncodeOptions(
-            profile=self.profile, effort=self.effort, seed=self.seed, settings=self.settings
+            profile=self.profile,
+            effort=self.effort,
+            tune=self.tune,
+            seed=self.seed,
+            settings=self.settings,
         )
         encodings = {}
         for value in values:
@@ -79,7 +84,9 @@ class BenchOptions:
         labels = [label.partition("=") for label in self.encodings()]
         parts = ["gsic bench", Path(self.folder).resolve().name]
         parts.append(f"--{labels[0][0]} {','.join(value for _, _, value in labels)}")
-        parts += [f"--profile {self.profile}", f"--effort {self.effort}", f"--seed {self.seed}"]
+        parts += [f"--profile {self.profile}", f"--effort {self.effort}"]
+        parts += [f"--tune {self.tune}"] if self.tune != "psnr" else []
+        parts += [f"--seed {self.seed}"]
         parts += [f"--set {name}={value}" for name, value in self.settings.items()]
         parts += [f"--compare {','.join(self.compare)}", f"--device {self.device}"]
         parts += [f"--threads {thread_count(self.threads)}"]
@@ -91,6 +98,7 @@ class BenchOptions:
         parts = {
             "profile": self.profile,
             "effort": self.effort,
+            "tune": self.tune,
             "seed": self.seed,
             "settings": sorted((name, str(value)) for name, value in self.settings.items()),
             "device": self.device,

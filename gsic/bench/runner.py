@@ -276,6 +276,7 @@ class _Run:
                 "settings": ", ".join(self.encodings),
                 "profile": self.options.profile,
                 "effort": self.options.effort,
+                "tune": self.options.tune,
                 "seed": self.options.seed,
                 "device": self.options.device,
                 "threads": self.threads,

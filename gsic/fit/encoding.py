@@ -21,7 +21,8 @@ from gsic.fit.resident_fit import gaussian_fit_on
 from gsic.fit.result import Fit
 from gsic.fit.search import searched
 from gsic.fit.spectrum import Spectrum, most_gaussians
-from gsic.fit.tuning import Snapshot, Tuning, removal_costs, splats_of
+from gsic.fit.tuned import tuned_objective
+from gsic.fit.tuning import Snapshot, Tuning, WeightAt, removal_costs, splats_of
 from gsic.gaussians import COVARIANCES, Float64, LogCovariance, factor_of
 from gsic.options import EncodeOptions, replace_known
 from gsic.profiles.gsic import (
@@ -32,7 +33,7 @@ from gsic.profiles.gsic import (
     no_symbols,
 )
 from gsic.profiles.gsic_profile import Quantised
-from gsic_kernels.registry import Backend
+from gsic_kernels.registry import Backend, SumLoss
 
 Float32 = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
@@ -70,7 +71,7 @@ def fit_to_rate(
 
     Args:
         planes: float32 (H, W, C), 0..1, colour premultiplied by alpha.
-        options: the rate, effort, seed and settings of `EncodeRecipe`.
+        options: the rate, effort, seed, what to tune for, and settings of `EncodeRecipe`.
         code: makes the complete file of Gaussians in any order.
         init: a fit of the same size to continue from, in place of a float fit.
         backend: kernels.
@@ -107,7 +108,14 @@ class _Encoder:
         self.code = code
         self.progress = progress
         self.backend = backend
-        self.objective = objective(backend, planes, "l2", threads)
+        self.objective: SumLoss
+        self.weight_at: WeightAt | None = None
+        if options.tune == "psnr":
+            self.objective = objective(backend, planes, "l2", threads)
+        else:
+            rules = recipe.squared_share, recipe.compare_every
+            tuned = tuned_objective(backend, planes, *rules, threads)
+            self.objective, self.weight_at = tuned, tuned.surrogate.weight_at
         height, width, channels = planes.shape
         background = np.rint(255.0 * planes.mean(axis=(0, 1), dtype=np.float64))
         self.header = Header(width, height, channels, 0, tuple(int(v) for v in background))
@@ -200,7 +208,7 @@ class _Encoder:
         fit = gaussian_fit_on(
             self.backend,
             self.planes,
-            "l2",
+            "l2" if self.weight_at is None else self.options.tune,
             self.objective,
             self.header.background_color,
             COVARIANCES["log"],
@@ -213,7 +221,7 @@ class _Encoder:
             run(fit, self.planes, goal.gaussians, float_steps, schedule, rng, self._tick)
         else:
             fit.adam.append(log_rows(init))
-        tuning = Tuning(fit, recipe, self._header_after(fit))
+        tuning = Tuning(fit, recipe, self._header_after(fit), self.weight_at)
 
         def choose(share: float) -> int:
             return goal.choose(tuning, recipe.leftover(share))
@@ -247,7 +255,7 @@ class _Encoder:
         loss, drawn = self.objective.step(
             splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)
         )
-        return Snapshot(header, symbols, removal_costs(seen, drawn), loss)
+        return Snapshot(header, symbols, removal_costs(seen, drawn, self.weight_at), loss)
 
     def _coded(self, snapshot: Snapshot) -> Coded:
         return self.code(Quantised(snapshot.header, snapshot.symbols))
@@ -277,9 +285,10 @@ class _Encoder:
     def _tick(self, loss: SupportsFloat, count: int) -> None:
         self.iterations += 1
         if self.progress and self.iterations % _TICK_STEPS == 0:
-            psnr = psnr_of(float(loss), self.planes.size)
-            done = min(self.iterations, self.planned)
-            self.progress(done, self.planned, f"{count} Gaussians, {psnr:.2f} dB")
+            done, text = min(self.iterations, self.planned), f"{count} Gaussians"
+            if self.weight_at is None:
+                text += f", {psnr_of(float(loss), self.planes.size):.2f} dB"
+            self.progress(done, self.planned, text)
 
 
 def log_rows(fit: Fit) -> Float64:

@@ -36,6 +36,7 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "search_sweeps": (0, 100),
     "search_price": (1e-3, 100.0),
     "search_leftover": (0.01, 1.0),
+    "compare_every": (1, 10**7),
 }
 
 
@@ -119,6 +120,8 @@ class EncodeRecipe(FitRecipe):
         search_sweeps: how often a search looks at each Gaussian after tuning, at most.
         search_price: what a bit is worth in it, in squared steps.
         search_leftover: share of the bits that it leaves over.
+        squared_share: share of squared errors in the loss that is tuned for MS-SSIM.
+        compare_every: steps between comparisons of rendering and image for that.
     """
 
     # Better for encodings than for float fits, where these lose 0.15 dB together.
@@ -146,6 +149,8 @@ class EncodeRecipe(FitRecipe):
     search_sweeps: int = 4
     search_price: float = 0.16
     search_leftover: float = 0.93
+    squared_share: float = 0.1
+    compare_every: int = 8
 
     def float_steps(self, steps: int) -> int:
         """How many of `steps` are the float fit; at least one is left for tuning."""

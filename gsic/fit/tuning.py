@@ -31,6 +31,9 @@ from gsic.profiles.gsic_streams import estimate_bits
 from gsic_kernels import checks
 from gsic_kernels.checks import Gradients, Splats
 
+WeightAt = Callable[[Float64], Float64]
+"""Weights (N,) of small squared errors at positions (N, 2) in px."""
+
 _CLOSE = 0.995
 """Share of the target that ends a search for it."""
 
@@ -38,8 +41,8 @@ _CLOSE = 0.995
 class Snapshot(NamedTuple):
     """A quantised state of the tuning.
 
-    `worth`, float64 (N,), is by how much the squared error grows without each Gaussian alone;
-    `loss` is the squared error.
+    `worth`, float64 (N,), is by how much the loss grows without each Gaussian alone; `loss` is the
+    squared error, or what stands for it.
     """
 
     header: Header
@@ -55,12 +58,20 @@ class Tuning:
         fit: `log` Gaussians, moved in place.
         recipe: constants.
         header: of the file; its step index is where the search for the step begins.
+        weight_at: of the loss; None: all weights are 1.
     """
 
-    def __init__(self, fit: GaussianFit, recipe: EncodeRecipe, header: Header) -> None:
+    def __init__(
+        self,
+        fit: GaussianFit,
+        recipe: EncodeRecipe,
+        header: Header,
+        weight_at: WeightAt | None = None,
+    ) -> None:
         self.fit = fit
         self.recipe = recipe
         self.header = header
+        self.weight_at = weight_at
         self.classes = self._classes(header)
 
     def run(
@@ -124,7 +135,7 @@ class Tuning:
         factor = factor_of(moments)
         loss, drawn = self.fit.draw_step(splats_of(seen, factor))
         gradient = self.fit.gradient(drawn, seen.theta, moments, factor)
-        worth = removal_costs(seen, drawn)
+        worth = removal_costs(seen, drawn, self.weight_at)
         self.fit.move(gradient, scale)
         return Snapshot(self.header, symbols, worth, loss)
 
@@ -147,13 +158,17 @@ def splats_of(seen: Dequantised, factor: Float64) -> Splats:
     return checks.rounded(seen.mean, factor, seen.color, seen.reach, np.exp(-seen.reach))
 
 
-def removal_costs(seen: Dequantised, drawn: Gradients) -> Float64:
-    """By how much the squared error grows without each Gaussian alone, float64 (N,).
+def removal_costs(
+    seen: Dequantised, drawn: Gradients, weight_at: WeightAt | None = None
+) -> Float64:
+    """By how much the loss grows without each Gaussian alone, float64 (N,).
 
-    With weight w and residual r that is |c|^2 <w, w> - 2 c <r, w>, and 2 <r, w> is the gradient by
-    the colour.
+    With shape w and residual r that is |c|^2 <w, w> - 2 c <r, w>, and 2 <r, w> is the gradient by
+    the colour. Where squared errors have weights, <w, w> takes that at the middle.
     """
     area = np.pi * np.exp(seen.theta[:, 0])
+    if weight_at is not None:
+        area *= weight_at(seen.mean)
     growth: Float64 = (seen.color**2).sum(axis=1) * area
     growth -= (seen.color * drawn.color).sum(axis=1)
     return growth

@@ -8,6 +8,7 @@ from gsic_kernels.cpu.alpha import render_alpha, render_alpha_backward
 from gsic_kernels.cpu.loss import SumLoss
 from gsic_kernels.cpu.render import render_sum, render_sum_backward, render_sum_bytes
 from gsic_kernels.cpu.similarity import Similarity
+from gsic_kernels.cpu.tuned_loss import Surrogate, TunedLoss
 from gsic_kernels.registry import Backend
 
 
@@ -23,6 +24,8 @@ def backend(name: str) -> Backend:
             render_alpha,
             render_alpha_backward,
             Similarity,
+            Surrogate,
+            TunedLoss=TunedLoss,
         )
     return Backend(
         name,
@@ -33,4 +36,6 @@ def backend(name: str) -> Backend:
         partial(render_alpha, plain=True),
         partial(render_alpha_backward, plain=True),
         Similarity,
+        Surrogate,
+        TunedLoss=partial(TunedLoss, plain=True),
     )

@@ -47,8 +47,8 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
     "render_loss": (
         "forward",
         "scalar",
-        f"{_RENDER}, int64, int64, {_PLANE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, int64,"
-        " int64, float64[:, ::1]",
+        f"{_RENDER}, int64, int64, {_PLANE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, {_LINE},"
+        " int64, int64, float64[:, ::1]",
     ),
     "split_planes": (
         "backward",
@@ -110,6 +110,13 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         None,
         f"{_SHARE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_LINE}, {_IMAGE}, float64[:, ::1]",
     ),
+    "halve": ("multiscale", None, f"{_SHARE}, {_IMAGE}, int64, {_IMAGE}"),
+    "compare_scale": (
+        "multiscale",
+        None,
+        f"{_SHARE}, {_IMAGE}, {_IMAGE}, {_LINE}, {_LINE}, int64, int64, {_IMAGE}, float64[:, ::1]",
+    ),
+    "add_coarser": ("multiscale", None, f"{_SHARE}, {_LINE}, {_IMAGE}, int64, {_IMAGE}"),
 }
 
 _vectors_work = True

@@ -235,6 +235,8 @@ def render_loss(
     inside: F32,
     residual: F32,
     slopes: F32,
+    weights: F32,
+    offsets: F32,
     absolute_loss: int,
     stopped: int,
     sums: F64,
@@ -245,6 +247,8 @@ def render_loss(
     backward kernel. `sums` become the absolute and the squared sums of each row.
     Unless it is empty, `slopes` becomes the residual, or with `absolute_loss` its sign; with
     `stopped` 0 where the clamp changed something.
+    Unless they are empty, `weights` and `offsets` make it weights x residual + offsets, and the
+    first sums those of weights x residual^2 + 2 x offsets x residual.
     """
     state = wait_for(gates, needs, step)
     if state != READY:
@@ -265,6 +269,7 @@ def render_loss(
         )
         for row in range(y, y + count):
             row_absolutes, row_squares = broadcast(ZERO), broadcast(ZERO)
+            row_weighted = broadcast(ZERO)
             for c in range(len(channels)):
                 at = ((row - y) * len(channels) + c) * pitch
                 to = (row * len(channels) + c) * pitch
@@ -275,10 +280,16 @@ def render_loss(
                     store(residual, to + x, error)
                     if len(slopes):
                         slope = sign(error) if absolute_loss else error
+                        if len(weights):
+                            offset = load(offsets, to + x)
+                            slope = fma(error, load(weights, to + x), offset)
+                            row_weighted = fma(error, slope + offset, row_weighted)
                         if stopped:
                             slope = slope - slope * absolute(sign(value - clamped))
                         store(slopes, to + x, slope)
                     row_absolutes = row_absolutes + absolute(error)
                     row_squares = fma(error, error, row_squares)
             sums[row, 0], sums[row, 1] = total(row_absolutes), total(row_squares)
+            if len(weights):
+                sums[row, 0] = total(row_weighted)
         finish(counter)

@@ -61,7 +61,10 @@ class SumLoss:
         self._inside = (np.arange(pitch) < width).astype(np.float32)
         self._residual = np.zeros(rows * channels * pitch, np.float32)
         own_slopes = self._l1 or stopped
-        self._slopes = np.zeros(self._residual.size if own_slopes else 0, np.float32)
+        none = np.zeros(0, np.float32)
+        self._slopes = np.zeros_like(self._residual) if own_slopes else none
+        # Of a loss that is not made of errors alone, see `forward.render_loss`.
+        self._weights = self._offsets = none
         self._plan = Plan(width, rows, channels, checks.threads(threads))
         self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
@@ -93,7 +96,8 @@ class SumLoss:
             ],
         )
         plan.clear_idle(gradients)
-        return float(self._sums[:, 0 if self._l1 else 1].sum()), gradients
+        first = self._l1 or len(self._weights) > 0
+        return float(self._sums[:, 0 if first else 1].sum()), gradients
 
     def sse(self, splats: Splats, background: F32) -> float:
         """Sum of squared errors of the clamped rendering over all values, forward only."""
@@ -119,6 +123,22 @@ class SumLoss:
         plan, (_, width, channels) = self._plan, self._shape
         lists = plan.channels, plan.records, plan.starts, plan.pairs
         rules = int(self._l1), int(self._stopped)
-        images = self._target, self._inside, self._residual, self._slopes, *rules, self._sums
-        arguments = *lists, background, width, plan.height, plan.scratch, *images
+        images = (
+            self._target,
+            self._inside,
+            self._residual,
+            self._slopes,
+            self._weights,
+            self._offsets,
+        )
+        arguments = (
+            *lists,
+            background,
+            width,
+            plan.height,
+            plan.scratch,
+            *images,
+            *rules,
+            self._sums,
+        )
         return pool.Step(kernel("render_loss", channels, self._plain), arguments, plan.strips)

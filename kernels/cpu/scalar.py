@@ -196,6 +196,8 @@ def render_loss(
     inside: F32,
     residual: F32,
     slopes: F32,
+    weights: F32,
+    offsets: F32,
     absolute_loss: int,
     stopped: int,
     sums: F64,
@@ -216,7 +218,7 @@ def render_loss(
         used = min(height, rows - y)
         accumulate(count, records, members, background, origin, y, width, used, strip, pitch)
         for row in range(y, y + used):
-            absolutes, squares = 0.0, 0.0
+            absolutes, squares, weighted = 0.0, 0.0, 0.0
             for c in range(count):
                 for x in range(width):
                     at = (row * count + c) * pitch + x
@@ -226,10 +228,14 @@ def render_loss(
                     residual[at] = error
                     if len(slopes) > 0:
                         slope = np.sign(error) if absolute_loss else error
+                        if len(weights) > 0:
+                            slope = error * weights[at] + offsets[at]
+                            weighted += error * (slope + offsets[at])
                         slopes[at] = 0.0 if stopped and value != clamped else slope
                     absolutes += abs(error)
                     squares += error * error
-            sums[row, 0], sums[row, 1] = absolutes, squares
+            sums[row, 0] = weighted if len(weights) > 0 else absolutes
+            sums[row, 1] = squares
         finish(counter)
 
 

@@ -58,7 +58,7 @@ W0, W1, W2, W3, W4, W5, *_ = window()
 
 
 @register_jitable
-def _across(line: F32, out: F32) -> None:
+def filter_across(line: F32, out: F32) -> None:
     """Filter a row that begins with RADIUS zeros and ends with as many."""
     for j in range(len(out)):
         out[j] = (
@@ -78,7 +78,7 @@ def _pairs(a: F32, b: F32, c: F32, d: F32, out: F32, first: np.float32, second: 
 
 
 @register_jitable
-def _down(ring: F32, row: int, out: F32) -> None:
+def filter_down(ring: F32, row: int, out: F32) -> None:
     """Filter the ring along y around a row."""
     middle = ring[row % TAPS]
     for j in range(len(out)):
@@ -180,7 +180,7 @@ def compare(
             if 0 <= row < height:
                 _read(image, target, row, c, lines)
                 for k in range(3):
-                    _across(lines[k], rows[k, slot])
+                    filter_across(lines[k], rows[k, slot])
             else:
                 rows[:, slot] = ZERO
             middle = row - RADIUS
@@ -189,18 +189,18 @@ def compare(
             slot = middle % TAPS
             if 0 <= middle < height:
                 for k in range(3):
-                    _down(rows[k], middle, means[k])
+                    filter_down(rows[k], middle, means[k])
                 of = of_mean[c, middle], of_variance[c, middle]
                 total = totals[SIMILARITY] if top <= middle < end else others
                 _slopes(means[0], means[1], means[2], of[0], of[1], slopes, total)
                 for k in range(3):
-                    _across(slopes[k], turned[k, slot])
+                    filter_across(slopes[k], turned[k, slot])
             else:
                 turned[:, slot] = ZERO
             last = middle - RADIUS
             if last >= top:
                 for k in range(3):
-                    _down(turned[k], last, means[k])
+                    filter_down(turned[k], last, means[k])
                 _write(image, target[c, last], last, c, means, weights, gradient, totals)
         for k in range(3):
             sums[piece, k] = 0.0

@@ -23,6 +23,7 @@ from gsic_kernels.checks import (
 )
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.similarity import Similarity
+from gsic_kernels.cpu.tuned_loss import Surrogate
 from gsic_kernels.gpu.frames import render_bytes
 from gsic_kernels.gpu.gradients import DeviceGradients
 from gsic_kernels.gpu.launch import empty, interpreted, memory
@@ -51,6 +52,7 @@ def backend(name: str) -> Backend:
         render_alpha,
         render_alpha_backward,
         Similarity,  # of the CPU: images come back from the device
+        Surrogate,
         partial(ResidentFit, device=device()),
         render_symbols_bytes,
     )
