@@ -229,9 +229,7 @@ class _Encoder:
         def rate(step: int) -> float:
             return schedule.rate(float_steps + step)
 
-        return tuning, self._searched(
-            tuning.run(steps - float_steps, rate, choose, self._tick)
-        )
+        return tuning, self._searched(tuning.run(steps - float_steps, rate, choose, self._tick))
 
     def _corrected(self, tuning: Tuning, index: int) -> Snapshot:
         """Tune on for a little at another step index."""

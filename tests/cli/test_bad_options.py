@@ -23,6 +23,7 @@ BAD_ENCODE = {
     "--seed": ["-1", "x"],
     "--threads": ["0", "-2"],
     "--profile": ["x", ""],
+    "--tune": ["ssim", ""],
     "--device": ["tpu"],
     "--set": ["novalue", "=5"],
 }
@@ -49,6 +50,7 @@ BAD_BENCH = {
     "--limit": ["0"],
     "--effort": ["0"],
     "--profile": ["x"],
+    "--tune": ["x"],
     "--threads": ["0"],
 }
 
@@ -108,6 +110,15 @@ def test_bench(gsic: Callable[..., object], tmp_path: Path, option: str, value: 
 def test_bench_takes_one_kind_of_rate(gsic: Callable[..., object], tmp_path: Path) -> None:
     err = check_refused(gsic, tmp_path, "bench", ".", "--bpp", "0.1", "--quality", "50")
     assert "bpp and quality exclude each other" in err
+
+
+@pytest.mark.parametrize("command", [("encode", "no.png", "no.gsi"), ("bench", ".")])
+def test_the_papers_know_psnr_only(
+    gsic: Callable[..., object], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    rest = ("--tune", "ms-ssim", "--profile", "2dgs")
+    err = check_refused(gsic, tmp_path, *command, *rest)
+    assert "tune ms-ssim and profile 2dgs exclude each other" in err
 
 
 def test_an_output_suffix_that_no_format_has(gsic: Callable[..., object], tmp_path: Path) -> None:

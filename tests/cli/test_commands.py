@@ -87,6 +87,14 @@ def test_the_same_seed_gives_the_same_bytes(gsic: Run, photo: Path) -> None:
     assert first != other
 
 
+def test_psnr_is_tuned_for_by_default(gsic: Run, photo: Path) -> None:
+    targets = [photo.with_name(f"{index}.gsi") for index in range(3)]
+    for target, tune in zip(targets, ([], ["--tune", "psnr"], ["--tune", "ms-ssim"]), strict=True):
+        assert gsic("encode", photo, target, *QUICK, *tune).code == 0
+    default, psnr, other = (target.read_bytes() for target in targets)
+    assert default == psnr != other
+
+
 def test_threads_change_no_pixel(gsic: Run, coded: Path, pixels: Pixels) -> None:
     images = []
     for threads in (1, 2, 5):

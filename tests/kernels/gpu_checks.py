@@ -26,6 +26,7 @@ from kernel_scenes import (
     scale_of,
 )
 
+from gsic.fit.tuned import tuned_objective
 from gsic_kernels import reference, registry
 from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.gpu import backend as gpu_backend
@@ -246,6 +247,18 @@ def test_loss_is_that_of_the_cpu(loss: Any, channels: int, stopped: bool) -> Non
         squares = ours.sse(splats, scene.background)
         assert squares == pytest.approx(theirs.sse(splats, scene.background), rel=LOSS)
         assert squares == pytest.approx((residual.astype(np.float64) ** 2).sum(), rel=LOSS)
+
+
+def test_a_tuned_loss_is_that_of_the_cpu() -> None:
+    scene = make(14, 27, 20, 3, sigma=(1.0, 6.0))
+    target = np.random.default_rng(3).uniform(0, 1, (20, 27, 3)).astype(np.float32)
+    ours, theirs = (tuned_objective(backend, target, 0.1, 2, 1) for backend in (GPU, CPU))
+    for share in (1.0, 0.9, 0.8):
+        splats = scene.splats._replace(color=np.float32(share) * scene.splats.color)
+        value, gradients = ours.step(splats, scene.background)
+        wanted, expected = theirs.step(splats, scene.background)
+        assert value == pytest.approx(wanted, rel=10 * LOSS)
+        check(gradients, expected, {name: 10 * limit for name, limit in GRADIENTS.items()})
 
 
 def test_the_same_again_bit_for_bit() -> None:

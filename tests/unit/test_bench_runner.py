@@ -178,7 +178,9 @@ def test_a_new_setting_adds_rows_and_the_report_shows_what_was_asked(
     assert len(ours(read(folder.parent / "out" / "results.csv"))) == 6
 
 
-@pytest.mark.parametrize("change", [{"effort": 3}, {"seed": 1}, {"settings": {"a": 1}}])
+@pytest.mark.parametrize(
+    "change", [{"effort": 3}, {"tune": "ms-ssim"}, {"seed": 1}, {"settings": {"a": 1}}]
+)
 def test_other_options_measure_again(
     stand_in: StandIn, folder: Path, change: dict[str, Any]
 ) -> None:

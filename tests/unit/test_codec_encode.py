@@ -151,11 +151,10 @@ def test_options_reach_the_fit(fitted: dict[str, Any], scene: Scene) -> None:
     def progress(done: int, total: int, text: str) -> None:
         pass
 
-    settings = {"steps": 10}
-    gsic.encode(
-        scene(9, 9), bpp=0.5, effort=2, seed=4, settings=settings, threads=3, progress=progress
-    )
-    assert fitted["options"] == EncodeOptions(bpp=0.5, effort=2, seed=4, settings=settings)
+    asked: dict[str, Any] = {"bpp": 0.5, "effort": 2, "tune": "ms-ssim", "seed": 4}
+    asked["settings"] = {"steps": 10}
+    gsic.encode(scene(9, 9), **asked, threads=3, progress=progress)
+    assert fitted["options"] == EncodeOptions(**asked)
     assert (fitted["threads"], fitted["progress"], fitted["init"]) == (3, progress, None)
     assert fitted["backend"].name == "cpu"
 

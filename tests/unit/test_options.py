@@ -45,6 +45,7 @@ BAD: list[tuple[type, str, Any]] = [
     *((EncodeOptions, "effort", value) for value in (0, 10, None, 5.0)),
     *((EncodeOptions, "seed", value) for value in (-1, 2**63, 0.0, None)),
     *((EncodeOptions, "profile", value) for value in ("", "GSIC", "jpeg", None)),
+    *((EncodeOptions, "tune", value) for value in ("", "ssim", "PSNR", None)),
     *((EncodeOptions, "settings", value) for value in (None, [("a", 1)], {1: 2})),
     *((FitOptions, "gaussians", value) for value in (0, None, 2**24 + 1)),
     *((FitOptions, "iterations", value) for value in (0, -1, 10**7 + 1, 1.0)),
@@ -61,6 +62,13 @@ def test_values_outside_the_domain_are_refused_by_name(
 ) -> None:
     with pytest.raises(OptionError, match=name):
         options(**{name: value})
+
+
+@pytest.mark.parametrize("profile", ["gaussianimage", "2dgs"])
+def test_the_papers_know_psnr_only(profile: str) -> None:
+    assert EncodeOptions(profile=profile, tune="psnr").tune == "psnr"
+    with pytest.raises(OptionError, match=f"^tune ms-ssim and profile {profile} exclude each"):
+        EncodeOptions(profile=profile, tune="ms-ssim")
 
 
 def test_settings_are_finite() -> None:
