@@ -39,6 +39,9 @@ Float32 = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 _TICK_STEPS = 20
 
+# How often the price of bits is raised at most; what is still missing then, Gaussians are left out.
+_TRIMS = 12
+
 Code = Callable[[Quantised], Coded]
 
 
@@ -131,7 +134,7 @@ class _Encoder:
             best = self._attempt(goal, init)
             stronger = goal.stronger(best[1], most)
             if stronger is None:
-                return self._landed(goal, best[0])
+                return self._landed(goal, self._trimmed(goal, *best))
             goal = stronger
             self.planned += self.recipe.steps
 
@@ -229,7 +232,8 @@ class _Encoder:
         def rate(step: int) -> float:
             return schedule.rate(float_steps + step)
 
-        return tuning, self._searched(tuning.run(steps - float_steps, rate, choose, self._tick))
+        tuned = tuning.run(steps - float_steps, rate, choose, self._tick)
+        return tuning, self._searched(tuned, recipe.search_price, recipe.search_sweeps)
 
     def _corrected(self, tuning: Tuning, index: int) -> Snapshot:
         """Tune on for a little at another step index."""
@@ -239,16 +243,30 @@ class _Encoder:
         def rate(step: int) -> float:
             return recipe.correction_rate * (1.0 - step / steps)
 
-        return self._searched(tuning.correct(steps, rate, index, self._tick))
+        tuned = tuning.correct(steps, rate, index, self._tick)
+        return self._searched(tuned, recipe.search_price, recipe.search_sweeps)
 
-    def _searched(self, tuned: Snapshot) -> Snapshot:
+    def _trimmed(self, goal: Goal, snapshot: Snapshot, coded: Coded) -> Snapshot:
+        """Search on at rising prices of bits, as far as the goal asks for it and allows it."""
+        price = self.recipe.search_price
+        for _ in range(_TRIMS if self.recipe.search_sweeps else 0):
+            rise = goal.rise(coded)
+            if rise is None:
+                break
+            price *= rise
+            smaller = self._searched(snapshot, price, 1)
+            coded = self._coded(smaller)
+            if not goal.allows(coded):
+                break
+            snapshot = smaller
+        return snapshot
+
+    def _searched(self, tuned: Snapshot, price: float, sweeps: int) -> Snapshot:
         """What a search over neighbouring symbols makes of a state."""
-        recipe, header = self.recipe, tuned.header
-        if not recipe.search_sweeps:
+        header = tuned.header
+        if not sweeps:
             return tuned
-        symbols = searched(
-            self.planes, header, tuned.symbols, recipe.search_price, recipe.search_sweeps
-        )
+        symbols = searched(self.planes, header, tuned.symbols, price, sweeps)
         seen = dequantise(header, symbols)
         loss, drawn = self.objective.step(
             splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)

@@ -31,6 +31,10 @@ _MOST_SHARE = 1.02
 # What is aimed at then: what is a little too large can be cut to measure.
 _AIM = 1.003
 
+# What a sweep at twice the price of bits does about, and by how much the price rises at once.
+_DB_PER_PRICE = 0.4
+_LEAST_RISE, _MOST_RISE = 1.05, 1.5
+
 # First guesses of what an octave of the step does.
 _DB_PER_OCTAVE = 3.0
 _LOG2_BYTES_PER_OCTAVE = 0.5
@@ -66,6 +70,12 @@ class Goal(Protocol):
     def prefers(self, one: Coded, other: Coded) -> bool:
         """Whether `one` comes nearer than `other`."""
 
+    def rise(self, coded: Coded) -> float | None:
+        """By what to multiply the price of bits to come nearer; None where there is no need to."""
+
+    def allows(self, coded: Coded) -> bool:
+        """Whether nothing that the goal asks for is lost in `coded`."""
+
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         """A goal of up to `most` Gaussians to begin again with; None where `coded` will do."""
 
@@ -97,6 +107,12 @@ class StepGoal:
 
     def prefers(self, one: Coded, other: Coded) -> bool:
         return one.psnr > other.psnr
+
+    def rise(self, coded: Coded) -> float | None:
+        return None
+
+    def allows(self, coded: Coded) -> bool:
+        return True
 
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         return None
@@ -147,6 +163,12 @@ class BytesGoal:
     def prefers(self, one: Coded, other: Coded) -> bool:
         excess = [max(len(coded.data) / self._limit - _MOST_SHARE, 0.0) for coded in (one, other)]
         return (-excess[0], one.psnr) > (-excess[1], other.psnr)
+
+    def rise(self, coded: Coded) -> float | None:
+        return None
+
+    def allows(self, coded: Coded) -> bool:
+        return True
 
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         return None
@@ -215,6 +237,15 @@ class PsnrGoal:
         if min(one.psnr, other.psnr) >= self._psnr:
             return len(one.data) < len(other.data)
         return one.psnr > other.psnr
+
+    def rise(self, coded: Coded) -> float | None:
+        excess = coded.psnr - self._psnr
+        if not 0.0 < excess < math.inf:
+            return None
+        return min(max(2.0 ** (excess / _DB_PER_PRICE), _LEAST_RISE), _MOST_RISE)
+
+    def allows(self, coded: Coded) -> bool:
+        return coded.psnr >= self._psnr
 
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         missing = self._psnr - coded.psnr
