@@ -29,7 +29,11 @@ from gsic.profiles.gsic_profile import Quantised
 
 # Steps of the fit: what is left out, by settings.
 FITS: dict[str, dict[str, float | int]] = {
-    "all Gaussians from the start": {"growth_rounds": 0},
+    "no search after tuning, all Gaussians from the start": {
+        "search_sweeps": 0,
+        "growth_rounds": 0,
+    },
+    "no search after tuning": {"search_sweeps": 0},
     "as it is": {},
 }
 CODINGS = (
