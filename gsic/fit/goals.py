@@ -242,7 +242,7 @@ class PsnrGoal:
         excess = coded.psnr - self._psnr
         if not 0.0 < excess < math.inf:
             return None
-        return min(max(2.0 ** (excess / _DB_PER_PRICE), _LEAST_RISE), _MOST_RISE)
+        return float(min(max(2.0 ** (excess / _DB_PER_PRICE), _LEAST_RISE), _MOST_RISE))
 
     def allows(self, coded: Coded) -> bool:
         return coded.psnr >= self._psnr
