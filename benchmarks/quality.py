@@ -22,6 +22,8 @@ from tables import NONE, TITLES, load, number, origin, percent, table
 from gsic.bench.bdrate import psnr_at_rate
 from gsic.bench.rows import Row
 
+NAMES = {"bpp": "bits per pixel", "max_bytes": "bytes", "psnr": "PSNR"}
+
 
 def kodak(results: Path) -> list[str]:
     """PSNR and MS-SSIM at the same bytes."""
@@ -128,7 +130,7 @@ def rate_control(results: Path) -> list[str]:
         values = [row["value"] for row in found["rows"] if row["asked"] == name]
         lines.append(
             [
-                f"`--{name.replace('_', '-')}`",
+                NAMES[name],
                 f"{min(values):g} to {max(values):g}",
                 miss,
                 "{:.2f}, at most {:.2f}".format(*summary["seconds_over_quality"][name]),
@@ -137,8 +139,9 @@ def rate_control(results: Path) -> list[str]:
     images = len({row["image"] for row in found["rows"]})
     monotone = "is" if summary["quality_is_monotone"] else "is not"
     return [
-        f"**Rate control: {images} tuning images.** {origin(results / 'rate-control.json')} Time "
-        "is over that of the fixed `--quality` of about the same size: median, and most. "
+        f"**Rate control: tuning images, {images} of them.** "
+        f"{origin(results / 'rate-control.json')} Time is over that of the "
+        "fixed `--quality` of about the same size: median, and most. "
         f"`--quality` {monotone} monotone in bytes and PSNR.",
         table(["asked", "from", "met within", "time"], lines),
     ]

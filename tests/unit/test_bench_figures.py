@@ -116,8 +116,11 @@ def test_what_controlling_the_rate_costs(
         json.dumps({**stamp, "summary": summary, "rows": rows})
     )
     text = script("readme").figures(tmp_path)
-    assert "| `--bpp` | 0.2 to 0.2 | -1.00 to -1.00 % of the rate | 1.00, at most 1.00 |" in text
-    assert "| `--psnr` | 21 to 21 | +0.050 to +0.050 dB | 3.00, at most 3.00 |" in text
+    assert (
+        "| bits per pixel | 0.2 to 0.2 | -1.00 to -1.00 % of the rate | 1.00, at most 1.00 |"
+        in text
+    )
+    assert "| PSNR | 21 to 21 | +0.050 to +0.050 dB | 3.00, at most 3.00 |" in text
     assert "`--quality` is monotone" in text
 
 
