@@ -22,11 +22,12 @@ class Adam:
     """
 
     def __init__(self, values: Float64, rates: Float64, betas: tuple[float, float]) -> None:
-        self.values = values.copy()
+        # Columns lie one after the other, as all who compute with them take them one by one.
+        self.values = values.copy(order="F")
         self.rates = rates
         self.betas = betas
-        self._first = np.zeros_like(values)
-        self._second = np.zeros_like(values)
+        self._first = np.zeros_like(self.values)
+        self._second = np.zeros_like(self.values)
         self._age = np.zeros(len(values))
 
     @property
@@ -42,11 +43,18 @@ class Adam:
         """Move every row against its gradient, float64 (N, K), at `scale` times the rates."""
         beta1, beta2 = self.betas
         self._age += 1.0
-        self._first += (1.0 - beta1) * (gradient - self._first)
-        self._second += (1.0 - beta2) * (gradient * gradient - self._second)
+        change = gradient - self._first
+        change *= 1.0 - beta1
+        self._first += change
+        np.multiply(gradient, gradient, out=change)
+        change -= self._second
+        change *= 1.0 - beta2
+        self._second += change
         # first / (1 - b1^t) / sqrt(second / (1 - b2^t)), with the corrections in one factor a row.
         correction = np.sqrt(1.0 - beta2**self._age) / (1.0 - beta1**self._age)
-        move = self._first / (np.sqrt(self._second) + _TINY)
+        root = np.sqrt(self._second, out=change)
+        root += _TINY
+        move = np.divide(self._first, root, out=root)
         move *= (scale * self.rates) * correction[:, None]
         self.values -= move
 
@@ -58,6 +66,7 @@ class Adam:
 
     def append(self, rows: Float64) -> None:
         """Add new rows, float64 (M, K)."""
+        rows = np.asfortranarray(rows)
         self.values = np.concatenate((self.values, rows))
         none = np.zeros_like(rows)
         self._first = np.concatenate((self._first, none))

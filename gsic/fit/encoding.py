@@ -19,14 +19,15 @@ from gsic.fit.losses import objective
 from gsic.fit.recipe import EncodeRecipe, encode_recipe
 from gsic.fit.resident_fit import gaussian_fit_on
 from gsic.fit.result import Fit
-from gsic.fit.search import searched
+from gsic.fit.search import Search, searched
 from gsic.fit.spectrum import Spectrum, most_gaussians
 from gsic.fit.tuned import tuned_objective
-from gsic.fit.tuning import Snapshot, Tuning, WeightAt, removal_costs, splats_of
-from gsic.gaussians import COVARIANCES, Float64, LogCovariance, factor_of
+from gsic.fit.tuning import Tuning, WeightAt, removal_costs, splats_of
+from gsic.gaussians import COVARIANCES, Float64, LogCovariance
 from gsic.options import EncodeOptions, replace_known
 from gsic.profiles.gsic import (
     Header,
+    Symbols,
     color_transform,
     dequantise,
     nearest_step_index,
@@ -138,16 +139,16 @@ class _Encoder:
             goal = stronger
             self.planned += self.recipe.steps
 
-    def _attempt(self, goal: Goal, init: Fit | None) -> tuple[Snapshot, Coded]:
+    def _attempt(self, goal: Goal, init: Fit | None) -> tuple[Quantised, Coded]:
         """The state that comes nearest to a goal, and its file."""
-        tuning, snapshot = self._tuned(goal, self.recipe.steps, init)
-        best = last = snapshot, self._coded(snapshot)
+        tuning, state = self._tuned(goal, self.recipe.steps, init)
+        best = last = state, self.code(state)
         for _ in range(self.recipe.corrections):
             index = goal.correction(last[0].header.step_index, last[1])
             if index is None:
                 break
-            snapshot = self._corrected(tuning, index)
-            last = snapshot, self._coded(snapshot)
+            state = self._corrected(tuning, index)
+            last = state, self.code(state)
             if goal.prefers(last[1], best[1]):
                 best = last
         return best
@@ -156,7 +157,7 @@ class _Encoder:
         """An image of one colour is its background."""
         none = no_symbols(self.header.channels)
         goal = self._bytes_goal(None) if self._rate[0] in ("bpp", "max_bytes") else StepGoal(0, 0)
-        return self._landed(goal, Snapshot(self.header, none, np.zeros(0), 0.0))
+        return self._landed(goal, Quantised(self.header, none))
 
     def _goal(self, init: Fit | None) -> Goal:
         name, value = self._rate
@@ -198,14 +199,14 @@ class _Encoder:
         recipe = self.recipe
         steps = min(max(round(recipe.probe_share * recipe.steps), recipe.probe_least), recipe.steps)
         self.planned += steps
-        _, snapshot = self._tuned(probe, steps, init)
+        _, state = self._tuned(probe, steps, init)
         gain = recipe.probe_gain * math.log2(recipe.steps / steps)
-        missed = psnr - self._coded(snapshot).psnr - gain
+        missed = psnr - self.code(state).psnr - gain
         if math.isfinite(missed):
             index = spectrum.index_of_psnr(spectrum.psnr(index) + missed)
         return PsnrGoal(given or spectrum.gaussians(index), index, psnr)
 
-    def _tuned(self, goal: Goal, steps: int, init: Fit | None) -> tuple[Tuning, Snapshot]:
+    def _tuned(self, goal: Goal, steps: int, init: Fit | None) -> tuple[Tuning, Quantised]:
         """Fit, or take a fit, and tune it; `steps` are those of both."""
         recipe = self.recipe
         fit = gaussian_fit_on(
@@ -218,13 +219,13 @@ class _Encoder:
             recipe,
         )
         float_steps = recipe.float_steps(steps)
-        schedule = Schedule(recipe, steps, float_steps)
+        schedule = Schedule(recipe, steps, float_steps, recipe.longer(steps))
         if init is None:
             rng = np.random.default_rng(self.options.seed)
             run(fit, self.planes, goal.gaussians, float_steps, schedule, rng, self._tick)
         else:
             fit.adam.append(log_rows(init))
-        tuning = Tuning(fit, recipe, self._header_after(fit), self.weight_at)
+        tuning = Tuning(fit, recipe, self._header_after(fit))
 
         def choose(share: float) -> int:
             return goal.choose(tuning, recipe.leftover(share))
@@ -235,63 +236,89 @@ class _Encoder:
         tuned = tuning.run(steps - float_steps, rate, choose, self._tick)
         return tuning, self._searched(tuned, recipe.search_price, recipe.search_sweeps)
 
-    def _corrected(self, tuning: Tuning, index: int) -> Snapshot:
+    def _corrected(self, tuning: Tuning, index: int) -> Quantised:
         """Tune on for a little at another step index."""
         recipe = self.recipe
         steps = max(round(recipe.correction_share * recipe.steps), 1)
+        highest = recipe.correction_rate * recipe.longer(recipe.steps)
 
         def rate(step: int) -> float:
-            return recipe.correction_rate * (1.0 - step / steps)
+            return highest * (1.0 - step / steps)
 
         tuned = tuning.correct(steps, rate, index, self._tick)
         return self._searched(tuned, recipe.search_price, recipe.search_sweeps)
 
-    def _trimmed(self, goal: Goal, snapshot: Snapshot, coded: Coded) -> Snapshot:
+    def _trimmed(self, goal: Goal, state: Quantised, coded: Coded) -> Quantised:
         """Search on at rising prices of bits, as far as the goal asks for it and allows it."""
         price = self.recipe.search_price
         for _ in range(_TRIMS if self.recipe.search_sweeps else 0):
             rise = goal.rise(coded)
-            if rise is None:
+            if rise is None or not len(state.symbols):
                 break
             price *= rise
-            smaller = self._searched(snapshot, price, 1)
-            coded = self._coded(smaller)
-            if not goal.allows(coded):
+            smaller, _ = Search(self.planes, *state).sweep(state.symbols, price)
+            trimmed = Quantised(state.header, smaller.visible())
+            less = self.code(trimmed)
+            if goal.allows(less):
+                state, coded = trimmed, less
+            elif goal.near(coded):
                 break
-            snapshot = smaller
-        return snapshot
+            else:
+                state, coded = self._partly(goal, state, coded, smaller)
+        return state
 
-    def _searched(self, tuned: Snapshot, price: float, sweeps: int) -> Snapshot:
+    def _partly(
+        self, goal: Goal, state: Quantised, coded: Coded, smaller: Symbols
+    ) -> tuple[Quantised, Coded]:
+        """Replace as many Gaussians by those of `smaller`, in the same order, as a goal allows."""
+        header, symbols = state
+        waiting = np.flatnonzero(symbols.differs(smaller))
+        taken, step = waiting[:0], len(waiting)
+        # Ever fewer at once; at last one by one, of which a goal may allow some and others not.
+        while step and len(waiting) and not goal.near(coded):
+            step = min(step, len(waiting))
+            more = np.concatenate((taken, waiting[:step]))
+            mixed = Quantised(header, symbols.replaced(more, smaller).visible())
+            less = self.code(mixed)
+            if goal.allows(less):
+                taken, waiting = more, waiting[step:]
+                state, coded = mixed, less
+            elif step > 1:
+                step //= 2
+            else:
+                waiting = waiting[1:]
+        return state, coded
+
+    def _searched(self, state: Quantised, price: float, sweeps: int) -> Quantised:
         """What a search over neighbouring symbols makes of a state."""
-        header = tuned.header
-        if not sweeps:
-            return tuned
-        symbols = searched(self.planes, header, tuned.symbols, price, sweeps)
-        seen = dequantise(header, symbols)
-        loss, drawn = self.objective.step(
-            splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)
-        )
-        return Snapshot(header, symbols, removal_costs(seen, drawn, self.weight_at), loss)
+        header, symbols = state
+        if sweeps:
+            symbols = searched(self.planes, header, symbols, price, sweeps)
+        return Quantised(header, symbols)
 
-    def _coded(self, snapshot: Snapshot) -> Coded:
-        return self.code(Quantised(snapshot.header, snapshot.symbols))
-
-    def _landed(self, goal: Goal, snapshot: Snapshot) -> Encoding:
+    def _landed(self, goal: Goal, state: Quantised) -> Encoding:
         """Leave out as many of the least valuable Gaussians as the goal allows or asks for."""
-        order = np.argsort(-snapshot.worth, kind="stable")
+        order = np.argsort(-self._worth(state), kind="stable")
 
         def kept(dropped: int) -> Quantised:
             # A file without Gaussians has no step.
-            header = snapshot.header if dropped < len(order) else self.header
-            return Quantised(header, snapshot.symbols.take(order[: len(order) - dropped]))
+            header = state.header if dropped < len(order) else self.header
+            return Quantised(header, state.symbols.take(order[: len(order) - dropped]))
 
         dropped, coded = goal.land(lambda n: self.code(kept(n)), len(order))
         header, symbols = kept(dropped)
         seen = dequantise(header, symbols)
-        error = self.objective.sse(
-            splats_of(seen, factor_of(seen.moments)), header.background_color.astype(np.float32)
-        )
+        splats = splats_of(seen, seen.factor())
+        error = self.objective.sse(splats, header.background_color.astype(np.float32))
         return Encoding(coded.data, psnr_of(error, self.planes.size), self.iterations)
+
+    def _worth(self, state: Quantised) -> Float64:
+        """By how much the loss grows without each Gaussian alone, float64 (N,)."""
+        header, symbols = state
+        seen = dequantise(header, symbols)
+        background = header.background_color.astype(np.float32)
+        _, drawn = self.objective.step(splats_of(seen, seen.factor()), background)
+        return removal_costs(seen, drawn, self.weight_at)
 
     def _header_after(self, fit: GaussianFit) -> Header:
         """A header whose step is a first guess: about nine times the error of a value."""

@@ -8,7 +8,6 @@ Gaussians to leave out of the file.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -34,6 +33,9 @@ _AIM = 1.003
 # What a sweep at twice the price of bits does about, and by how much the price rises at once.
 _DB_PER_PRICE = 0.4
 _LEAST_RISE, _MOST_RISE = 1.05, 1.5
+
+# How many Gaussians are left out at the first try.
+_FIRST_GUESS = 8
 
 # First guesses of what an octave of the step does.
 _DB_PER_OCTAVE = 3.0
@@ -76,6 +78,9 @@ class Goal(Protocol):
     def allows(self, coded: Coded) -> bool:
         """Whether nothing that the goal asks for is lost in `coded`."""
 
+    def near(self, coded: Coded) -> bool:
+        """Whether what `coded` has beyond the goal is no more than may be left."""
+
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         """A goal of up to `most` Gaussians to begin again with; None where `coded` will do."""
 
@@ -112,6 +117,9 @@ class StepGoal:
         return None
 
     def allows(self, coded: Coded) -> bool:
+        return True
+
+    def near(self, coded: Coded) -> bool:
         return True
 
     def stronger(self, coded: Coded, most: int) -> Goal | None:
@@ -170,13 +178,14 @@ class BytesGoal:
     def allows(self, coded: Coded) -> bool:
         return True
 
+    def near(self, coded: Coded) -> bool:
+        return True
+
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         return None
 
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
-        dropped = bisect_left(
-            range(count), True, key=lambda n: len(shortened(n).data) <= self._limit
-        )
+        dropped = _least(count, lambda n: len(shortened(n).data) - self._limit - 0.5)
         coded = shortened(dropped)
         if len(coded.data) > self._limit:
             name, value = self._asked
@@ -247,6 +256,9 @@ class PsnrGoal:
     def allows(self, coded: Coded) -> bool:
         return coded.psnr >= self._psnr
 
+    def near(self, coded: Coded) -> bool:
+        return coded.psnr <= self._psnr + PSNR_TOLERANCE_DB
+
     def stronger(self, coded: Coded, most: int) -> Goal | None:
         missing = self._psnr - coded.psnr
         if missing <= 0.0 or self.gaussians >= most:
@@ -262,9 +274,35 @@ class PsnrGoal:
                 f"a PSNR of {self._psnr:g} dB is out of reach for this image: "
                 f"the nearest is {math.floor(100.0 * whole.psnr) / 100.0:.2f} dB"
             )
-        too_many = bisect_left(range(count), True, key=lambda n: shortened(n).psnr < self._psnr)
+        too_many = _least(count, lambda n: shortened(n).psnr - self._psnr)
         dropped = max(too_many - 1, 0)
         return dropped, shortened(dropped)
+
+
+def _least(count: int, value: Callable[[int], float]) -> int:
+    """The least n of 0..count - 1 at which a falling value is below 0; `count` if there is none.
+
+    A value costs a whole file and n is mostly small, so that secants find it soonest.
+    """
+    at = value(0) if count else -1.0
+    if at < 0.0:
+        return 0
+    low, high, at_high = 0, count, -math.inf
+    n = _FIRST_GUESS
+    while low + 1 < high:
+        n = min(max(n, low + 1), high - 1)
+        found, width = value(n), high - low
+        if found < 0.0:
+            high, at_high = n, found
+        else:
+            low, at = n, found
+        if high == count:
+            n = 3 * low
+        elif 2 * (high - low) > width or not math.isfinite(at):
+            n = (low + high) // 2
+        else:
+            n = low + math.ceil(at / (at - at_high) * (high - low))
+    return high
 
 
 def _moved(index: int, octaves: float) -> int:

@@ -36,15 +36,23 @@ class Schedule:
         recipe: constants.
         steps: all of them.
         float_steps: those before tuning, in which Gaussians are added; None for all of them.
+        scale: what all learning rates are multiplied by.
     """
 
-    def __init__(self, recipe: FitRecipe, steps: int, float_steps: int | None = None) -> None:
+    def __init__(
+        self,
+        recipe: FitRecipe,
+        steps: int,
+        float_steps: int | None = None,
+        scale: float = 1.0,
+    ) -> None:
         rounds = recipe.growth_rounds
         last = recipe.growth_until * (steps if float_steps is None else float_steps)
         self._growth = {int(last * (i + 1) / (rounds + 1)): rounds - i for i in range(rounds)}
         self._from = recipe.decay_from * steps
         self._length = max(steps - self._from, 1.0)
         self._last_rate = recipe.last_rate
+        self._scale = scale
 
     def growth(self, step: int, missing: int) -> int:
         """How many of the `missing` Gaussians to add before a step."""
@@ -54,9 +62,10 @@ class Schedule:
     def rate(self, step: int) -> float:
         """What the learning rates are multiplied by."""
         if step < self._from:
-            return 1.0
+            return self._scale
         phase = min((step - self._from) / self._length, 1.0)
-        return self._last_rate + (1.0 - self._last_rate) * 0.5 * (1.0 + math.cos(math.pi * phase))
+        share = self._last_rate + (1.0 - self._last_rate) * 0.5 * (1.0 + math.cos(math.pi * phase))
+        return self._scale * share
 
 
 def run(

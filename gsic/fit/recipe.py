@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from gsic.errors import OptionError
@@ -27,6 +28,7 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "gaussian_bits": (1.0, 1e4),
     "position_scale": (1e-3, 1e3),
     "shape_scale": (1e-3, 1e3),
+    "most_haste": (1.0, 100.0),
     "resolve_at": (0.0, 0.999),
     "anticipated": (0.01, 1.0),
     "probe_least": (1, 10**7),
@@ -122,6 +124,8 @@ class EncodeRecipe(FitRecipe):
         search_leftover: share of the bits that it leaves over.
         squared_share: share of squared errors in the loss that is tuned for MS-SSIM.
         compare_every: steps between comparisons of rendering and image for that.
+        haste: fewer steps than the default are longer ones, by their ratio to this power.
+        most_haste: how much longer at most.
     """
 
     # Better for encodings than for float fits, where these lose 0.15 dB together.
@@ -151,10 +155,17 @@ class EncodeRecipe(FitRecipe):
     search_leftover: float = 0.93
     squared_share: float = 0.1
     compare_every: int = 8
+    haste: float = 0.8
+    most_haste: float = 4.0
 
     def float_steps(self, steps: int) -> int:
         """How many of `steps` are the float fit; at least one is left for tuning."""
         return min(round(self.float_share * steps), self.float_most, steps - 1)
+
+    def longer(self, steps: int) -> float:
+        """What the learning rates of an encoding in so many steps are multiplied by."""
+        longer = math.pow(EncodeRecipe.steps / steps, self.haste)
+        return min(max(longer, 1.0), self.most_haste)
 
     def leftover(self, share: float) -> float:
         """Share of the bits that is expected to remain at the end, when `share` is tuned."""
@@ -163,12 +174,12 @@ class EncodeRecipe(FitRecipe):
 
 
 # Steps of each effort, 1 to 9.
-_EFFORT_STEPS = (90, 350, 700, 1400, 2500, 3150, 4000, 5000, 6250)
+_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 3150, 4000, 5000, 6250)
 
 # Sweeps of the search, each of which takes about as long as twenty steps.
 _EFFORT_SWEEPS = (1, 2, 3, 4, 4, 6, 8, 8, 8)
 
-# With fewer there is no time for what is added to find its shape.
+# With fewer there is no time for what is added to find its shape, or to choose the step size often.
 _STEPS_TO_GROW = 500
 
 
@@ -176,5 +187,7 @@ def encode_recipe(effort: int) -> EncodeRecipe:
     """The recipe of an effort of 1 to 9."""
     steps, sweeps = _EFFORT_STEPS[effort - 1], _EFFORT_SWEEPS[effort - 1]
     if steps < _STEPS_TO_GROW:
-        return EncodeRecipe(steps=steps, search_sweeps=sweeps, growth_rounds=2)
+        return EncodeRecipe(
+            steps=steps, search_sweeps=sweeps, growth_rounds=2, resolve_at=(0.0, 0.5)
+        )
     return EncodeRecipe(steps=steps, search_sweeps=sweeps)

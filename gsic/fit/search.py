@@ -43,19 +43,47 @@ def searched(
         price: squared error that a bit is worth, in squared global steps, above 0.
         sweeps: how often each Gaussian is looked at, at most.
     """
-    target = np.ascontiguousarray(planes.transpose(2, 0, 1))
-    image = _drawn(header, symbols)
+    search = Search(planes, header, symbols)
     for _ in range(sweeps):
-        symbols = _visible(symbols)
+        symbols = symbols.visible()
         if not len(symbols):
             break
+        symbols, moves = search.sweep(symbols, price)
+        if moves < _LEAST_MOVED * len(symbols):
+            break
+    return symbols.visible()
+
+
+class Search:
+    """What the sweeps of a search share.
+
+    Args:
+        planes: float32 (H, W, C), 0..1, the image.
+        header: what all Gaussians share.
+        symbols: the Gaussians, before the first sweep.
+    """
+
+    def __init__(self, planes: Float32, header: Header, symbols: Symbols) -> None:
+        self._header = header
+        self._target = np.ascontiguousarray(planes.transpose(2, 0, 1))
+        self._image = _drawn(header, symbols)
+
+    def sweep(self, symbols: Symbols, price: float) -> tuple[Symbols, int]:
+        """Look at each of one or more Gaussians once; those that do not pay get amplitudes of 0.
+
+        Args:
+            symbols: those of the last sweep, or of the first one, that draw anything.
+            price: as of `searched`.
+
+        Returns:
+            The Gaussians in the same order, and how many of them are others now.
+        """
+        header = self._header
         on_grid = LogSymbols(rows_of(symbols), grid_of(header))
         lengths = code_lengths_of(header, symbols)
-        swept = search_sweep(on_grid, lengths, price * header.step**2, image, target)
-        symbols = _moved(symbols, on_grid.rows)
-        if swept.moves < _LEAST_MOVED * len(symbols):
-            break
-    return _visible(symbols)
+        price *= header.step**2
+        swept = search_sweep(on_grid, lengths, price, self._image, self._target)
+        return _moved(symbols, on_grid.rows), swept.moves
 
 
 def _drawn(header: Header, symbols: Symbols) -> Float32:
@@ -68,10 +96,6 @@ def _drawn(header: Header, symbols: Symbols) -> Float32:
     background = header.background_color.astype(np.float32)
     image = get("cpu").render_sum(splats, window, background)
     return np.ascontiguousarray(image.transpose(2, 0, 1))
-
-
-def _visible(symbols: Symbols) -> Symbols:
-    return symbols.take(np.flatnonzero(symbols.color.any(axis=1)))
 
 
 def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:

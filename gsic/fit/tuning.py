@@ -6,9 +6,9 @@ at which they are chosen anew.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from gsic.profiles.gsic import (
     dequantise,
     quantise,
 )
+from gsic.profiles.gsic_profile import Quantised
 from gsic.profiles.gsic_streams import estimate_bits
 from gsic_kernels import checks
 from gsic_kernels.checks import Gradients, Splats
@@ -38,19 +39,6 @@ _CLOSE = 0.995
 """Share of the target that ends a search for it."""
 
 
-class Snapshot(NamedTuple):
-    """A quantised state of the tuning.
-
-    `worth`, float64 (N,), is by how much the loss grows without each Gaussian alone; `loss` is the
-    squared error, or what stands for it.
-    """
-
-    header: Header
-    symbols: Symbols
-    worth: Float64
-    loss: float
-
-
 class Tuning:
     """Gaussians of a fit between float and symbols.
 
@@ -58,20 +46,12 @@ class Tuning:
         fit: `log` Gaussians, moved in place.
         recipe: constants.
         header: of the file; its step index is where the search for the step begins.
-        weight_at: of the loss; None: all weights are 1.
     """
 
-    def __init__(
-        self,
-        fit: GaussianFit,
-        recipe: EncodeRecipe,
-        header: Header,
-        weight_at: WeightAt | None = None,
-    ) -> None:
+    def __init__(self, fit: GaussianFit, recipe: EncodeRecipe, header: Header) -> None:
         self.fit = fit
         self.recipe = recipe
         self.header = header
-        self.weight_at = weight_at
         self.classes = self._classes(header)
 
     def run(
@@ -80,7 +60,7 @@ class Tuning:
         rate: Callable[[int], float],
         choose: Callable[[float], int],
         tick: Tick,
-    ) -> Snapshot:
+    ) -> Quantised:
         """Tune, choosing the step size anew along the way.
 
         Args:
@@ -101,18 +81,18 @@ class Tuning:
 
     def correct(
         self, steps: int, rate: Callable[[int], float], step_index: int, tick: Tick
-    ) -> Snapshot:
+    ) -> Quantised:
         """Tune on at another step index; the best state."""
         self.freeze(step_index)
         return self._frozen(range(steps), rate, tick)
 
-    def _frozen(self, steps: range, rate: Callable[[int], float], tick: Tick) -> Snapshot:
-        best: Snapshot | None = None
+    def _frozen(self, steps: range, rate: Callable[[int], float], tick: Tick) -> Quantised:
+        least, best = math.inf, None
         for step in steps:
-            snapshot = self.step(rate(step))
-            if best is None or snapshot.loss < best.loss:
-                best = snapshot
-            tick(snapshot.loss, len(self.fit))
+            loss, state = self.step(rate(step))
+            if best is None or loss < least:
+                least, best = loss, state
+            tick(loss, len(self.fit))
         assert best is not None
         return best
 
@@ -121,23 +101,21 @@ class Tuning:
         self.header = replace(self.header, step_index=step_index)
         self.classes = self._classes(self.header)
 
-    def symbols_at(self, step_index: int) -> tuple[Header, Symbols]:
+    def symbols_at(self, step_index: int) -> Quantised:
         """What the Gaussians would be at a step index, those that draw nothing left out."""
         header = replace(self.header, step_index=step_index)
         symbols = self._symbols(header, self._classes(header))
-        return header, symbols.take(np.flatnonzero(symbols.color.any(axis=1)))
+        return Quantised(header, symbols.visible())
 
-    def step(self, scale: float) -> Snapshot:
-        """One step at `scale` times the learning rates; the state before it."""
+    def step(self, scale: float) -> tuple[float, Quantised]:
+        """One step at `scale` times the learning rates; the state before it and its loss."""
         symbols = self._symbols(self.header, self.classes)
         seen = dequantise(self.header, symbols)
         moments = seen.moments
         factor = factor_of(moments)
         loss, drawn = self.fit.draw_step(splats_of(seen, factor))
-        gradient = self.fit.gradient(drawn, seen.theta, moments, factor)
-        worth = removal_costs(seen, drawn, self.weight_at)
-        self.fit.move(gradient, scale)
-        return Snapshot(self.header, symbols, worth, loss)
+        self.fit.move(self.fit.gradient(drawn, seen.theta, moments, factor), scale)
+        return loss, Quantised(self.header, symbols)
 
     def _classes(self, header: Header) -> Classes:
         recipe = self.recipe

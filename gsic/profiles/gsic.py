@@ -11,7 +11,7 @@ chooses the classes once and freezes them, so that the grids do not move under i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +144,25 @@ class Symbols:
             self.color[index],
         )
 
+    def visible(self) -> Symbols:
+        """Those Gaussians that draw anything."""
+        return self.take(np.flatnonzero(self.color.any(axis=1)))
+
+    def differs(self, other: Symbols) -> NDArray[np.bool_]:
+        """Which Gaussians are others than those of as many others, bool (N,)."""
+        different = np.zeros(len(self), bool)
+        for field in fields(self):
+            here = getattr(self, field.name) != getattr(other, field.name)
+            different |= here.any(axis=1) if here.ndim == 2 else here
+        return different
+
+    def replaced(self, index: NDArray[np.integer], other: Symbols) -> Symbols:
+        """These Gaussians, but those that `index` selects as `other` has them."""
+        new = {field.name: getattr(self, field.name).copy() for field in fields(self)}
+        for name, values in new.items():
+            values[index] = getattr(other, name)[index]
+        return Symbols(**new)
+
 
 def no_symbols(channels: int) -> Symbols:
     """The symbols of an image without Gaussians."""
@@ -197,25 +216,29 @@ def dequantise(header: Header, symbols: Symbols) -> Dequantised:
     # Columns lie one after the other, as everything that follows takes them one by one.
     theta = np.empty((3, len(symbols))).T
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
-    theta[:, 0] = log2_variance(symbols, precision)
+    theta[:, 0] = log2_variance(symbols.size, precision)
     theta[:, 1:] = symbols.stretch * (precision * 2.0**STRETCH_EXPONENT)[:, None]
-    bound_shape(theta)
-    amplitude = header.step / math.sqrt(math.pi) * np.exp2(-0.5 * theta[:, 0])
+    bound_stretch(theta)
+    amplitude = amplitude_of(header, theta[:, 0])
     color = (symbols.color * amplitude[:, None]) @ color_transform(header.channels)
     reach = _reach(header, symbols, theta[:, 0])
     theta *= _LN2
     return Dequantised(mean, theta, color, reach, amplitude)
 
 
-def log2_variance(symbols: Symbols, precision: Float64) -> Float64:
-    """log2 of the axes' geometric mean squared, (N,), not yet bounded; `precision` is 2^-A."""
-    return symbols.size * precision * 2.0**SIZE_EXPONENT
+def log2_variance(size: Int64, precision: Float64) -> Float64:
+    """log2 of the axes' geometric mean squared, (N,), of sizes in steps; `precision` is 2^-A."""
+    return np.clip(size * precision * 2.0**SIZE_EXPONENT, MIN_LOG2_VARIANCE, MAX_LOG2_VARIANCE)
 
 
-def bound_shape(theta: Float64) -> None:
-    """Bring log2 covariances (N, 3) into the bounds of the format, in place."""
+def amplitude_of(header: Header, variance: Float64) -> Float64:
+    """What one global step of a coded channel is in full scale, (N,), of log2 variances."""
+    return np.asarray(header.step / math.sqrt(math.pi) * np.exp2(-0.5 * variance))
+
+
+def bound_stretch(theta: Float64) -> None:
+    """Bring the stretch of log2 covariances (N, 3) into the bounds of the format, in place."""
     least = MIN_LOG2_VARIANCE
-    np.clip(theta[:, 0], least, MAX_LOG2_VARIANCE, out=theta[:, 0])
     stretch = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
     most = np.minimum(MAX_STRETCH, theta[:, 0] - least)
     (over,) = (stretch > most).nonzero()
@@ -223,12 +246,12 @@ def bound_shape(theta: Float64) -> None:
         theta[over, 1:] *= (most[over] / stretch[over])[:, None]
 
 
-def _reach(header: Header, symbols: Symbols, log2_variance: Float64) -> Float64:
+def _reach(header: Header, symbols: Symbols, variance: Float64) -> Float64:
     """ln(255 VISIBLE peak) from integers: 64ths of an octave, so no platform rounds another way."""
     energy = np.square(symbols.color, dtype=np.float64).sum(axis=1)
     np.minimum(energy, 2.0**52, out=energy)
     octaves = np.frexp(energy)[1]
-    size = np.floor(log2_variance * (STEP_RESOLUTION // 2))
+    size = np.floor(variance * (STEP_RESOLUTION // 2))
     level = octaves * (STEP_RESOLUTION // 2) + header.reach_level - size
     return np.where(energy > 0.0, level * (_LN2 / STEP_RESOLUTION), 0.0)
 
@@ -293,20 +316,20 @@ def quantise(
         color: float64 (N, C).
     """
     scale = np.exp2(classes.position.astype(np.float64))
-    size_px = (header.width + 2 * MARGIN_PX, header.height + 2 * MARGIN_PX)
-    last = np.ceil(np.outer(scale, size_px)) - 1.0
-    cell = np.clip(np.floor((mean + MARGIN_PX) * scale[:, None]), 0.0, last)
-    fineness = np.exp2(classes.amplitude.astype(np.float64)) / _LN2
-    size = np.rint(theta[:, 0] * fineness * 2.0**-SIZE_EXPONENT)
-    stretch = np.rint(theta[:, 1:] * (fineness * 2.0**-STRETCH_EXPONENT)[:, None])
-    blank = Symbols(
+    size_px = np.array([header.width + 2 * MARGIN_PX, header.height + 2 * MARGIN_PX])
+    last = np.ceil(size_px * scale[:, None]) - 1.0
+    cell = np.floor((mean + MARGIN_PX) * scale[:, None])
+    cell = np.minimum(np.maximum(cell, 0.0), last).astype(np.int64)
+    fineness = np.exp2(classes.amplitude.astype(np.float64))
+    size = np.rint(theta[:, 0] * (fineness / _LN2) * 2.0**-SIZE_EXPONENT).astype(np.int64)
+    stretch = np.rint(theta[:, 1:] * (fineness / _LN2 * 2.0**-STRETCH_EXPONENT)[:, None])
+    amplitude = amplitude_of(header, log2_variance(size, 1.0 / fineness))
+    coded = (color @ color_transform(header.channels).T) / amplitude[:, None]
+    return Symbols(
         classes.position,
         classes.amplitude,
-        cell.astype(np.int64),
-        size.astype(np.int64),
+        cell,
+        size,
         stretch.astype(np.int64),
-        np.zeros(color.shape, np.int64),
+        np.rint(coded).astype(np.int64),
     )
-    amplitude = dequantise(header, blank).amplitude
-    coded = (color @ color_transform(header.channels).T) / amplitude[:, None]
-    return replace(blank, color=np.rint(coded).astype(np.int64))

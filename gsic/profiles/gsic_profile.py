@@ -69,7 +69,7 @@ class GsicProfile:
     def on_grid(self, quantised: Quantised) -> OnGrid:
         header, symbols = quantised
         precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
-        size = np.clip(log2_variance(symbols, precision), MIN_LOG2_VARIANCE, MAX_LOG2_VARIANCE)
+        size = log2_variance(symbols.size, precision)
         return OnGrid(
             LogSymbols(rows_of(symbols), grid_of(header)), np.exp2(size), header.background_color
         )

@@ -1,10 +1,12 @@
 """Goals of an encoding: where they land, how they correct, and what they say out of reach."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gsic.errors import InputError
 from gsic.fit.goals import (
@@ -81,6 +83,28 @@ def test_bytes_are_not_exceeded_where_sizes_jump() -> None:
 
     for limit in range(94, 1200, 13):
         assert len(bytes_goal(limit).land(jumpy, COUNT)[1].data) <= limit
+
+
+@given(st.lists(st.integers(1, 60), max_size=300), st.integers(20, 9000))
+def test_as_few_as_possible_are_left_out(sizes: list[int], limit: int) -> None:
+    """Whatever single Gaussians take."""
+    left = [*accumulate(reversed(sizes), initial=20)][::-1]
+    goal = BytesGoal(len(sizes), limit, 20, "max_bytes", limit, 1000)
+    dropped, _ = goal.land(lambda n: coded(left[n]), len(sizes))
+    assert dropped == next(n for n, size in enumerate(left) if size <= limit)
+
+
+def test_few_files_are_written_to_land() -> None:
+    tried: list[int] = []
+
+    def weighed(dropped: int) -> Coded:
+        tried.append(dropped)
+        return coded(20 + sum(range(dropped, 3000)))
+
+    goal = bytes_goal(len(weighed(41).data))
+    tried.clear()
+    assert goal.land(weighed, 3000)[0] == 41
+    assert len(tried) <= 10
 
 
 @pytest.mark.parametrize("slope", [0.25, 0.5, 0.8])

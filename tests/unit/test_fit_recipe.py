@@ -19,6 +19,14 @@ def test_more_effort_is_more_steps() -> None:
     assert sweeps[0] > 0
 
 
+def test_few_steps_are_long_ones() -> None:
+    recipe = EncodeRecipe(haste=0.5, most_haste=3.0)
+    assert recipe.longer(2 * recipe.steps) == 1.0
+    assert recipe.longer(recipe.steps) == 1.0
+    assert recipe.longer(recipe.steps // 4) == pytest.approx(2.0)
+    assert recipe.longer(1) == 3.0
+
+
 def test_less_is_expected_to_be_left_the_more_is_to_come() -> None:
     recipe = EncodeRecipe(anticipated=0.9, search_sweeps=0)
     assert recipe.leftover(0.0) == pytest.approx(0.9)

@@ -21,7 +21,7 @@ from gsic.profiles.gsic import (
     Dequantised,
     Header,
     Symbols,
-    bound_shape,
+    bound_stretch,
     classify,
     color_transform,
     dequantise,
@@ -309,6 +309,18 @@ def test_steps_are_64_a_doubling() -> None:
     assert nearest_step_index(1e300) == MAX_STEP_INDEX
 
 
+def test_gaussians_are_replaced_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    header = header_of(rng, 3)
+    one, other = (symbols_of(rng, header, 12, 20.0) for _ in range(2))
+    assert one.differs(other).all()
+    assert not one.differs(one).any()
+    mixed = one.replaced(np.array([3, 7]), other)
+    assert np.flatnonzero(mixed.differs(one)).tolist() == [3, 7]
+    assert np.flatnonzero(~mixed.differs(other)).tolist() == [3, 7]
+    assert same(one.replaced(np.arange(12), other), other)
+
+
 def test_backgrounds_are_of_full_scale() -> None:
     color = Header(1, 1, 3, 0, (0, 51, 255)).background_color
     np.testing.assert_allclose(color, [0, 0.2, 1], atol=1e-15)
@@ -316,11 +328,11 @@ def test_backgrounds_are_of_full_scale() -> None:
 
 @given(seeds)
 def test_bounds_keep_directions_and_what_is_inside(seed: int) -> None:
-    theta = np.random.default_rng(seed).uniform([-9, -9, -9], [35, 9, 9], (40, 3))
+    theta = np.random.default_rng(seed).uniform([LEAST, -9, -9], [28, 9, 9], (40, 3))
     before = theta.copy()
-    bound_shape(theta)
+    bound_stretch(theta)
     rho, was = np.hypot(*theta[:, 1:].T), np.hypot(*before[:, 1:].T)
-    assert (theta[:, 0] == np.clip(before[:, 0], LEAST, 28)).all()
+    assert (theta[:, 0] == before[:, 0]).all()
     limit = np.minimum(6, theta[:, 0] - LEAST)
     np.testing.assert_allclose(rho, np.minimum(was, limit), atol=1e-12)
     assert np.array_equal(theta[was <= limit, 1:], before[was <= limit, 1:])
