@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gsic import codec, container, images
+from gsic import container, encoder, images
 from gsic.bench import machine
 from gsic.bench.bdrate import bd_rate
 from gsic.options import EncodeOptions
@@ -79,7 +79,7 @@ def row_of(path: Path, rate: float, fit: str, arguments: argparse.Namespace) -> 
     """One encoding, and what its symbols would take with less."""
     options = EncodeOptions(bpp=rate, effort=arguments.effort, settings=FITS[fit])
     image = images.load(path).image
-    encoded = codec.encode_report(image, options, threads=arguments.threads)
+    encoded = encoder.encode_report(image, options, threads=arguments.threads)
     file = container.read(encoded.data)
     row = {"image": path.stem, "target": rate, "fit": fit}
     row |= {key: encoded.report[key] for key in ("bpp", "psnr", "gaussians", "bytes")}

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gsic import codec, images
+from gsic import encoder, images
 from gsic.bench import machine
 from gsic.options import EncodeOptions
 
@@ -62,7 +62,7 @@ def rows_of(path: Path, effort: int, threads: int) -> list[dict[str, Any]]:
 
     def encoded(name: str, value: float) -> dict[str, Any]:
         options = EncodeOptions(effort=effort, **{name: value})
-        report = codec.encode_report(image, options, threads=threads).report
+        report = encoder.encode_report(image, options, threads=threads).report
         keys = ("bytes", "bpp", "psnr", "gaussians", "iterations", "seconds")
         row = {"image": path.stem, "asked": name, "value": value}
         print(row, report["bytes"], report["psnr"], f"{report['seconds']:.1f} s", flush=True)

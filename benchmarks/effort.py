@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gsic import codec, images
+from gsic import codec, encoder, images
 from gsic.bench import machine
 from gsic.bench.bdrate import Point, bd_rate
 from gsic.options import EncodeOptions
@@ -31,7 +31,7 @@ def main() -> int:
     for effort in map(int, arguments.efforts.split(",")):
         for bpp in rates:
             options = EncodeOptions(bpp=bpp, effort=effort)
-            report = codec.encode_report(image, options, threads=arguments.threads).report
+            report = encoder.encode_report(image, options, threads=arguments.threads).report
             rows.append({"effort": effort, "target": bpp} | {key: report[key] for key in KEYS})
             print(rows[-1], flush=True)
     command = (

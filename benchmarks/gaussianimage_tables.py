@@ -22,7 +22,7 @@ from gaussianimage_published import (
 from numpy.typing import NDArray
 from papers import Row, Run, Table, mean_of
 
-from gsic import codec, container, metrics, pixels
+from gsic import codec, container, decoder, encoder, metrics, pixels
 from gsic.bench.baselines import BASELINES
 from gsic.bench.bdrate import Pchip, bd_rate, frontier
 from gsic.fit import Fit
@@ -260,14 +260,14 @@ def coded_samples(
         steps = {"tune_steps": run.steps_of(STEPS)}
         recipe = {**(SCALED_FIT if run.scaled else {}), **steps, "coding": "ans", **settings}
         options = EncodeOptions(profile="gaussianimage", seed=run.seed, settings=recipe)
-        encoded = codec.encode_report(
+        encoded = encoder.encode_report(
             image, options, init=fitted, device=run.device, threads=run.threads
         )
         sample = {"image": name, "gaussians": count, "psnr_fit": fitted.psnr}
         sample |= {key: encoded.report[key] for key in ("psnr", "psnr_float", "ms_ssim")}
         sample |= sizes(encoded.data, image.shape[0] * image.shape[1])
         times = [
-            codec.decode_report(encoded.data, device=run.device, threads=run.threads).report
+            decoder.decode_report(encoded.data, device=run.device, threads=run.threads).report
             for _ in range(6)
         ]
         median = statistics.median(report["total_ms"] for report in times[1:])

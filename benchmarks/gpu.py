@@ -23,7 +23,7 @@ import torch
 from kernel_scene import CHANNELS, HEIGHT, SIZES, WIDTH, scene
 
 import gsic
-from gsic import codec, images
+from gsic import codec, decoder, encoder, images
 from gsic.bench import machine
 from gsic.fit.gaussian_fit import psnr_of
 from gsic.options import EncodeOptions, FitOptions
@@ -204,7 +204,7 @@ def encoding(image: np.ndarray) -> list[dict[str, Any]]:
     for effort in (1, 5):
         options = EncodeOptions(bpp=0.3, effort=effort)
         for _ in range(2):
-            report = codec.encode_report(image, options, device="cuda").report
+            report = encoder.encode_report(image, options, device="cuda").report
         keys = ("seconds", "bpp", "psnr", "gaussians", "iterations")
         rows.append({"effort": effort} | {key: report[key] for key in keys})
     return rows
@@ -217,7 +217,7 @@ def decoding(image: np.ndarray) -> dict[str, Any]:
         name: [] for name in ("entropy_ms", "dequantise_ms", "render_ms", "total_ms")
     }
     for repeat in range(220):
-        report = codec.decode_report(data, device="cuda").report
+        report = decoder.decode_report(data, device="cuda").report
         if repeat >= 20:
             for name, values in stages.items():
                 values.append(report[name])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from savings import (
     AGAINST,
+    TUNED,
     USUAL,
     Measure,
     Rows,
@@ -16,6 +17,7 @@ from savings import (
     rows_of,
     rungs,
     savings,
+    seeds,
 )
 from tables import NONE, TITLES, load, number, origin, percent, table
 
@@ -110,6 +112,12 @@ def saved(results: Path) -> list[str]:
             "Six Kodak images are kodim01, 03, 07, 13, 20 and 23; the tuning images are six of "
             "those that constants were chosen on. Rows: `rd-*.json` in `benchmarks/results`, each "
             "with its command."
+        )
+    if others := seeds(results):
+        spread = ", ".join(f"seed {seed} {value:+.1f} %" for seed, value in others.items())
+        text.append(
+            f"Nothing but the seed, on three tuning images at {' and '.join(map(str, TUNED))} bpp, "
+            f"against seed 0: {spread}."
         )
     return text
 

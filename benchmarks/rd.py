@@ -24,7 +24,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from gsic import codec, container, images, metrics
+from gsic import container, decoder, encoder, images, metrics
 from gsic.bench import machine
 from gsic.bench.baselines import BASELINES, Sweep
 from gsic.bench.bdrate import HIGHEST_MEAN_BPP, Point, bd_rate
@@ -145,9 +145,9 @@ def command_of(arguments: argparse.Namespace) -> str:
 def row_of(path: Path, bpp: float, options: dict[str, Any], threads: int) -> dict[str, Any]:
     """What one file is like."""
     image = images.load(path).image
-    encoded = codec.encode_report(image, EncodeOptions(bpp=bpp, **options), threads=threads)
+    encoded = encoder.encode_report(image, EncodeOptions(bpp=bpp, **options), threads=threads)
     times = [
-        codec.decode_report(encoded.data, device="cpu", threads=1).report["total_ms"]
+        decoder.decode_report(encoded.data, device="cpu", threads=1).report["total_ms"]
         for _ in range(DECODES + 1)
     ]
     row = {"image": path.stem, "target": bpp} | {key: encoded.report[key] for key in KEYS}

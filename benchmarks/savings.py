@@ -42,15 +42,15 @@ def savings(results: Path, measure: Measure = "psnr") -> list[Saving]:
     """One row for each encoder, set of images and range of rates that rows are there for."""
     usual, strong, tuned, tuning = (
         rows_of(results, name)
-        for name in ("kodak-effort5", "kodak6-effort9", "kodak6-ms-ssim", "tune6")
+        for name in ("kodak-effort5", "kodak-effort9", "kodak6-ms-ssim", "tune6")
     )
-    some = {key: row for key, row in usual.items() if key[0] in images_of(strong)}
+    some = {key: row for key, row in usual.items() if key[0] in images_of(tuned)}
     kodak, others_tuning = rungs(results, "kodak"), rungs(results, "tune6")
     asked = [
         ("Kodak", 5, "psnr", usual, USUAL, kodak),
         ("Kodak", 5, "psnr", usual, LOW, kodak),
-        ("Kodak", 5, "psnr", some, USUAL, kodak),
         ("Kodak", 9, "psnr", strong, USUAL, kodak),
+        ("Kodak", 9, "psnr", strong, LOW, kodak),
         ("Kodak", 5, "psnr", some, TUNED, kodak),
         ("Kodak", 5, "ms-ssim", tuned, TUNED, kodak),
         ("tuning", 5, "psnr", tuning, USUAL, others_tuning),
@@ -60,6 +60,19 @@ def savings(results: Path, measure: Measure = "psnr") -> list[Saving]:
         for name, effort, tune, rows, rates, others in asked
         if (images := images_of(rows)) and all((i, rate) in rows for i in images for rate in rates)
     ]
+
+
+def seeds(results: Path) -> dict[int, float]:
+    """BD-rates of other seeds against seed 0 on the same tuning images and rates, in percent."""
+    first, found = rows_of(results, "tune6"), {}
+    for seed in (1, 2):
+        rows = rows_of(results, f"tune3-seed{seed}")
+        rates = sorted({rate for _, rate in rows})
+        curves = [mean_curve(of, images_of(rows), rates, "psnr") for of in (first, rows)]
+        saved = bd_rate(*curves) if rows else None
+        if saved is not None:
+            found[seed] = saved.percent
+    return found
 
 
 def percents(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from papers import Row, Run, Table, mean_of
 
-from gsic import codec
+from gsic import decoder, encoder
 from gsic.bench.bdrate import bd_rate
 from gsic.fit.two_dgs.recipe import adaptive_clusters
 from gsic.options import EncodeOptions
@@ -153,18 +153,17 @@ def coded(
         settings={"steps": run.steps_of(STEPS), **settings},
         **rate,
     )
-    report = codec.encode_report(image, options, device=run.device, threads=run.threads)
+    made = encoder.encode_report(image, options, device=run.device, threads=run.threads)
     decodes = [
-        codec.decode_report(report.data, device=run.device, threads=run.threads).report["total_ms"]
-        for _ in range(6)
+        decoder.decode_report(made.data, device=run.device, threads=run.threads) for _ in range(6)
     ]
     kept = ("bytes", "bpp", "psnr", "psnr_float", "ms_ssim", "gaussians")
     return {
         "image": name,
-        **{key: report.report[key] for key in kept},
-        "encode_s": report.report["seconds"],
-        "decode_s": statistics.median(decodes[1:]) / 1000.0,
-        "parameters_k": 9 * report.report["gaussians"] / 1000.0,
+        **{key: made.report[key] for key in kept},
+        "encode_s": made.report["seconds"],
+        "decode_s": statistics.median(of.report["total_ms"] for of in decodes[1:]) / 1000.0,
+        "parameters_k": 9 * made.report["gaussians"] / 1000.0,
     }
 
 

@@ -86,10 +86,10 @@ def encode(
     loaded = _load(image, say)
     start = _read_fit(init) if init else None
 
-    from gsic import codec
+    from gsic import encoder
 
     with say.progress() as progress, console.about(image):
-        encoded = codec.encode_report(
+        encoded = encoder.encode_report(
             loaded.image,
             options,
             init=start,
@@ -134,10 +134,10 @@ def decode(
     writer = images.writer_for(image)
     data = read_bytes(source)
 
-    from gsic import codec
+    from gsic import decoder
 
     with console.about(source):
-        decoded = codec.decode_report(
+        decoded = decoder.decode_report(
             data, scale=scale, region=region, device=device, threads=cores, limits=None
         )
     if not writer.lossless:

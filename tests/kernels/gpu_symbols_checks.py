@@ -168,7 +168,7 @@ GOLDEN = {"rgb", "rgba", "l", "rgb_as_l", "none", "pixel", "row", "extremes"}
 @pytest.mark.parametrize("name", sorted(GOLDEN))
 def test_golden_files_decode_as_on_the_cpu(name: str, integers: list[LogSymbols]) -> None:
     path = make_golden.FOLDER / f"{name}.gsi"
-    got = codec.decode_report(path.read_bytes(), device="cuda")
+    got = decoder.decode_report(path.read_bytes(), device="cuda")
     close(got.image, codec.decode(path, device="cpu"))
     alpha = got.report["channels"] in (2, 4)
     assert len(integers) == (0 if alpha else 2)  # one of them to load the kernels
@@ -217,7 +217,7 @@ def test_the_cpu_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "get", lambda name: gpu if name == "cuda" else get(name))
     data = file_of(*random_scene(31, 22, 3, 40, seed=3), Mode.RGB)
     expected = codec.decode(data, device="cpu")
-    decoded = codec.decode_report(data, device="auto")
+    decoded = decoder.decode_report(data, device="auto")
     np.testing.assert_array_equal(decoded.image, expected)
     assert decoded.report["dequantise_ms"] > 0
     np.testing.assert_array_equal(next(codec.decode_many([data])), expected)

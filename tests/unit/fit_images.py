@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gsic.codec import Decoded, Encoded, decode_report, encode_report
+from gsic.decoder import Decoded, decode_report
+from gsic.encoder import Encoded, encode_report
 from gsic.options import EncodeOptions
 
 Float32 = NDArray[np.float32]

@@ -9,7 +9,7 @@ from coded_scenes import file_of, random_scene
 from numpy.typing import NDArray
 
 import gsic
-from gsic import codec
+from gsic import decoder
 from gsic.container import COMMENT, ICC, Container, Mode, Section
 from gsic.container import write as write_container
 from gsic.errors import (
@@ -160,7 +160,7 @@ def test_the_size_of_the_output_is_rounded() -> None:
 
 
 def test_the_report_says_what_was_done() -> None:
-    decoded = codec.decode_report(RGB, scale=2.0, region=(1, 2, 50, 40), threads=1)
+    decoded = decoder.decode_report(RGB, scale=2.0, region=(1, 2, 50, 40), threads=1)
     report = decoded.report
     assert (report["width"], report["height"], report["channels"]) == (50, 40, 3)
     assert report["gaussians"] == gsic.info(RGB)["gaussians"] > 100
@@ -198,7 +198,7 @@ def test_info() -> None:
     assert info["gaussians"] == np.count_nonzero(symbols.color.any(axis=1)) > 100
     assert info["background"] == list(header.background)
     assert (info["icc_bytes"], info["comment"]) == (7, "hello")
-    assert codec.decode_report(data).icc == b"profile"
+    assert decoder.decode_report(data).icc == b"profile"
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.nan, math.inf, "2"])

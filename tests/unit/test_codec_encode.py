@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gsic
-from gsic import codec, pixels
+from gsic import decoder, encoder, pixels
 from gsic.container import Mode
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.metrics import ms_ssim, premultiply, psnr
@@ -75,7 +75,7 @@ def grey_as(channels: int, scene: Scene) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_encode_and_decode(fitted: dict[str, Any], scene: Scene, channels: int) -> None:
     image = scene(26, 34, channels)
-    encoded = codec.encode_report(image, EncodeOptions(), threads=2)
+    encoded = encoder.encode_report(image, EncodeOptions(), threads=2)
     decoded = gsic.decode(encoded.data)
     assert decoded.shape == image.shape
     assert encoded.report["psnr"] == psnr(*(pixels.comparable(each) for each in (image, decoded)))
@@ -88,7 +88,7 @@ def test_encode_and_decode(fitted: dict[str, Any], scene: Scene, channels: int) 
 
 def test_the_report(fitted: dict[str, Any], scene: Scene) -> None:
     image = scene(176, 180)
-    encoded = codec.encode_report(image, EncodeOptions(), threads=1)
+    encoded = encoder.encode_report(image, EncodeOptions(), threads=1)
     report = encoded.report
     assert set(report) >= {
         *("bytes", "bpp", "psnr", "psnr_float", "ms_ssim", "gaussians", "iterations", "seconds"),
@@ -105,7 +105,7 @@ def test_the_report(fitted: dict[str, Any], scene: Scene) -> None:
 
 
 def test_what_is_not_defined_is_none(fitted: dict[str, Any]) -> None:
-    report = codec.encode_report(np.full((9, 9, 3), 77, np.uint8), EncodeOptions()).report
+    report = encoder.encode_report(np.full((9, 9, 3), 77, np.uint8), EncodeOptions()).report
     assert report["psnr"] is None
     assert report["ms_ssim"] is None
 
@@ -172,7 +172,7 @@ def test_a_start_from_another_image(fitted: dict[str, Any], scene: Scene) -> Non
 
 def test_an_icc_profile_is_kept(fitted: dict[str, Any], scene: Scene) -> None:
     data = gsic.encode(scene(9, 8), icc=b"profile")
-    assert codec.decode_report(data).icc == b"profile"
+    assert decoder.decode_report(data).icc == b"profile"
     assert gsic.info(gsic.encode(scene(9, 8), icc=b""))["icc_bytes"] is None
 
 

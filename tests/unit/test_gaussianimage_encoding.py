@@ -12,8 +12,8 @@ import pytest
 from fit_images import Bytes, photo_cut, planes_of
 
 import gsic
-from gsic import codec, container, metrics
-from gsic.codec import Encoded
+from gsic import codec, container, encoder, metrics
+from gsic.encoder import Encoded
 from gsic.errors import InputError, OptionError
 from gsic.fit.gaussianimage.canvas import Canvas, random_start, shape_of
 from gsic.fit.gaussianimage.float_fit import optimise
@@ -32,7 +32,7 @@ QUICK = {"rate": 0.02, "halve_every": 60, "fit_steps": 120, "tune_steps": 80}
 def encoded(image: Bytes, init: Any = None, **options: Any) -> Encoded:
     settings = QUICK | options.pop("settings", {})
     asked = EncodeOptions(profile="gaussianimage", settings=settings, **options)
-    return codec.encode_report(image, asked, init=init, device="cpu", threads=1)
+    return encoder.encode_report(image, asked, init=init, device="cpu", threads=1)
 
 
 def quantised(data: bytes) -> Quantised:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gsic
-from gsic import codec
+from gsic import encoder
 from gsic.errors import InputError, OptionError
 from gsic.fit.two_dgs.quantise import tried_bits
 from gsic.fit.two_dgs.recipe import PAPER
@@ -22,10 +22,10 @@ def image(width: int = 48, height: int = 36, channels: int = 3) -> np.ndarray:
     return np.stack(planes, axis=2).astype(np.uint8)
 
 
-def encoded(picture: np.ndarray, **options: object) -> codec.Encoded:
+def encoded(picture: np.ndarray, **options: object) -> encoder.Encoded:
     settings = {**QUICK, **options.pop("settings", {})}
     chosen = EncodeOptions(profile="2dgs", settings=settings, **options)
-    return codec.encode_report(picture, chosen, threads=1)
+    return encoder.encode_report(picture, chosen, threads=1)
 
 
 def test_a_number_of_gaussians_and_what_the_report_says() -> None:
@@ -112,7 +112,7 @@ def test_it_continues_from_no_fit() -> None:
     fit = gsic.fit(image(), gaussians=5, iterations=2, threads=1)
     options = EncodeOptions(profile="2dgs", gaussians=5)
     with pytest.raises(OptionError, match="does not continue"):
-        codec.encode_report(image(), options, init=fit, threads=1)
+        encoder.encode_report(image(), options, init=fit, threads=1)
 
 
 def test_the_bits_that_are_tried() -> None:
