@@ -141,9 +141,10 @@ class _Encoder:
 
     def _attempt(self, goal: Goal, init: Fit | None) -> tuple[Quantised, Coded]:
         """The state that comes nearest to a goal, and its file."""
-        tuning, state = self._tuned(goal, self.recipe.steps, init)
+        recipe = self.recipe
+        tuning, state = self._tuned(goal, recipe.steps, recipe.search_sweeps, init)
         best = last = state, self.code(state)
-        for _ in range(self.recipe.corrections):
+        for _ in range(recipe.corrections):
             index = goal.correction(last[0].header.step_index, last[1])
             if index is None:
                 break
@@ -199,15 +200,17 @@ class _Encoder:
         recipe = self.recipe
         steps = min(max(round(recipe.probe_share * recipe.steps), recipe.probe_least), recipe.steps)
         self.planned += steps
-        _, state = self._tuned(probe, steps, init)
+        _, state = self._tuned(probe, steps, min(recipe.search_sweeps, 1), init)
         gain = recipe.probe_gain * math.log2(recipe.steps / steps)
         missed = psnr - self.code(state).psnr - gain
         if math.isfinite(missed):
             index = spectrum.index_of_psnr(spectrum.psnr(index) + missed)
         return PsnrGoal(given or spectrum.gaussians(index), index, psnr)
 
-    def _tuned(self, goal: Goal, steps: int, init: Fit | None) -> tuple[Tuning, Quantised]:
-        """Fit, or take a fit, and tune it; `steps` are those of both."""
+    def _tuned(
+        self, goal: Goal, steps: int, sweeps: int, init: Fit | None
+    ) -> tuple[Tuning, Quantised]:
+        """Fit, or take a fit, tune it and search; `steps` are those of fit and tuning."""
         recipe = self.recipe
         fit = gaussian_fit_on(
             self.backend,
@@ -234,7 +237,7 @@ class _Encoder:
             return schedule.rate(float_steps + step)
 
         tuned = tuning.run(steps - float_steps, rate, choose, self._tick)
-        return tuning, self._searched(tuned, recipe.search_price, recipe.search_sweeps)
+        return tuning, self._searched(tuned, recipe.search_price, sweeps)
 
     def _corrected(self, tuning: Tuning, index: int) -> Quantised:
         """Tune on for a little at another step index."""

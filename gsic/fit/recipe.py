@@ -144,9 +144,9 @@ class EncodeRecipe(FitRecipe):
     shape_scale: float = 0.8
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
     anticipated: float = 0.87
-    probe_share: float = 0.15
-    probe_least: int = 250
-    probe_gain: float = 0.18
+    probe_share: float = 0.1
+    probe_least: int = 150
+    probe_gain: float = 0.2
     correction_share: float = 0.05
     correction_rate: float = 0.06
     corrections: int = 6
