@@ -37,8 +37,8 @@ _LEAST_RISE, _MOST_RISE = 1.05, 1.5
 # How many Gaussians are left out at the first try.
 _FIRST_GUESS = 8
 
-# First guesses of what an octave of the step does.
-_DB_PER_OCTAVE = 3.0
+# First guesses of what an octave of the step does, from the start and in a correction.
+_DB_PER_OCTAVE, _DB_PER_CORRECTED_OCTAVE = 3.0, 1.8
 _LOG2_BYTES_PER_OCTAVE = 0.5
 
 
@@ -228,10 +228,10 @@ class PsnrGoal:
             self._below = index, excess
         else:
             self._above = index, excess
-        slope = _DB_PER_OCTAVE
+        slope = _DB_PER_CORRECTED_OCTAVE
         if self._last is not None and self._last[0] != index:
             measured = (self._last[1] - excess) / (index - self._last[0]) * STEP_RESOLUTION
-            slope = min(max(measured, 1.0), 6.0)
+            slope = min(max(measured, 0.6), 6.0)
         self._last = index, excess
         aim = 0.4 * PSNR_TOLERANCE_DB
         if self._below is None or self._above is None or self._below[0] <= self._above[0]:

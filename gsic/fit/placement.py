@@ -135,11 +135,12 @@ def _box(plane: Float32, radius: int, axis: int) -> Float32:
     pad[axis] = (radius + 1, radius)
     sums = np.cumsum(np.pad(plane, pad, mode="edge"), axis=axis, dtype=np.float64)
     width = 2 * radius + 1
-    lower, upper = (
-        np.take(sums, np.arange(start, start + plane.shape[axis]), axis=axis)
-        for start in (0, width)
-    )
-    return ((upper - lower) / width).astype(np.float32)
+    if axis == 0:
+        of_boxes = sums[width:] - sums[:-width]
+    else:
+        of_boxes = sums[:, width:] - sums[:, :-width]
+    of_boxes /= width
+    return of_boxes.astype(np.float32)
 
 
 def averages(
