@@ -135,10 +135,9 @@ def _box(plane: Float32, radius: int, axis: int) -> Float32:
     pad[axis] = (radius + 1, radius)
     sums = np.cumsum(np.pad(plane, pad, mode="edge"), axis=axis, dtype=np.float64)
     width = 2 * radius + 1
-    if axis == 0:
-        of_boxes = sums[width:] - sums[:-width]
-    else:
-        of_boxes = sums[:, width:] - sums[:, :-width]
+    rows, columns = (width, 0) if axis == 0 else (0, width)
+    height, length = plane.shape
+    of_boxes = sums[rows:, columns:] - sums[:height, :length]
     of_boxes /= width
     return of_boxes.astype(np.float32)
 
