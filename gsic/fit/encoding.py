@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from gsic.errors import InputError, OptionError
 from gsic.fit import goals
 from gsic.fit.gaussian_fit import GaussianFit, psnr_of
-from gsic.fit.goals import BytesGoal, Coded, Goal, PsnrGoal, StepGoal
+from gsic.fit.goals import BytesGoal, Code, Coded, Goal, PsnrGoal, StepGoal
 from gsic.fit.loop import Schedule, run
 from gsic.fit.losses import objective
 from gsic.fit.recipe import EncodeRecipe, encode_recipe
 from gsic.fit.resident_fit import gaussian_fit_on
 from gsic.fit.result import Fit
-from gsic.fit.search import Search, searched
+from gsic.fit.search import searched
 from gsic.fit.spectrum import Spectrum, most_gaussians
+from gsic.fit.trimming import trimmed
 from gsic.fit.tuned import tuned_objective
 from gsic.fit.tuning import Tuning, WeightAt, removal_costs, splats_of
 from gsic.gaussians import COVARIANCES, Float64, LogCovariance
 from gsic.options import EncodeOptions, replace_known
 from gsic.profiles.gsic import (
     Header,
-    Symbols,
     color_transform,
     dequantise,
     nearest_step_index,
@@ -39,11 +39,6 @@ from gsic_kernels.registry import Backend, SumLoss
 Float32 = NDArray[np.float32]
 Progress = Callable[[int, int, str], None]
 _TICK_STEPS = 20
-
-# How often the price of bits is raised at most; what is still missing then, Gaussians are left out.
-_TRIMS = 12
-
-Code = Callable[[Quantised], Coded]
 
 
 @dataclass(frozen=True)
@@ -252,45 +247,9 @@ class _Encoder:
         return self._searched(tuned, recipe.search_price, recipe.search_sweeps)
 
     def _trimmed(self, goal: Goal, state: Quantised, coded: Coded) -> Quantised:
-        """Search on at rising prices of bits, as far as the goal asks for it and allows it."""
-        price = self.recipe.search_price
-        for _ in range(_TRIMS if self.recipe.search_sweeps else 0):
-            rise = goal.rise(coded)
-            if rise is None or not len(state.symbols):
-                break
-            price *= rise
-            smaller, _ = Search(self.planes, *state).sweep(state.symbols, price)
-            trimmed = Quantised(state.header, smaller.visible())
-            less = self.code(trimmed)
-            if goal.allows(less):
-                state, coded = trimmed, less
-            elif goal.near(coded):
-                break
-            else:
-                state, coded = self._partly(goal, state, coded, smaller)
-        return state
-
-    def _partly(
-        self, goal: Goal, state: Quantised, coded: Coded, smaller: Symbols
-    ) -> tuple[Quantised, Coded]:
-        """Replace as many Gaussians by those of `smaller`, in the same order, as a goal allows."""
-        header, symbols = state
-        waiting = np.flatnonzero(symbols.differs(smaller))
-        taken, step = waiting[:0], len(waiting)
-        # Ever fewer at once; at last one by one, of which a goal may allow some and others not.
-        while step and len(waiting) and not goal.near(coded):
-            step = min(step, len(waiting))
-            more = np.concatenate((taken, waiting[:step]))
-            mixed = Quantised(header, symbols.replaced(more, smaller).visible())
-            less = self.code(mixed)
-            if goal.allows(less):
-                taken, waiting = more, waiting[step:]
-                state, coded = mixed, less
-            elif step > 1:
-                step //= 2
-            else:
-                waiting = waiting[1:]
-        return state, coded
+        if not self.recipe.search_sweeps:
+            return state
+        return trimmed(self.planes, goal, state, coded, self.code, self.recipe.search_price)
 
     def _searched(self, state: Quantised, price: float, sweeps: int) -> Quantised:
         """What a search over neighbouring symbols makes of a state."""

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from gsic.errors import InputError
 from gsic.fit.tuning import Tuning, solve_bits
 from gsic.profiles.gsic import MAX_STEP_INDEX, STEP_RESOLUTION, nearest_step_index
+from gsic.profiles.gsic_profile import Quantised
 
 DEFAULT_QUALITY = 60
 
@@ -53,6 +54,9 @@ def index_of_quality(quality: int) -> int:
     """Step index of a quality of 1 to 100."""
     return nearest_step_index(2.0 ** (_COARSEST + (_FINEST - _COARSEST) * (quality - 1) / 99.0))
 
+
+Code = Callable[[Quantised], Coded]
+"""What makes the complete file of Gaussians in any order."""
 
 Shortened = Callable[[int], Coded]
 """The file without so many of its least valuable Gaussians."""
