@@ -217,7 +217,8 @@ class _Encoder:
             recipe,
         )
         float_steps = recipe.float_steps(steps)
-        schedule = Schedule(recipe, steps, float_steps, recipe.longer(steps))
+        longer = recipe.longer(steps, self.weight_at is not None)
+        schedule = Schedule(recipe, steps, float_steps, longer)
         if init is None:
             rng = np.random.default_rng(self.options.seed)
             run(fit, self.planes, goal.gaussians, float_steps, schedule, rng, self._tick)
@@ -238,7 +239,8 @@ class _Encoder:
         """Tune on for a little at another step index."""
         recipe = self.recipe
         steps = max(round(recipe.correction_share * recipe.steps), 1)
-        highest = recipe.correction_rate * recipe.longer(recipe.steps)
+        longer = recipe.longer(recipe.steps, self.weight_at is not None)
+        highest = recipe.correction_rate * longer
 
         def rate(step: int) -> float:
             return highest * (1.0 - step / steps)
