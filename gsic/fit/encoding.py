@@ -217,8 +217,7 @@ class _Encoder:
             recipe,
         )
         float_steps = recipe.float_steps(steps)
-        longer = recipe.longer(steps, self.weight_at is not None)
-        schedule = Schedule(recipe, steps, float_steps, longer)
+        schedule = Schedule(recipe, steps, float_steps, self._longer(steps))
         if init is None:
             rng = np.random.default_rng(self.options.seed)
             run(fit, self.planes, goal.gaussians, float_steps, schedule, rng, self._tick)
@@ -239,8 +238,7 @@ class _Encoder:
         """Tune on for a little at another step index."""
         recipe = self.recipe
         steps = max(round(recipe.correction_share * recipe.steps), 1)
-        longer = recipe.longer(recipe.steps, self.weight_at is not None)
-        highest = recipe.correction_rate * longer
+        highest = recipe.correction_rate * self._longer(recipe.steps)
 
         def rate(step: int) -> float:
             return highest * (1.0 - step / steps)
@@ -283,6 +281,10 @@ class _Encoder:
         background = header.background_color.astype(np.float32)
         _, drawn = self.objective.step(splats_of(seen, seen.factor()), background)
         return removal_costs(seen, drawn, self.weight_at)
+
+    def _longer(self, steps: int) -> float:
+        # What stands for MS-SSIM between comparisons does not hold for longer steps.
+        return self.recipe.longer(steps) if self.weight_at is None else 1.0
 
     def _header_after(self, fit: GaussianFit) -> Header:
         """A header whose step is a first guess: about nine times the error of a value."""

@@ -29,7 +29,6 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "position_scale": (1e-3, 1e3),
     "shape_scale": (1e-3, 1e3),
     "most_haste": (1.0, 100.0),
-    "tuned_haste": (1.0, 100.0),
     "resolve_at": (0.0, 0.999),
     "anticipated": (0.01, 1.0),
     "probe_least": (1, 10**7),
@@ -127,7 +126,6 @@ class EncodeRecipe(FitRecipe):
         compare_every: steps between comparisons of rendering and image for that.
         haste: fewer steps than the default are longer ones, by their ratio to this power.
         most_haste: how much longer at most.
-        tuned_haste: how much longer at least, tuned for MS-SSIM.
     """
 
     # Better for encodings than for float fits, where these lose 0.15 dB together.
@@ -159,16 +157,15 @@ class EncodeRecipe(FitRecipe):
     compare_every: int = 8
     haste: float = 0.8
     most_haste: float = 4.0
-    tuned_haste: float = 2.0
 
     def float_steps(self, steps: int) -> int:
         """How many of `steps` are the float fit; at least one is left for tuning."""
         return min(round(self.float_share * steps), self.float_most, steps - 1)
 
-    def longer(self, steps: int, tuned: bool) -> float:
-        """What the learning rates are multiplied by, in so many steps, for MS-SSIM if `tuned`."""
+    def longer(self, steps: int) -> float:
+        """What the learning rates of an encoding in so many steps are multiplied by."""
         longer = math.pow(EncodeRecipe.steps / steps, self.haste)
-        return min(max(longer, self.tuned_haste if tuned else 1.0), self.most_haste)
+        return min(max(longer, 1.0), self.most_haste)
 
     def leftover(self, share: float) -> float:
         """Share of the bits that is expected to remain at the end, when `share` is tuned."""
