@@ -29,6 +29,7 @@ class Adam:
         self._first = np.zeros_like(self.values)
         self._second = np.zeros_like(self.values)
         self._age = np.zeros(len(values))
+        self._by_age = np.zeros(0)
 
     @property
     def state(self) -> tuple[Float64, Float64, Float64, Float64]:
@@ -50,13 +51,21 @@ class Adam:
         change -= self._second
         change *= 1.0 - beta2
         self._second += change
-        # first / (1 - b1^t) / sqrt(second / (1 - b2^t)), with the corrections in one factor a row.
-        correction = np.sqrt(1.0 - beta2**self._age) / (1.0 - beta1**self._age)
         root = np.sqrt(self._second, out=change)
         root += _TINY
         move = np.divide(self._first, root, out=root)
-        move *= (scale * self.rates) * correction[:, None]
+        move *= (scale * self.rates) * self._corrections()[:, None]
         self.values -= move
+
+    def _corrections(self) -> Float64:
+        """Of first / (1 - b1^t) / sqrt(second / (1 - b2^t)), what the age t of each row makes."""
+        oldest = int(self._age.max(initial=0.0))
+        if oldest >= len(self._by_age):
+            # Powers take long; a row has taken a step before it is corrected.
+            ages = np.maximum(np.arange(2.0 * oldest + 2.0), 1.0)
+            beta1, beta2 = self.betas
+            self._by_age = np.sqrt(1.0 - beta2**ages) / (1.0 - beta1**ages)
+        return self._by_age[self._age.astype(np.int64)]
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Drop the rows that a mask, bool (N,), leaves out."""
