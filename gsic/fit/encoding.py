@@ -283,8 +283,9 @@ class _Encoder:
         return removal_costs(seen, drawn, self.weight_at)
 
     def _longer(self, steps: int) -> float:
-        # What stands for MS-SSIM between comparisons does not hold for longer steps.
-        return self.recipe.longer(steps) if self.weight_at is None else 1.0
+        # What stands for MS-SSIM between comparisons does not hold as far.
+        longer = self.recipe.longer(steps)
+        return longer if self.weight_at is None else math.sqrt(longer)
 
     def _header_after(self, fit: GaussianFit) -> Header:
         """A header whose step is a first guess: about nine times the error of a value."""
