@@ -38,7 +38,8 @@ class Adam:
 
     @state.setter
     def state(self, state: tuple[Float64, Float64, Float64, Float64]) -> None:
-        self.values, self._first, self._second, self._age = state
+        *matrices, self._age = state
+        self.values, self._first, self._second = map(np.asfortranarray, matrices)
 
     def step(self, gradient: Float64, scale: float) -> None:
         """Move every row against its gradient, float64 (N, K), at `scale` times the rates."""

@@ -232,7 +232,7 @@ class _Encoder:
             return schedule.rate(float_steps + step)
 
         tuned = tuning.run(steps - float_steps, rate, choose, self._tick)
-        return tuning, self._searched(tuned, recipe.search_price, sweeps)
+        return tuning, self._searched(tuned, sweeps)
 
     def _corrected(self, tuning: Tuning, index: int) -> Quantised:
         """Tune on for a little at another step index."""
@@ -244,17 +244,18 @@ class _Encoder:
             return highest * (1.0 - step / steps)
 
         tuned = tuning.correct(steps, rate, index, self._tick)
-        return self._searched(tuned, recipe.search_price, recipe.search_sweeps)
+        return self._searched(tuned, recipe.search_sweeps)
 
     def _trimmed(self, goal: Goal, state: Quantised, coded: Coded) -> Quantised:
         if not self.recipe.search_sweeps:
             return state
         return trimmed(self.planes, goal, state, coded, self.code, self.recipe.search_price)
 
-    def _searched(self, state: Quantised, price: float, sweeps: int) -> Quantised:
+    def _searched(self, state: Quantised, sweeps: int) -> Quantised:
         """What a search over neighbouring symbols makes of a state."""
         header, symbols = state
         if sweeps:
+            price = self.recipe.search_price
             symbols = searched(self.planes, header, symbols, price, sweeps)
         return Quantised(header, symbols)
 
