@@ -200,7 +200,15 @@ class _Encoder:
         missed = psnr - self.code(state).psnr - gain
         if math.isfinite(missed):
             index = spectrum.index_of_psnr(spectrum.psnr(index) + missed)
-        return PsnrGoal(given or spectrum.gaussians(index), index, psnr)
+        return PsnrGoal(given or spectrum.gaussians(index), index, psnr, self._foreseen)
+
+    def _foreseen(self, tuning: Tuning, share: float) -> float:
+        """The PSNR in dB to which a tuning leads, of which `share` is done."""
+        recipe = self.recipe
+        state = tuning.symbols_at(tuning.header.step_index)
+        before, after = (tuning.psnr_of(s) for s in (state, self._searched(state, 1)))
+        more = recipe.gain_tuning * self._longer(recipe.steps) * (1.0 - share)
+        return after + (recipe.gain_searching + more) * (after - before)
 
     def _tuned(
         self, goal: Goal, steps: int, sweeps: int, init: Fit | None
@@ -226,12 +234,13 @@ class _Encoder:
         tuning = Tuning(fit, recipe, self._header_after(fit))
 
         def choose(share: float) -> int:
-            return goal.choose(tuning, recipe.leftover(share))
+            return goal.choose(tuning, share)
 
         def rate(step: int) -> float:
             return schedule.rate(float_steps + step)
 
-        tuned = tuning.run(steps - float_steps, rate, choose, self._tick)
+        shares = goal.chooses_at(recipe)
+        tuned = tuning.run(steps - float_steps, rate, shares, choose, self._tick)
         return tuning, self._searched(tuned, sweeps)
 
     def _corrected(self, tuning: Tuning, index: int) -> Quantised:

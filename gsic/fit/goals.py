@@ -8,10 +8,11 @@ Gaussians to leave out of the file.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from gsic.errors import InputError
+from gsic.fit.recipe import EncodeRecipe
 from gsic.fit.tuning import Tuning, solve_bits
 from gsic.profiles.gsic import MAX_STEP_INDEX, STEP_RESOLUTION, nearest_step_index
 from gsic.profiles.gsic_profile import Quantised
@@ -22,6 +23,10 @@ DEFAULT_QUALITY = 60
 _COARSEST, _FINEST = 1.5, -5.5
 
 PSNR_TOLERANCE_DB = 0.1
+
+# How far above the PSNR that is asked for an encoding aims, and from where on it is corrected;
+# what is below that is traded for bytes at the end.
+_AIM_DB, _MOST_EXCESS_DB = 0.04, 0.15
 
 # A file smaller than this share of what was asked for is tuned once more with finer steps, one
 # larger than that with coarser ones; in between, leaving Gaussians out does it.
@@ -61,14 +66,20 @@ Code = Callable[[Quantised], Coded]
 Shortened = Callable[[int], Coded]
 """The file without so many of its least valuable Gaussians."""
 
+Foreseen = Callable[[Tuning, float], float]
+"""The PSNR in dB to which a tuning leads at its step when a share of it is done."""
+
 
 class Goal(Protocol):
     """What an encoding aims at."""
 
     gaussians: int
 
-    def choose(self, tuning: Tuning, leftover: float) -> int:
-        """The step index to tune on with; `leftover` is the share of the bits that will remain."""
+    def chooses_at(self, recipe: EncodeRecipe) -> Iterable[float]:
+        """Shares of the tuning at which it chooses a step."""
+
+    def choose(self, tuning: Tuning, share: float) -> int:
+        """The step index to tune on with when `share` of the tuning is done."""
 
     def correction(self, index: int, coded: Coded) -> int | None:
         """A better step index than `index`, which led to `coded`; None when that will do."""
@@ -108,7 +119,10 @@ class StepGoal:
         self.gaussians = gaussians
         self.index = index
 
-    def choose(self, tuning: Tuning, leftover: float) -> int:
+    def chooses_at(self, recipe: EncodeRecipe) -> Iterable[float]:
+        return recipe.resolve_at
+
+    def choose(self, tuning: Tuning, share: float) -> int:
         return self.index
 
     def correction(self, index: int, coded: Coded) -> int | None:
@@ -155,8 +169,11 @@ class BytesGoal:
         # The step that was corrected last, and log2 of the bytes over the limit that it led to.
         self._last: tuple[int, float] | None = None
 
-    def choose(self, tuning: Tuning, leftover: float) -> int:
-        return solve_bits(tuning, self._bits / leftover)
+    def chooses_at(self, recipe: EncodeRecipe) -> Iterable[float]:
+        return recipe.resolve_at
+
+    def choose(self, tuning: Tuning, share: float) -> int:
+        return solve_bits(tuning, self._bits / tuning.recipe.leftover(share))
 
     def correction(self, index: int, coded: Coded) -> int | None:
         if self._bits == 0.0:
@@ -210,23 +227,33 @@ class PsnrGoal:
         gaussians: how many to fit.
         index: of the step that should lead there.
         psnr: dB.
+        foreseen: tells where a tuning leads.
     """
 
-    def __init__(self, gaussians: int, index: int, psnr: float) -> None:
+    def __init__(self, gaussians: int, index: int, psnr: float, foreseen: Foreseen) -> None:
         self.gaussians = gaussians
         self.index = index
         self._psnr = psnr
+        self._foreseen = foreseen
         # The finest step that was too coarse and the coarsest that was not, with the excess in dB.
         self._below: tuple[int, float] | None = None
         self._above: tuple[int, float] | None = None
         self._last: tuple[int, float] | None = None
 
-    def choose(self, tuning: Tuning, leftover: float) -> int:
+    def chooses_at(self, recipe: EncodeRecipe) -> Iterable[float]:
+        return (*recipe.resolve_at, *recipe.foresee_at)
+
+    def choose(self, tuning: Tuning, share: float) -> int:
+        if share in tuning.recipe.foresee_at:
+            excess = self._foreseen(tuning, share) - self._psnr - _AIM_DB
+            if math.isfinite(excess):
+                slope = (1.0 - share) * _DB_PER_OCTAVE + share * _DB_PER_CORRECTED_OCTAVE
+                self.index = _moved(self.index, min(max(excess / slope, -1.0), 1.0))
         return self.index
 
     def correction(self, index: int, coded: Coded) -> int | None:
         excess = coded.psnr - self._psnr
-        if 0.0 <= excess <= PSNR_TOLERANCE_DB or not math.isfinite(excess):
+        if 0.0 <= excess <= _MOST_EXCESS_DB or not math.isfinite(excess):
             return None
         if excess < 0.0:
             self._below = index, excess
@@ -237,12 +264,11 @@ class PsnrGoal:
             measured = (self._last[1] - excess) / (index - self._last[0]) * STEP_RESOLUTION
             slope = min(max(measured, 0.6), 6.0)
         self._last = index, excess
-        aim = 0.4 * PSNR_TOLERANCE_DB
         if self._below is None or self._above is None or self._below[0] <= self._above[0]:
-            better = _moved(index, (excess - aim) / slope)
+            better = _moved(index, (excess - _AIM_DB) / slope)
         else:
             (high, low_excess), (low, high_excess) = self._below, self._above
-            share = (high_excess - aim) / (high_excess - low_excess)
+            share = (high_excess - _AIM_DB) / (high_excess - low_excess)
             better = low + math.floor(max(share, 0.0) * (high - low))
         return better if better != index else None
 
@@ -269,7 +295,7 @@ class PsnrGoal:
             return None
         octaves = missing / _DB_PER_OCTAVE
         gaussians = min(math.ceil(self.gaussians * 2.0 ** (octaves + 0.25)), most)
-        return PsnrGoal(gaussians, _moved(self.index, -octaves), self._psnr)
+        return PsnrGoal(gaussians, _moved(self.index, -octaves), self._psnr, self._foreseen)
 
     def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
         whole = shortened(0)

@@ -28,9 +28,14 @@ _DOMAINS: dict[str, tuple[float, float]] = {
     "gaussian_bits": (1.0, 1e4),
     "position_scale": (1e-3, 1e3),
     "shape_scale": (1e-3, 1e3),
+    "unhurried": (1, 10**7),
+    "haste": (0.0, 10.0),
     "most_haste": (1.0, 100.0),
     "resolve_at": (0.0, 0.999),
     "anticipated": (0.01, 1.0),
+    "foresee_at": (0.0, 0.999),
+    "gain_searching": (0.0, 10.0),
+    "gain_tuning": (0.0, 10.0),
     "probe_least": (1, 10**7),
     "probe_gain": (0.0, 10.0),
     "correction_rate": (0.0, 100.0),
@@ -113,6 +118,10 @@ class EncodeRecipe(FitRecipe):
         position_scale, shape_scale: multiply the steps that equal error energy asks for.
         resolve_at: shares of the tuning at which step size and classes are chosen anew.
         anticipated: share of the bits at its start that tuning leaves over.
+        foresee_at: shares of the tuning at which it is foreseen to what PSNR it leads, if one is
+            asked for, and the step size is chosen anew.
+        gain_searching, gain_tuning: what the rest of a search and all of the tuning gain in dB,
+            over what a first sweep does; the latter grows with the learning rates.
         probe_share: steps of the short encoding that a PSNR is aimed at with, over `steps`.
         probe_least: steps of it at least, where there are so many.
         probe_gain: dB that twice the steps gain.
@@ -124,7 +133,8 @@ class EncodeRecipe(FitRecipe):
         search_leftover: share of the bits that it leaves over.
         squared_share: share of squared errors in the loss that is tuned for MS-SSIM.
         compare_every: steps between comparisons of rendering and image for that.
-        haste: fewer steps than the default are longer ones, by their ratio to this power.
+        unhurried: fewer steps than this are longer ones.
+        haste: by their ratio to this power.
         most_haste: how much longer at most.
     """
 
@@ -136,7 +146,7 @@ class EncodeRecipe(FitRecipe):
     growth_until: float = 0.9
     growth_blur: float = 0.28
 
-    steps: int = 2500
+    steps: int = 1800
     float_share: float = 0.45
     float_most: int = 350
     gaussian_bits: float = 26.0
@@ -144,6 +154,9 @@ class EncodeRecipe(FitRecipe):
     shape_scale: float = 0.8
     resolve_at: tuple[float, ...] = (0.0, 0.15, 0.3, 0.5, 0.7)
     anticipated: float = 0.87
+    foresee_at: tuple[float, ...] = (0.5, 0.85)
+    gain_searching: float = 0.25
+    gain_tuning: float = 0.6
     probe_share: float = 0.1
     probe_least: int = 150
     probe_gain: float = 0.2
@@ -155,6 +168,7 @@ class EncodeRecipe(FitRecipe):
     search_leftover: float = 0.93
     squared_share: float = 0.1
     compare_every: int = 8
+    unhurried: int = 3150
     haste: float = 0.8
     most_haste: float = 4.0
 
@@ -164,7 +178,7 @@ class EncodeRecipe(FitRecipe):
 
     def longer(self, steps: int) -> float:
         """What the learning rates of an encoding in so many steps are multiplied by."""
-        longer = math.pow(EncodeRecipe.steps / steps, self.haste)
+        longer = math.pow(self.unhurried / steps, self.haste)
         return min(max(longer, 1.0), self.most_haste)
 
     def leftover(self, share: float) -> float:
@@ -174,7 +188,7 @@ class EncodeRecipe(FitRecipe):
 
 
 # Steps of each effort, 1 to 9.
-_EFFORT_STEPS = (150, 350, 700, 1400, 2500, 3150, 4000, 5000, 6250)
+_EFFORT_STEPS = (150, 350, 700, 1200, 1800, 2500, 3500, 4700, 6250)
 
 # Sweeps of the search, each of which takes about as long as twenty steps.
 _EFFORT_SWEEPS = (1, 2, 3, 4, 4, 6, 8, 8, 8)

@@ -7,7 +7,7 @@ at which they are chosen anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +58,7 @@ class Tuning:
         self,
         steps: int,
         rate: Callable[[int], float],
+        shares: Iterable[float],
         choose: Callable[[float], int],
         tick: Tick,
     ) -> Quantised:
@@ -66,13 +67,14 @@ class Tuning:
         Args:
             steps: how many.
             rate: of a step, what the learning rates are multiplied by.
-            choose: of the share of the tuning that is done, the step index to go on with.
+            shares: of the tuning, at which the step size and classes are chosen.
+            choose: of the share that is done, the step index to go on with.
             tick: told the loss before each step and the number of Gaussians.
 
         Returns:
             The best state since the step size was chosen last.
         """
-        anew = {0: 0.0} | {int(share * steps): share for share in sorted(self.recipe.resolve_at)}
+        anew = {0: 0.0} | {int(share * steps): share for share in sorted(shares)}
         starts = sorted(anew)
         for start, end in zip(starts, [*starts[1:], steps], strict=True):
             self.freeze(choose(anew[start]))
@@ -106,6 +108,11 @@ class Tuning:
         header = replace(self.header, step_index=step_index)
         symbols = self._symbols(header, self._classes(header))
         return Quantised(header, symbols.visible())
+
+    def psnr_of(self, state: Quantised) -> float:
+        """PSNR in dB of the clamped drawing of a state."""
+        seen = dequantise(*state)
+        return self.fit.draw_error(splats_of(seen, seen.factor()))
 
     def step(self, scale: float) -> tuple[float, Quantised]:
         """One step at `scale` times the learning rates; the state before it and its loss."""

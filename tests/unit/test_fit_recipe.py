@@ -20,10 +20,10 @@ def test_more_effort_is_more_steps() -> None:
 
 
 def test_few_steps_are_long_ones() -> None:
-    recipe = EncodeRecipe(haste=0.5, most_haste=3.0)
-    assert recipe.longer(2 * recipe.steps) == 1.0
-    assert recipe.longer(recipe.steps) == 1.0
-    assert recipe.longer(recipe.steps // 4) == pytest.approx(2.0)
+    recipe = EncodeRecipe(unhurried=1000, haste=0.5, most_haste=3.0)
+    assert recipe.longer(2000) == 1.0
+    assert recipe.longer(1000) == 1.0
+    assert recipe.longer(250) == pytest.approx(2.0)
     assert recipe.longer(1) == 3.0
 
 

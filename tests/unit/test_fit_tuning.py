@@ -82,10 +82,10 @@ def test_a_step_follows_what_a_decoder_would_draw() -> None:
 
 
 def test_tuning_gains_over_rounding() -> None:
-    tuning = tuning_of(planes_of(32, 48), 60, step=0.2, resolve_at=(0.0,))
+    tuning = tuning_of(planes_of(32, 48), 60, step=0.2)
     index = tuning.header.step_index
     rounded = squared_error(tuning, *tuning.symbols_at(index))
-    tuned = tuning.run(80, lambda _: 0.5, lambda _: index, lambda *_: None)
+    tuned = tuning.run(80, lambda _: 0.5, (0.0,), lambda _: index, lambda *_: None)
     assert squared_error(tuning, *tuned) < 0.85 * rounded
 
 
@@ -114,14 +114,15 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
 
 def test_nothing_to_tune() -> None:
     tuning = tuning_of(planes_of(16, 16), 0)
-    state = tuning.run(20, lambda _: 1.0, lambda _: 500, lambda *_: None)
+    shares = tuning.recipe.resolve_at
+    state = tuning.run(20, lambda _: 1.0, shares, lambda _: 500, lambda *_: None)
     assert len(tuning.fit) == len(state.symbols) == 0
     assert solve_bits(tuning, 100.0) == 0
 
 
 def test_the_best_state_since_the_last_choice_is_kept() -> None:
     """At rates so high that the loss jumps up and down."""
-    tuning = tuning_of(planes_of(32, 48), 40, resolve_at=(0.0, 0.5))
+    tuning = tuning_of(planes_of(32, 48), 40)
     losses: list[float] = []
     choices: list[float] = []
 
@@ -129,7 +130,7 @@ def test_the_best_state_since_the_last_choice_is_kept() -> None:
         choices.append(share)
         return nearest_step_index(0.05 if share else 0.2)
 
-    best = tuning.run(60, lambda _: 8.0, choose, lambda loss, _: losses.append(loss))
+    best = tuning.run(60, lambda _: 8.0, (0.0, 0.5), choose, lambda loss, _: losses.append(loss))
     assert choices == [0.0, 0.5]
     assert len(losses) == 60
     least = min(losses[30:])
@@ -181,5 +182,6 @@ def test_bits_beyond_the_scale() -> None:
 def test_few_steps(steps: int) -> None:
     tuning = tuning_of(planes_of(16, 16), 10)
     told: list[float] = []
-    tuning.run(steps, lambda _: 1.0, lambda _: 600, lambda loss, _: told.append(loss))
+    shares = tuning.recipe.resolve_at
+    tuning.run(steps, lambda _: 1.0, shares, lambda _: 600, lambda loss, _: told.append(loss))
     assert len(told) == steps
