@@ -45,6 +45,7 @@ class Surrogate:
         """
         self._model = Dissimilarity(target, width, threads)
         self._share, self._period, self._age = share, period, 0
+        self._width = width
         self.weights = self._model.weights() * np.float32((1.0 - share) * _STIFFNESS)
         self.weights[..., :width] += np.float32(share)
         self.offsets = np.zeros_like(target)
@@ -64,9 +65,13 @@ class Surrogate:
         self._age += 1
 
     def weight_at(self, mean: F64) -> F64:
-        """Weight of a small error at positions (N, 2) in px, the mean of the channels."""
-        height, _, pitch = self.weights.shape
-        columns, rows = np.clip(mean.astype(np.int64), 0, [pitch - 1, height - 1]).T
+        """Weight of a small error at the pixels nearest to positions (N, 2) in px, float64 (N,).
+
+        It is the mean of the channels.
+        """
+        # The pitch is wider than the image, and what is beyond the image weighs nothing.
+        last = [self._width - 1, len(self.weights) - 1]
+        columns, rows = np.clip(np.floor(mean), 0, last).astype(np.int64).T
         weight: F64 = self.weights[rows, :, columns].mean(axis=1, dtype=np.float64)
         return weight
 

@@ -169,9 +169,13 @@ def test_the_surrogate_touches_what_it_stands_for(share: float) -> None:
     assert share == 1.0 or not np.array_equal(surrogate.offsets, kept)
 
 
-def test_the_weight_at_a_position_is_that_of_its_pixel() -> None:
+def test_the_weight_at_a_position_is_that_of_the_nearest_pixel() -> None:
+    """Also beside the image, where the slack of the planes weighs nothing."""
     target, _ = images((20, 30, 3))
     surrogate = Surrogate(target, 30, 0.1, 8, 1)
-    at = surrogate.weight_at(np.array([[0.2, 0.9], [29.5, 19.5], [-8.0, 99.0], [4.9, 7.0]]))
-    where = [(0, 0), (19, 29), (19, 0), (7, 4)]
+    at = surrogate.weight_at(
+        np.array([[0.2, 0.9], [29.5, 19.5], [-8.0, 99.0], [4.9, 7.0], [41.0, -3.0]])
+    )
+    where = [(0, 0), (19, 29), (19, 0), (7, 4), (0, 29)]
     np.testing.assert_allclose(at, [surrogate.weights[i, :, j].mean() for i, j in where], rtol=1e-6)
+    assert at.min() > 0.0
