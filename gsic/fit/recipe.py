@@ -166,7 +166,7 @@ class EncodeRecipe(FitRecipe):
     search_sweeps: int = 4
     search_price: float = 0.16
     search_leftover: float = 0.93
-    squared_share: float = 0.1
+    squared_share: float = 0.2
     compare_every: int = 8
     unhurried: int = 3150
     haste: float = 0.8
