@@ -42,7 +42,7 @@ def savings(results: Path, measure: Measure = "psnr") -> list[Saving]:
     """One row for each encoder, set of images and range of rates that rows are there for."""
     usual, strong, tuned, tuning = (
         rows_of(results, name)
-        for name in ("kodak-effort5", "kodak-effort9", "kodak6-ms-ssim", "tune6")
+        for name in ("kodak-effort5", "kodak-effort9", "kodak-ms-ssim", "tune6")
     )
     some = {key: row for key, row in usual.items() if key[0] in images_of(tuned)}
     kodak, others_tuning = rungs(results, "kodak"), rungs(results, "tune6")

@@ -22,7 +22,7 @@ from gsic_kernels.registry import Backend
 
 if TYPE_CHECKING:
     from gsic.fit.encoding import Encoding
-    from gsic.fit.goals import Coded
+    from gsic.fit.goal import Coded
     from gsic.fit.result import Fit
 
 Bytes = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def encode_report(
     profile = catalog.named(options.profile)
 
     from gsic.fit.encoders import encoder
-    from gsic.fit.goals import Coded
+    from gsic.fit.goal import Coded
 
     def encoding_on(backend: Backend) -> tuple[Encoding, str]:
         def code(quantised: Any) -> Coded:

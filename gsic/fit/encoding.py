@@ -10,10 +10,11 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.errors import InputError, OptionError
+from gsic.errors import OptionError
 from gsic.fit import goals
 from gsic.fit.gaussian_fit import GaussianFit, psnr_of
-from gsic.fit.goals import BytesGoal, Code, Coded, Goal, PsnrGoal, StepGoal
+from gsic.fit.goal import Code, Coded, Goal
+from gsic.fit.goals import BytesGoal, PsnrGoal, StepGoal
 from gsic.fit.loop import Schedule, run
 from gsic.fit.losses import objective
 from gsic.fit.recipe import EncodeRecipe, encode_recipe
@@ -24,7 +25,7 @@ from gsic.fit.spectrum import Spectrum, most_gaussians
 from gsic.fit.trimming import trimmed
 from gsic.fit.tuned import tuned_objective
 from gsic.fit.tuning import Tuning, WeightAt, removal_costs, splats_of
-from gsic.gaussians import COVARIANCES, Float64, LogCovariance
+from gsic.gaussians import COVARIANCES, Float64
 from gsic.options import EncodeOptions, replace_known
 from gsic.profiles.gsic import (
     Header,
@@ -230,7 +231,7 @@ class _Encoder:
             rng = np.random.default_rng(self.options.seed)
             run(fit, self.planes, goal.gaussians, float_steps, schedule, rng, self._tick)
         else:
-            fit.adam.append(log_rows(init))
+            fit.adam.append(init.log_rows())
         tuning = Tuning(fit, recipe, self._header_after(fit))
 
         def choose(share: float) -> int:
@@ -309,16 +310,3 @@ class _Encoder:
             if self.weight_at is None:
                 text += f", {psnr_of(float(loss), self.planes.size):.2f} dB"
             self.progress(done, self.planned, text)
-
-
-def log_rows(fit: Fit) -> Float64:
-    """The Gaussians of a fit in any parameterisation as float64 (N, 5 + C) with `log` ones.
-
-    Raises:
-        InputError: a fit of blended Gaussians.
-    """
-    if fit.opacity is not None:
-        raise InputError("init: a fit of blended Gaussians; profile gsic adds them up")
-    moments = COVARIANCES[fit.covariance].moments(fit.theta)
-    theta = LogCovariance().from_moments(moments)
-    return np.concatenate((fit.mean, theta, fit.color), axis=1)

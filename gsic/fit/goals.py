@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
 
 from gsic.errors import InputError
+from gsic.fit.goal import Coded, Foreseen, Goal, Shortened
 from gsic.fit.recipe import EncodeRecipe
 from gsic.fit.tuning import Tuning, solve_bits
 from gsic.profiles.gsic import MAX_STEP_INDEX, STEP_RESOLUTION, nearest_step_index
-from gsic.profiles.gsic_profile import Quantised
 
 DEFAULT_QUALITY = 60
 
@@ -48,63 +47,9 @@ _DB_PER_OCTAVE, _DB_PER_CORRECTED_OCTAVE = 3.0, 1.8
 _LOG2_BYTES_PER_OCTAVE = 0.5
 
 
-class Coded(NamedTuple):
-    """A complete file and the PSNR in dB of what a decoder shows."""
-
-    data: bytes
-    psnr: float
-
-
 def index_of_quality(quality: int) -> int:
     """Step index of a quality of 1 to 100."""
     return nearest_step_index(2.0 ** (_COARSEST + (_FINEST - _COARSEST) * (quality - 1) / 99.0))
-
-
-Code = Callable[[Quantised], Coded]
-"""What makes the complete file of Gaussians in any order."""
-
-Shortened = Callable[[int], Coded]
-"""The file without so many of its least valuable Gaussians."""
-
-Foreseen = Callable[[Tuning, float], float]
-"""The PSNR in dB to which a tuning leads at its step when a share of it is done."""
-
-
-class Goal(Protocol):
-    """What an encoding aims at."""
-
-    gaussians: int
-
-    def chooses_at(self, recipe: EncodeRecipe) -> Iterable[float]:
-        """Shares of the tuning at which it chooses a step."""
-
-    def choose(self, tuning: Tuning, share: float) -> int:
-        """The step index to tune on with when `share` of the tuning is done."""
-
-    def correction(self, index: int, coded: Coded) -> int | None:
-        """A better step index than `index`, which led to `coded`; None when that will do."""
-
-    def prefers(self, one: Coded, other: Coded) -> bool:
-        """Whether `one` comes nearer than `other`."""
-
-    def rise(self, coded: Coded) -> float | None:
-        """By what to multiply the price of bits to come nearer; None where there is no need to."""
-
-    def allows(self, coded: Coded) -> bool:
-        """Whether nothing that the goal asks for is lost in `coded`."""
-
-    def near(self, coded: Coded) -> bool:
-        """Whether what `coded` has beyond the goal is no more than may be left."""
-
-    def stronger(self, coded: Coded, most: int) -> Goal | None:
-        """A goal of up to `most` Gaussians to begin again with; None where `coded` will do."""
-
-    def land(self, shortened: Shortened, count: int) -> tuple[int, Coded]:
-        """How many of `count` Gaussians to leave out, and the file without them.
-
-        Raises:
-            InputError: the goal is out of reach; the message names the nearest value in reach.
-        """
 
 
 class StepGoal:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gsic.errors import InputError
 from gsic.files import read_bytes, write_bytes_atomically
 from gsic.fit import npz
-from gsic.gaussians import COVARIANCES, Float64, factor_of
+from gsic.gaussians import COVARIANCES, Float64, LogCovariance, factor_of
 from gsic.options import MAX_GAUSSIANS
 
 VERSION = 1
@@ -112,6 +112,17 @@ class Fit:
         """PSNR of the clamped float render in dB, infinite where it is exact."""
         value = self.report["psnr"]
         return math.inf if value is None else float(value)
+
+    def log_rows(self) -> Float64:
+        """The Gaussians as `log` ones, float64 (N, 5 + C): mean, m, u, v, colour.
+
+        Raises:
+            InputError: Gaussians that are blended, which no sum of them draws.
+        """
+        if self.opacity is not None:
+            raise InputError("init: a fit of blended Gaussians; profile gsic adds them up")
+        theta = LogCovariance().from_moments(COVARIANCES[self.covariance].moments(self.theta))
+        return np.concatenate((self.mean, theta, self.color), axis=1)
 
     def save(self, file: BinaryIO | str | Path) -> None:
         """Write everything as an uncompressed `.npz` file.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.fit.goals import Code, Coded, Goal
+from gsic.fit.goal import Code, Coded, Goal
 from gsic.fit.search import Search
 from gsic.profiles.gsic import Symbols
 from gsic.profiles.gsic_profile import Quantised

@@ -10,7 +10,6 @@ from fit_images import Bytes, decoded, encoded, photo_cut, planes_of
 
 import gsic
 from gsic.errors import InputError, OptionError
-from gsic.fit.encoding import log_rows
 from gsic.gaussians import COVARIANCES, LogCovariance, factor_of
 from gsic.metrics import premultiply, psnr
 from gsic.options import LOSSES
@@ -237,7 +236,7 @@ def test_a_fit_without_steps_left_is_only_rounded() -> None:
 def test_rows_draw_what_the_fit_draws(covariance: str, loss: str) -> None:
     image = photo_cut("hats", 4)
     fit = gsic.fit(image, gaussians=50, iterations=40, covariance=covariance, loss=loss)
-    rows = log_rows(fit)
+    rows = fit.log_rows()
     assert rows.shape == (50, 8)
     np.testing.assert_array_equal(rows[:, :2], fit.mean)
     np.testing.assert_array_equal(rows[:, 5:], fit.color)

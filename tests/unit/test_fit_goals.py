@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsic.errors import InputError
+from gsic.fit.goal import Coded
 from gsic.fit.goals import (
     DEFAULT_QUALITY,
     PSNR_TOLERANCE_DB,
     BytesGoal,
-    Coded,
     PsnrGoal,
     StepGoal,
     index_of_quality,

@@ -19,7 +19,7 @@ from gsic.fit.gaussianimage.float_fit import optimise
 from gsic.fit.gaussianimage.recipe import GaussianImageRecipe, encode_recipe
 from gsic.fit.gaussianimage.start import raw_of_fit
 from gsic.fit.gaussianimage.tuning import Tuning
-from gsic.fit.goals import Coded
+from gsic.fit.goal import Coded
 from gsic.fit.losses import objective
 from gsic.fit.result import Fit
 from gsic.gaussians import Float64

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gsic.errors import InputError, OptionError
 from gsic.fit.encoding import Encoding
 from gsic.fit.gaussian_fit import psnr_of
-from gsic.fit.goals import Coded
+from gsic.fit.goal import Coded
 from gsic.fit.result import Fit
 from gsic.fit.two_dgs.parameters import Attributes, draw
 from gsic.fit.two_dgs.quantise import quantised, tried_bits, without
