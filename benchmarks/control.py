@@ -3,7 +3,8 @@
     python benchmarks/control.py FOLDER [--images ...] [--effort E]
 
 Each image is encoded at fixed qualities, and at rates and PSNRs around what those give. Seconds
-are compared with those of the fixed quality that leads to about the same size, encoded right after.
+are compared with those of the fixed quality that leads to about the same size: the mean of one
+encoding right before and one right after, as other work on a machine comes and goes.
 """
 
 from __future__ import annotations
@@ -77,12 +78,23 @@ def rows_of(path: Path, effort: int, threads: int) -> list[dict[str, Any]]:
     ]
     rows = list(fixed)
     for name, value in asked:
+        size = size_of(name, value, fixed)
+        before = encoded("quality", quality_of(size, fixed))
         row = encoded(name, value)
-        same = encoded("quality", quality_of(row["bytes"], fixed))
-        row["seconds_over_quality"] = row["seconds"] / same["seconds"]
-        row["size_of_that_quality"] = same["bytes"]
+        after = encoded("quality", quality_of(size, fixed))
+        usual = statistics.fmean((before["seconds"], after["seconds"]))
+        row["seconds_over_quality"] = row["seconds"] / usual
+        row["size_of_that_quality"] = after["bytes"]
         rows.append(row)
     return rows
+
+
+def size_of(name: str, value: float, fixed: list[dict[str, Any]]) -> float:
+    """The bytes of a file that is asked for; those of a PSNR as between fixed qualities."""
+    if name == "psnr":
+        sizes = [math.log(row["bytes"]) for row in fixed]
+        return math.exp(float(np.interp(value, [row["psnr"] for row in fixed], sizes)))
+    return value if name == "max_bytes" else value * fixed[0]["bytes"] / fixed[0]["bpp"]
 
 
 def quality_of(size: int, fixed: list[dict[str, Any]]) -> int:

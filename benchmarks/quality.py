@@ -109,9 +109,8 @@ def saved(results: Path) -> list[str]:
             ]
     if text:
         text.append(
-            "Six Kodak images are kodim01, 03, 07, 13, 20 and 23; the tuning images are six of "
-            "those that constants were chosen on. Rows: `rd-*.json` in `benchmarks/results`, each "
-            "with its command."
+            "The tuning images are six of those that constants were chosen on. Rows: `rd-*.json` "
+            "in `benchmarks/results`, each with its command."
         )
     if others := seeds(results):
         spread = ", ".join(f"seed {seed} {value:+.1f} %" for seed, value in others.items())

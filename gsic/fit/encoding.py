@@ -207,7 +207,8 @@ class _Encoder:
         """The PSNR in dB to which a tuning leads, of which `share` is done."""
         recipe = self.recipe
         state = tuning.symbols_at(tuning.header.step_index)
-        before, after = (tuning.psnr_of(s) for s in (state, self._searched(state, 1)))
+        swept = self._searched(state, min(recipe.search_sweeps, 1))
+        before, after = tuning.psnr_of(state), tuning.psnr_of(swept)
         more = recipe.gain_tuning * self._longer(recipe.steps) * (1.0 - share)
         return after + (recipe.gain_searching + more) * (after - before)
 
