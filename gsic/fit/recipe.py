@@ -188,7 +188,7 @@ class EncodeRecipe(FitRecipe):
 
 
 # Steps of each effort, 1 to 9.
-_EFFORT_STEPS = (130, 350, 700, 1200, 1800, 2500, 3500, 4700, 6250)
+_EFFORT_STEPS = (110, 350, 700, 1200, 1800, 2500, 3500, 4700, 6250)
 
 # Sweeps of the search, each of which takes about as long as twenty steps.
 _EFFORT_SWEEPS = (1, 2, 3, 4, 4, 6, 8, 8, 8)
