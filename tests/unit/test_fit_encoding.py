@@ -81,7 +81,7 @@ def test_a_psnr_is_reached_and_little_exceeded() -> None:
 
 
 @pytest.mark.parametrize("shrink", [2, 4])
-@pytest.mark.parametrize("steps", [200, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [200, 400])
 def test_a_psnr_lands_within_a_tenth_above(steps: int, shrink: int) -> None:
     """Qualities up to 80 lead to every one of these."""
     for name in PHOTOS:
