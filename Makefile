@@ -33,14 +33,13 @@ demo: $(STAMP)  ## encode and decode the bundled photo; the files are left in de
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## run the tests that take minutes
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not gpu'
 
 test-all: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest
 
 test-gpu: $(STAMP)  ## run the tests that need an NVIDIA GPU
-	$(BIN)/python -m pytest tests/kernels/gpu_checks.py tests/kernels/gpu_resident_checks.py \
-	  tests/kernels/gpu_symbols_checks.py tests/gpu
+	$(BIN)/python -m pytest -m gpu
 
 # On a machine without a package index, PYTHON names an interpreter that has what gsic needs.
 bench-gpu:  ## test and measure on an NVIDIA GPU: benchmarks/results/gpu.json [PYTHON=python3]

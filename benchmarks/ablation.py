@@ -19,21 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from gsic import container, encoder, images
+from gsic import container, encoding, images
 from gsic.bench import machine
 from gsic.bench.bdrate import bd_rate
 from gsic.options import EncodeOptions
-from gsic.profiles.catalog import named
-from gsic.profiles.gsic import grid_size
-from gsic.profiles.gsic_profile import Quantised
+from gsic.profiles.gsic.profile import Quantised
+from gsic.profiles.gsic.symbols import grid_size
+from gsic.profiles.registry import find_by_name
 
 # Steps of the fit: what is left out, by settings.
 FITS: dict[str, dict[str, float | int]] = {
     "no search after tuning, all Gaussians from the start": {
-        "search_sweeps": 0,
+        "rdoq_passes": 0,
         "growth_rounds": 0,
     },
-    "no search after tuning": {"search_sweeps": 0},
+    "no search after tuning": {"rdoq_passes": 0},
     "as it is": {},
 }
 CODINGS = (
@@ -79,12 +79,12 @@ def row_of(path: Path, rate: float, fit: str, arguments: argparse.Namespace) -> 
     """One encoding, and what its symbols would take with less."""
     options = EncodeOptions(bpp=rate, effort=arguments.effort, settings=FITS[fit])
     image = images.load(path).image
-    encoded = encoder.encode_report(image, options, threads=arguments.threads)
+    encoded = encoding.encode_with_report(image, options, threads=arguments.threads)
     file = container.read(encoded.data)
     row = {"image": path.stem, "target": rate, "fit": fit}
-    row |= {key: encoded.report[key] for key in ("bpp", "psnr", "gaussians", "bytes")}
+    row |= {key: getattr(encoded.report, key) for key in ("bpp", "psnr", "gaussians", "bytes")}
     if not FITS[fit]:
-        row["bits"] = coded_bits(named("gsic").read(file), 8 * len(encoded.data))
+        row["bits"] = coded_bits(find_by_name("gsic").read(file), 8 * len(encoded.data))
     print(row, flush=True)
     return row
 

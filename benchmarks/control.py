@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gsic import encoder, images
+from gsic import encoding, images
 from gsic.bench import machine
 from gsic.options import EncodeOptions
 
@@ -63,11 +63,11 @@ def rows_of(path: Path, effort: int, threads: int) -> list[dict[str, Any]]:
 
     def encoded(name: str, value: float) -> dict[str, Any]:
         options = EncodeOptions(effort=effort, **{name: value})
-        report = encoder.encode_report(image, options, threads=threads).report
+        report = encoding.encode_with_report(image, options, threads=threads).report
         keys = ("bytes", "bpp", "psnr", "gaussians", "iterations", "seconds")
         row = {"image": path.stem, "asked": name, "value": value}
-        print(row, report["bytes"], report["psnr"], f"{report['seconds']:.1f} s", flush=True)
-        return row | {key: report[key] for key in keys}
+        print(row, report.bytes, report.psnr, f"{report.seconds:.1f} s", flush=True)
+        return row | {key: getattr(report, key) for key in keys}
 
     fixed = [encoded("quality", quality) for quality in QUALITIES]
     middle = fixed[len(fixed) // 2]

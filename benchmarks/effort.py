@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gsic import codec, encoder, images
+from gsic import api as codec
+from gsic import encoding, images
 from gsic.bench import machine
 from gsic.bench.bdrate import Point, bd_rate
 from gsic.options import EncodeOptions
@@ -31,8 +32,10 @@ def main() -> int:
     for effort in map(int, arguments.efforts.split(",")):
         for bpp in rates:
             options = EncodeOptions(bpp=bpp, effort=effort)
-            report = encoder.encode_report(image, options, threads=arguments.threads).report
-            rows.append({"effort": effort, "target": bpp} | {key: report[key] for key in KEYS})
+            report = encoding.encode_with_report(image, options, threads=arguments.threads).report
+            rows.append(
+                {"effort": effort, "target": bpp} | {key: getattr(report, key) for key in KEYS}
+            )
             print(rows[-1], flush=True)
     command = (
         f"python benchmarks/effort.py {arguments.image.name} --bpp {arguments.bpp} "

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gsic import codec, images
+from gsic import api as codec
+from gsic import images
 from gsic.bench import folders, machine
 
 COLUMNS = ("image", "gaussians", "iterations", "psnr", "seconds", "seed", "threads", "version")

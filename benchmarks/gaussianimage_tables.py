@@ -22,25 +22,26 @@ from gaussianimage_published import (
 from numpy.typing import NDArray
 from papers import Row, Run, Table, mean_of
 
-from gsic import codec, container, decoder, encoder, metrics, pixels
+from gsic import api as codec
+from gsic import container, decoding, encoding, metrics, pixels
 from gsic.bench.baselines import BASELINES
 from gsic.bench.bdrate import Pchip, bd_rate, frontier
-from gsic.fit import Fit
-from gsic.fit.gaussianimage.recipe import VARIANTS
-from gsic.gaussians import COVARIANCES, factor_of
+from gsic.encoders.gaussianimage.recipe import VARIANTS
+from gsic.fitting.result import Fit
+from gsic.gaussians import COVARIANCES, compute_factor
 from gsic.options import EncodeOptions, thread_count
-from gsic.profiles.catalog import named
-from gsic.profiles.gaussianimage import REACH, Quantised
-from gsic.profiles.gaussianimage_streams import with_bits_back
+from gsic.profiles.gaussianimage.bitstream import with_bits_back
+from gsic.profiles.gaussianimage.symbols import CUTOFF, Quantised
+from gsic.profiles.registry import find_by_name
 from gsic_kernels import registry
-from gsic_kernels.checks import Splats, Window
+from gsic_kernels.types import Splats, Window
 
 STEPS = 50000
 KODAK_PIXELS = 768 * 512
 
 # 1500 steps at the paper's rate would not let Gaussians grow to their distance: rate and time are
 # both stretched in the scaled protocol.
-SCALED_FIT = {"rate": 0.01, "halve_every": 600}
+SCALED_FIT = {"learning_rate": 0.01, "lr_halve_every": 600}
 
 _FIT_COLUMNS = ("psnr", "ms_ssim", "seconds", "fps", "memory_mib", "parameters_k")
 
@@ -214,11 +215,11 @@ def float_fit(run: Run, image: NDArray[np.uint8], count: int, how: Settings) -> 
 def render(fitted: Fit, run: Run) -> tuple[NDArray[np.float32], float]:
     """The float drawing of a fit, and the median milliseconds that it takes."""
     backend, threads = registry.get(run.device), thread_count(run.threads)
-    factor = factor_of(COVARIANCES[fitted.covariance].moments(fitted.theta))
-    reach = np.full(len(fitted.mean), REACH)
+    factor = compute_factor(COVARIANCES[fitted.covariance].entries(fitted.theta))
+    cutoff = np.full(len(fitted.mean), CUTOFF)
     if fitted.opacity is not None:
-        reach = np.log(np.maximum(255.0 * fitted.opacity, 1e-30))
-    arrays = (fitted.mean, factor, fitted.color, reach, np.zeros(len(reach)))
+        cutoff = np.log(np.maximum(255.0 * fitted.opacity, 1e-30))
+    arrays = (fitted.mean, factor, fitted.color, cutoff, np.zeros(len(cutoff)))
     splats = Splats(*(array.astype(np.float32) for array in arrays))
     window = Window(0, 0, fitted.width, fitted.height)
     background = fitted.background.astype(np.float32)
@@ -257,27 +258,27 @@ def coded_samples(
         if covariance not in fits:
             fits[covariance] = float_fit(run, image, count, {"covariance": covariance})
         fitted = fits[covariance]
-        steps = {"tune_steps": run.steps_of(STEPS)}
+        steps = {"qat_steps": run.steps_of(STEPS)}
         recipe = {**(SCALED_FIT if run.scaled else {}), **steps, "coding": "ans", **settings}
         options = EncodeOptions(profile="gaussianimage", seed=run.seed, settings=recipe)
-        encoded = encoder.encode_report(
+        encoded = encoding.encode_with_report(
             image, options, init=fitted, device=run.device, threads=run.threads
         )
         sample = {"image": name, "gaussians": count, "psnr_fit": fitted.psnr}
-        sample |= {key: encoded.report[key] for key in ("psnr", "psnr_float", "ms_ssim")}
+        sample |= {key: getattr(encoded.report, key) for key in ("psnr", "psnr_float", "ms_ssim")}
         sample |= sizes(encoded.data, image.shape[0] * image.shape[1])
         times = [
-            decoder.decode_report(encoded.data, device=run.device, threads=run.threads).report
+            decoding.decode_with_report(encoded.data, device=run.device, threads=run.threads).report
             for _ in range(6)
         ]
-        median = statistics.median(report["total_ms"] for report in times[1:])
+        median = statistics.median(report.total_ms for report in times[1:])
         samples[variant] = sample | {"decode_fps": 1000.0 / median}
     return samples
 
 
 def sizes(data: bytes, pixel_count: int) -> Row:
     """Bytes and rates of the same Gaussians, written in every way."""
-    profile = named("gaussianimage")
+    profile = find_by_name("gaussianimage")
     file = container.read(data)
     image: Quantised = profile.read(file)
 

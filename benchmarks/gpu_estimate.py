@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_estimate.py
 
-A floor, not a measurement: instructions over the rate at which they can be issued, bytes over
+A offset, not a measurement: instructions over the rate at which they can be issued, bytes over
 bandwidth, and a fixed time for every node of a graph, with nothing overlapping and no waiting for
 memory. Instructions are those of the machine code that `make triton-aot` makes for sm_90 with 3
 channels; pairs of tile and Gaussian are those of the scenes of `kernel_scene`.

@@ -16,13 +16,13 @@ import numpy as np
 
 from gsic import images
 from gsic.bench import machine
-from gsic.fit.gaussian_fit import GaussianFit
-from gsic.fit.loop import Schedule, run
-from gsic.fit.losses import objective
-from gsic.fit.recipe import FitRecipe
+from gsic.fitting.adam_fit import Schedule, run
+from gsic.fitting.adam_state import GaussianFit
+from gsic.fitting.losses import objective
+from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import COVARIANCES
 from gsic_kernels import registry
-from gsic_kernels.checks import Window
+from gsic_kernels.types import Window
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gsic_kernels.checks import Splats
+from gsic_kernels.types import Splats
 
 WIDTH, HEIGHT, CHANNELS = 768, 512, 3
 SIZES = [(3000, 6.0), (10000, 3.3), (70000, 1.4)]
@@ -17,11 +17,11 @@ def scene(count: int, sigma: float, seed: int = 1) -> Splats:
     precision = np.linalg.inv(lower @ lower.transpose(0, 2, 1))
     upper = np.linalg.cholesky(precision).transpose(0, 2, 1)
     factor = np.stack([upper[:, 0, 0], upper[:, 0, 1], upper[:, 1, 1]], -1)
-    reach = np.full(count, 4.5, np.float32)
+    cutoff = np.full(count, 4.5, np.float32)
     return Splats(
         rng.uniform((0, 0), (WIDTH, HEIGHT), (count, 2)).astype(np.float32),
         factor.astype(np.float32),
         rng.uniform(-0.5, 1.0, (count, CHANNELS)).astype(np.float32),
-        reach,
-        np.exp(-reach),
+        cutoff,
+        np.exp(-cutoff),
     )

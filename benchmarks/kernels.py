@@ -39,7 +39,7 @@ RESULTS = Path(__file__).parent / "results" / "kernels-cpu.json"
 def operations(count: int, sigma: float, threads: int) -> dict[str, Callable[[], object]]:
     """What is timed, by name."""
     from gsic_kernels import registry
-    from gsic_kernels.checks import Window
+    from gsic_kernels.types import Window
 
     rng, splats = np.random.default_rng(2), scene(count, sigma)
     window, background = Window(0, 0, WIDTH, HEIGHT), np.zeros(CHANNELS, np.float32)

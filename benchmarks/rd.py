@@ -24,14 +24,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from gsic import container, decoder, encoder, images, metrics
+from gsic import container, decoding, encoding, images, metrics
 from gsic.bench import machine
 from gsic.bench.baselines import BASELINES, Sweep
 from gsic.bench.bdrate import HIGHEST_MEAN_BPP, Point, bd_rate
 from gsic.bench.rows import Row, to_csv
 from gsic.options import EncodeOptions
-from gsic.profiles import gsic_streams
-from gsic.profiles.catalog import named
+from gsic.profiles.gsic import bitstream as gsic_streams
+from gsic.profiles.registry import find_by_name
 
 DECODES = 5
 AGAINST = ("jpeg", "jpeg2000", "webp", "avif")
@@ -145,12 +145,12 @@ def command_of(arguments: argparse.Namespace) -> str:
 def row_of(path: Path, bpp: float, options: dict[str, Any], threads: int) -> dict[str, Any]:
     """What one file is like."""
     image = images.load(path).image
-    encoded = encoder.encode_report(image, EncodeOptions(bpp=bpp, **options), threads=threads)
+    encoded = encoding.encode_with_report(image, EncodeOptions(bpp=bpp, **options), threads=threads)
     times = [
-        decoder.decode_report(encoded.data, device="cpu", threads=1).report["total_ms"]
+        decoding.decode_with_report(encoded.data, device="cpu", threads=1).report.total_ms
         for _ in range(DECODES + 1)
     ]
-    row = {"image": path.stem, "target": bpp} | {key: encoded.report[key] for key in KEYS}
+    row = {"image": path.stem, "target": bpp} | {key: getattr(encoded.report, key) for key in KEYS}
     row["decode_ms"] = statistics.median(times[1:])
     return row | {"bits": bits_of(encoded.data)}
 
@@ -158,7 +158,7 @@ def row_of(path: Path, bpp: float, options: dict[str, Any], threads: int) -> dic
 def bits_of(data: bytes) -> dict[str, float]:
     """Bits of a file by attribute: estimates that add up to the payload within a percent."""
     file = container.read(data)
-    header, symbols = named("gsic").read(file)
+    header, symbols = find_by_name("gsic").read(file)
     bits = gsic_streams.bits_by_attribute(header, symbols)
     bits["header"] = 8.0 * (len(data) - len(file.payload))
     return {name: round(value, 1) for name, value in bits.items()}

@@ -256,7 +256,7 @@ def gpu(results: Path) -> list[str]:
     )
     return [
         f"**GPU: 768x512.** {said} Counted are instructions, bytes and nodes of a graph "
-        "(`python benchmarks/gpu_estimate.py`): a floor for an H200.",
+        "(`python benchmarks/gpu_estimate.py`): a offset for an H200.",
         table(["what", "goal", "counted", "measured"], lines),
     ]
 

@@ -23,13 +23,14 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from gsic_kernels.checks import F32, Window
-from gsic_kernels.gpu import gradients, inputs, lists, renderer, resident
-from gsic_kernels.gpu.gradients import DeviceGradients
+from gsic_kernels.backend import Rules
+from gsic_kernels.gpu.fit import resident
 from gsic_kernels.gpu.launch import interpreted
-from gsic_kernels.gpu.lists import DeviceSplats
-from gsic_kernels.gpu.renderer import DeviceBlended, Renderer
-from gsic_kernels.registry import Rules
+from gsic_kernels.gpu.raster import gradients, inputs, lists, renderer
+from gsic_kernels.gpu.raster.gradients import DeviceGradients
+from gsic_kernels.gpu.raster.lists import DeviceSplats
+from gsic_kernels.gpu.raster.renderer import DeviceBlended, Renderer
+from gsic_kernels.types import F32, Window
 
 ARCHITECTURES = (80, 90)
 RASTERISERS = ("render", "render_backward", "render_loss", "blend", "blend_backward")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from papers import Row, Run, Table, mean_of
 
-from gsic import decoder, encoder
+from gsic import decoding, encoding
 from gsic.bench.bdrate import bd_rate
-from gsic.fit.two_dgs.recipe import adaptive_clusters
+from gsic.encoders.two_dgs.recipe import adaptive_clusters
 from gsic.options import EncodeOptions
 
 STEPS = 2000
@@ -153,17 +153,18 @@ def coded(
         settings={"steps": run.steps_of(STEPS), **settings},
         **rate,
     )
-    made = encoder.encode_report(image, options, device=run.device, threads=run.threads)
+    made = encoding.encode_with_report(image, options, device=run.device, threads=run.threads)
     decodes = [
-        decoder.decode_report(made.data, device=run.device, threads=run.threads) for _ in range(6)
+        decoding.decode_with_report(made.data, device=run.device, threads=run.threads)
+        for _ in range(6)
     ]
     kept = ("bytes", "bpp", "psnr", "psnr_float", "ms_ssim", "gaussians")
     return {
         "image": name,
-        **{key: made.report[key] for key in kept},
-        "encode_s": made.report["seconds"],
-        "decode_s": statistics.median(of.report["total_ms"] for of in decodes[1:]) / 1000.0,
-        "parameters_k": 9 * made.report["gaussians"] / 1000.0,
+        **{key: getattr(made.report, key) for key in kept},
+        "encode_s": made.report.seconds,
+        "decode_s": statistics.median(of.report.total_ms for of in decodes[1:]) / 1000.0,
+        "parameters_k": 9 * made.report.gaussians / 1000.0,
     }
 
 

@@ -9,13 +9,11 @@
 The names below are resolved on first use, so that `import gsic` loads neither NumPy nor Numba.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gsic.codec import decode, decode_many, encode, fit, info
+    from gsic.api import decode, decode_many, encode, fit, info
     from gsic.errors import (
         BackendError,
         CorruptFile,
@@ -53,17 +51,7 @@ __all__ = [
 ]
 
 
-class _Package(ModuleType):
-    """This package: importing the subpackage `gsic.fit` leaves the function `gsic.fit` in place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name == "fit" and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-_CODEC = frozenset({"decode", "decode_many", "encode", "fit", "info"})
+_FUNCTIONS = frozenset({"decode", "decode_many", "encode", "fit", "info"})
 
 
 def __getattr__(name: str) -> Any:
@@ -71,8 +59,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("gsic")
-    elif name in _CODEC:
-        value = getattr(import_module("gsic.codec"), name)
+    elif name in _FUNCTIONS:
+        value = getattr(import_module("gsic.api"), name)
     elif name == "Limits":
         value = import_module("gsic.options").Limits
     elif name in __all__:

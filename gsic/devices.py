@@ -10,7 +10,7 @@ from typing import TypeVar
 from gsic.errors import BackendError
 from gsic.options import DEVICES, one_of
 from gsic_kernels import registry
-from gsic_kernels.registry import Backend
+from gsic_kernels.backend import Backend, BackendUnavailable
 
 # The choice is told at level INFO, a device that fails at work at WARNING.
 _log = logging.getLogger("gsic")
@@ -33,7 +33,7 @@ def backend(device: str) -> Backend:
         return _automatic()
     try:
         return registry.get(device)
-    except registry.BackendUnavailable as error:
+    except BackendUnavailable as error:
         raise BackendError(str(error)) from error
 
 
@@ -60,7 +60,7 @@ def run(device: str, work: Callable[[Backend], _Result]) -> _Result:
     kernels = backend(device)
     try:
         return work(kernels)
-    except registry.BackendUnavailable as error:
+    except BackendUnavailable as error:
         if device != "auto":
             raise BackendError(str(error)) from error
         _log.warning("%s; using the CPU", error)

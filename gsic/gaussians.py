@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 
-class Moments(NamedTuple):
+class CovarianceEntries(NamedTuple):
     """Sigma12, Sigma22 (px^2) and det Sigma (px^4) of N Gaussians, float64 (N,) each."""
 
     s12: Float64
@@ -28,24 +28,26 @@ class Moments(NamedTuple):
     det: Float64
 
 
-def factor_of(moments: Moments) -> Float64:
+def compute_factor(entries: CovarianceEntries) -> Float64:
     """Whitening factor (p, r, t), float64 (N, 3) in px^-1, of covariances given by `moments`."""
-    s12, s22, det = moments
+    s12, s22, det = entries
     t = 1.0 / np.sqrt(s22)
     root = 1.0 / np.sqrt(det)
     return np.stack((root / t, -s12 * t * root, t), axis=1)
 
 
-def moment_gradients(moments: Moments, factor: Float64, grad: Float64) -> Moments:
+def factor_backward(
+    entries: CovarianceEntries, factor: Float64, grad: Float64
+) -> CovarianceEntries:
     """Gradients on (Sigma12, Sigma22, ln det) from gradients on the factor, float64 (N, 3)."""
-    _, s22, _ = moments
+    _, s22, _ = entries
     p, r, t = factor.T
     gp, gr, gt = grad.T
     # r = -s12 t / sqrt(det), so dr/ds12 is -t / sqrt(det) = -p t^2, defined where s12 = 0 as well.
     g12 = -gr * p * t * t
     g22 = (gp * p - gr * r - gt * t) / (2.0 * s22)
     g_log_det = -(gp * p + gr * r) / 2.0
-    return Moments(g12, g22, g_log_det)
+    return CovarianceEntries(g12, g22, g_log_det)
 
 
 class Covariance(Protocol):
@@ -53,10 +55,10 @@ class Covariance(Protocol):
 
     name: str
 
-    def moments(self, theta: Float64) -> Moments:
+    def entries(self, theta: Float64) -> CovarianceEntries:
         """(Sigma12, Sigma22, det) of parameters float64 (N, 3)."""
 
-    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+    def backward(self, theta: Float64, grad: CovarianceEntries) -> Float64:
         """Gradient on `theta`, float64 (N, 3), from one on (Sigma12, Sigma22, ln det)."""
 
     def from_sigmas(self, sigma: Float64) -> Float64:
@@ -76,13 +78,13 @@ class LogCovariance:
 
     name = "log"
 
-    def moments(self, theta: Float64) -> Moments:
+    def entries(self, theta: Float64) -> CovarianceEntries:
         m, u, v = theta.T
         cosh, sinhc, _, _ = _hyperbolic(u, v)
         size = np.exp(m)
-        return Moments(size * sinhc * v, size * (cosh - sinhc * u), size * size)
+        return CovarianceEntries(size * sinhc * v, size * (cosh - sinhc * u), size * size)
 
-    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+    def backward(self, theta: Float64, grad: CovarianceEntries) -> Float64:
         m, u, v = theta.T
         g12, g22, g_log_det = grad
         cosh, sinhc, square, small = _hyperbolic(u, v)
@@ -108,9 +110,9 @@ class LogCovariance:
         over = np.flatnonzero(rho > widest)
         theta[over, 1:] *= (widest[over] / rho[over])[:, None]
 
-    def from_moments(self, moments: Moments) -> Float64:
+    def from_entries(self, entries: CovarianceEntries) -> Float64:
         """Parameters, float64 (N, 3), of covariances given by `moments`."""
-        s12, s22, det = moments
+        s12, s22, det = entries
         m = 0.5 * np.log(det)
         # Sigma / sqrt(det) = [[cosh + u sinhc, v sinhc], [v sinhc, cosh - u sinhc]].
         s11 = (det + s12 * s12) / s22
@@ -127,11 +129,11 @@ class CholeskyCovariance:
 
     name = "cholesky"
 
-    def moments(self, theta: Float64) -> Moments:
+    def entries(self, theta: Float64) -> CovarianceEntries:
         l1, l2, l3 = theta.T
-        return Moments(l1 * l2, l2 * l2 + l3 * l3, (l1 * l3) ** 2)
+        return CovarianceEntries(l1 * l2, l2 * l2 + l3 * l3, (l1 * l3) ** 2)
 
-    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+    def backward(self, theta: Float64, grad: CovarianceEntries) -> Float64:
         l1, l2, l3 = theta.T
         g12, g22, g_log_det = grad
         return np.stack(
@@ -155,14 +157,14 @@ class RotationScaleCovariance:
 
     name = "rs"
 
-    def moments(self, theta: Float64) -> Moments:
+    def entries(self, theta: Float64) -> CovarianceEntries:
         s1, s2, angle = theta.T
         cos, sin = np.cos(angle), np.sin(angle)
-        return Moments(
+        return CovarianceEntries(
             (s1 * s1 - s2 * s2) * sin * cos, (s1 * sin) ** 2 + (s2 * cos) ** 2, (s1 * s2) ** 2
         )
 
-    def pull_back(self, theta: Float64, grad: Moments) -> Float64:
+    def backward(self, theta: Float64, grad: CovarianceEntries) -> Float64:
         s1, s2, angle = theta.T
         g12, g22, g_log_det = grad
         cos, sin = np.cos(angle), np.sin(angle)

@@ -38,6 +38,19 @@ def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
     return math.inf if error == 0 else -10.0 * math.log10(error)
 
 
+def psnr_from_sse(sse: float, values: int) -> float:
+    """Return the PSNR in dB of a sum of squared errors over `values` values of full scale 1.
+
+    Args:
+        sse: sum of squared errors, 0 or more.
+        values: number of values, 1 or more.
+
+    Returns:
+        dB; infinity when there is no error.
+    """
+    return -10.0 * math.log10(sse / values) if sse > 0.0 else math.inf
+
+
 def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
     """Multi-scale structural similarity, the mean of the channels' values.
 

@@ -8,12 +8,14 @@ import math
 import operator
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from gsic.errors import OptionError
 
-PROFILES = ("gsic", "gaussianimage", "2dgs")
+# The profiles, and the folder of each in `gsic/profiles` and `gsic/encoders`: a new profile is an
+# entry here and those two folders.
+PROFILES = {"gsic": "gsic", "gaussianimage": "gaussianimage", "2dgs": "two_dgs"}
 LOSSES = ("l2", "l1", "ssim", "l1+ssim", "l2+ssim")
 COVARIANCES = ("log", "cholesky", "rs")
 BLENDS = ("sum", "sum+opacity", "alpha")
@@ -245,49 +247,6 @@ def region_inside(region: Any, width: int, height: int) -> Region:
             f"of {width}x{height} pixels"
         )
     return checked
-
-
-def replace_known(recipe: Any, settings: Settings) -> Any:
-    """A copy of the frozen dataclass `recipe` with `settings` in place of its constants.
-
-    Args:
-        recipe: a frozen dataclass of constants: bool, int, float, str, None or tuples of them.
-        settings: values by field name; strings, as the command line gives them, are converted to
-            the type of the constant that they replace.
-
-    Raises:
-        OptionError: an unknown name, with the list of the known ones; a value of another type.
-    """
-    known = {item.name: getattr(recipe, item.name) for item in fields(recipe)}
-    changed = dict(known)
-    for name, value in settings.items():
-        if name not in known:
-            raise OptionError(f"unknown setting {name!r}; known: {', '.join(sorted(known))}")
-        changed[name] = _like(name, value, known[name])
-    return type(recipe)(**changed)
-
-
-def _like(name: str, value: Any, default: Any) -> Any:
-    """`value` converted to the type of `default`."""
-    try:
-        if isinstance(default, bool):
-            return {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
-        if isinstance(default, int):
-            return int(value) if isinstance(value, str) else operator.index(value)
-        if isinstance(default, float):
-            number = float(value)
-            if not math.isfinite(number):
-                raise ValueError
-            return number
-        if isinstance(default, tuple):
-            items = value.split(",") if isinstance(value, str) else list(value)
-            return tuple(_like(name, item, default[0] if default else "") for item in items)
-        if isinstance(default, str):
-            return str(value)
-    except (KeyError, TypeError, ValueError):
-        kind = type(default).__name__
-        raise OptionError(f"setting {name} must be of type {kind}, got {value!r}") from None
-    return value
 
 
 def _checked_settings(settings: Any) -> Settings:

@@ -15,7 +15,7 @@ from gsic import metrics
 from gsic.container import Mode
 from gsic.errors import InputError
 from gsic.options import Limits
-from gsic.profiles.gsic_streams import MAX_SIDE
+from gsic_kernels.constants import MAX_SIDE_PX
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -125,5 +125,5 @@ def _check(image: Any) -> None:
     most = Limits().pixels
     if width * height > most:
         raise InputError(f"image: {width}x{height} pixels are more than the limit of {most}")
-    if max(width, height) > MAX_SIDE:
-        raise InputError(f"image: a side of {max(width, height)} pixels is more than {MAX_SIDE}")
+    if max(width, height) > MAX_SIDE_PX:
+        raise InputError(f"image: a side of {max(width, height)} pixels is more than {MAX_SIDE_PX}")

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from gsic_kernels import registry
-from gsic_kernels.checks import Blended, Splats, Window
+from gsic_kernels.types import Blended, Splats, Window
 
 
 def render_sum(
     mean: torch.Tensor,
     factor: torch.Tensor,
     color: torch.Tensor,
-    reach: torch.Tensor,
-    floor: torch.Tensor,
+    cutoff: torch.Tensor,
+    offset: torch.Tensor,
     window: Window,
     background: torch.Tensor,
     threads: int = 1,
@@ -27,8 +27,8 @@ def render_sum(
         mean: float32 (N, 2), px.
         factor: float32 (N, 3), px^-1.
         color: float32 (N, C), 1.0 = full scale.
-        reach: float32 (N,), taken as fixed.
-        floor: float32 (N,), taken as fixed.
+        cutoff: float32 (N,), taken as fixed.
+        offset: float32 (N,), taken as fixed.
         window: the pixels to render.
         background: float32 (C,).
         threads: how many threads to use; no result depends on it.
@@ -41,7 +41,7 @@ def render_sum(
         ValueError: a shape does not fit.
     """
     image: torch.Tensor = _RenderSum.apply(  # type: ignore[no-untyped-call]
-        mean, factor, color, background, reach, floor, window, threads
+        mean, factor, color, background, cutoff, offset, window, threads
     )
     return image
 
@@ -50,21 +50,21 @@ def render_alpha(
     mean: torch.Tensor,
     factor: torch.Tensor,
     color: torch.Tensor,
-    reach: torch.Tensor,
-    floor: torch.Tensor,
+    cutoff: torch.Tensor,
+    offset: torch.Tensor,
     opacity: torch.Tensor,
     window: Window,
     background: torch.Tensor,
     threads: int = 1,
 ) -> torch.Tensor:
-    """Render like the backend's `render_alpha`, differentiable in all but reach and floor.
+    """Render like the backend's `render_alpha`, differentiable in all but cutoff and offset.
 
     Args:
         mean: float32 (N, 2), px; the first Gaussian is in front.
         factor: float32 (N, 3), px^-1.
         color: float32 (N, C), 1.0 = full scale.
-        reach: float32 (N,), taken as fixed.
-        floor: float32 (N,), taken as fixed.
+        cutoff: float32 (N,), taken as fixed.
+        offset: float32 (N,), taken as fixed.
         opacity: float32 (N,).
         window: the pixels to render.
         background: float32 (C,).
@@ -78,7 +78,7 @@ def render_alpha(
         ValueError: a shape does not fit.
     """
     image: torch.Tensor = _RenderAlpha.apply(  # type: ignore[no-untyped-call]
-        mean, factor, color, opacity, background, reach, floor, window, threads
+        mean, factor, color, opacity, background, cutoff, offset, window, threads
     )
     return image
 
@@ -91,14 +91,14 @@ class _RenderSum(torch.autograd.Function):
         factor: torch.Tensor,
         color: torch.Tensor,
         background: torch.Tensor,
-        reach: torch.Tensor,
-        floor: torch.Tensor,
+        cutoff: torch.Tensor,
+        offset: torch.Tensor,
         window: Window,
         threads: int,
     ) -> torch.Tensor:
-        ctx.save_for_backward(mean, factor, color, reach, floor)
+        ctx.save_for_backward(mean, factor, color, cutoff, offset)
         ctx.window, ctx.threads = window, threads
-        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, reach, floor)))
+        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, cutoff, offset)))
         image = registry.get("cpu").render_sum(splats, window, _array(background), threads)
         return torch.from_numpy(image)
 
@@ -130,17 +130,17 @@ class _RenderAlpha(torch.autograd.Function):
         color: torch.Tensor,
         opacity: torch.Tensor,
         background: torch.Tensor,
-        reach: torch.Tensor,
-        floor: torch.Tensor,
+        cutoff: torch.Tensor,
+        offset: torch.Tensor,
         window: Window,
         threads: int,
     ) -> torch.Tensor:
-        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, reach, floor)))
+        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, cutoff, offset)))
         image, *seen = registry.get("cpu").render_alpha(
             splats, _array(opacity), window, _array(background), threads
         )
         result = torch.from_numpy(image)
-        ctx.save_for_backward(mean, factor, color, reach, floor, opacity, background)
+        ctx.save_for_backward(mean, factor, color, cutoff, offset, opacity, background)
         ctx.seen, ctx.window, ctx.threads = seen, window, threads
         return result
 

@@ -8,12 +8,12 @@ SIGMA_MIN_PX = 1e-3
 # singular for every practical purpose, and spans could not be solved in float32.
 SIGMA_MAX_PX = 1e9
 
-# A Gaussian with any value that is not finite (mean, factor, colour, reach or floor) contributes
+# A Gaussian with any value that is not finite (mean, factor, colour, cutoff or offset) contributes
 # nothing. Containers refuse such values; a diverging fit meets them.
 
-# A larger `reach` is read as this: exp(-16) = 1.1e-7 is below a float32 step of a weight of one,
-# and kernels approximate exp(-q) on 0 <= q <= REACH_MAX only.
-REACH_MAX = 16.0
+# A larger `cutoff` is read as this: exp(-16) = 1.1e-7 is below a float32 step of a weight of one,
+# and kernels approximate exp(-q) on 0 <= q <= CUTOFF_MAX only.
+CUTOFF_MAX = 16.0
 
 # Alpha blending: no Gaussian hides more than this share of what is behind it,
 ALPHA_MAX = 0.999
@@ -27,3 +27,7 @@ BLENDED_MAX = 1 << 24
 
 # Planes that a kernel can render: grey, grey + alpha, RGB, RGB + alpha.
 CHANNELS_MAX = 4
+
+# Longest side of an image or an output. Pixel centres must be exact in float32, with room for a
+# window that starts outside the image.
+MAX_SIDE_PX = 1 << 22

@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic_kernels.checks import F32, Splats, Window
 from gsic_kernels.constants import (
     ALPHA_MAX,
     ALPHA_MIN,
-    REACH_MAX,
+    CUTOFF_MAX,
     SIGMA_MAX_PX,
     SIGMA_MIN_PX,
     TRANSMITTANCE_MIN,
 )
+from gsic_kernels.types import F32, Splats, Window
 
 F64 = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def contributes(splats: Splats) -> NDArray[np.bool_]:
     answer = np.zeros(len(splats.mean), bool)
     for n in range(len(answer)):
         values = np.concatenate([np.ravel(array[n]) for array in splats])
-        if not np.isfinite(values).all() or splats.reach[n] < 0:
+        if not np.isfinite(values).all() or splats.cutoff[n] < 0:
             continue
         p, r, t = (float(value) for value in splats.factor[n])
         largest, smallest = np.linalg.svd(np.array([[p, r], [0.0, t]]), compute_uv=False)
@@ -64,7 +64,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64,
 
     Returns:
         The derivatives by mean (N, 2), factor (N, 3) and color (N, C), float64. The cut at
-        `reach` and the floor are taken as fixed.
+        `cutoff` and the offset are taken as fixed.
     """
     count, channels = splats.color.shape
     d_mean, d_factor = np.zeros((count, 2)), np.zeros((count, 3))
@@ -129,7 +129,7 @@ def render_alpha_backward(
         grad: float64 (height, width, C), the derivative by each rendered value.
 
     Returns:
-        The derivatives. All cuts and the floor are taken as fixed; where alpha is capped it does
+        The derivatives. All cuts and the offset are taken as fixed; where alpha is capped it does
         not change.
     """
     count, channels = splats.color.shape
@@ -197,6 +197,6 @@ def _terms(splats: Splats, n: int, window: Window) -> tuple[F64, F64, F64, F64, 
     dx, dy = np.meshgrid(x - float(splats.mean[n, 0]), y - float(splats.mean[n, 1]))
     u, v = p * dx + r * dy, t * dy
     q = (u * u + v * v) / 2
-    inside = q <= min(float(splats.reach[n]), REACH_MAX)
+    inside = q <= min(float(splats.cutoff[n]), CUTOFF_MAX)
     bell = np.where(inside, np.exp(-q), 0.0)
-    return dx, dy, u, v, bell, np.where(inside, bell - float(splats.floor[n]), 0.0)
+    return dx, dy, u, v, bell, np.where(inside, bell - float(splats.offset[n]), 0.0)

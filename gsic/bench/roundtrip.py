@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic import decoder, encoder, images, metrics
+from gsic import decoding, encoding, images, metrics
 from gsic.bench.baselines import comparable
 from gsic.bench.progress import Progress
 from gsic.errors import GsicError
@@ -50,13 +50,13 @@ def encode_to(
     Args:
         path: the file to write.
         image: uint8 (H, W) or (H, W, 2..4).
-        options, device, threads, progress: as for `encoder.encode_report`.
+        options, device, threads, progress: as for `encoding.encode_with_report`.
 
     Raises:
         GsicError: what the codec raises.
     """
     start = time.perf_counter()
-    encoded = encoder.encode_report(
+    encoded = encoding.encode_with_report(
         image,
         options,
         init=None,
@@ -67,7 +67,7 @@ def encode_to(
     )
     seconds = time.perf_counter() - start
     write_bytes_atomically(path, encoded.data)
-    return Encoded(encoded.report, seconds - float(encoded.report.get("compile_seconds") or 0))
+    return Encoded(encoded.report.to_json(), seconds - encoded.report.compile_seconds)
 
 
 def decode_fresh(path: Path, device: str, threads: int | None) -> NDArray[np.uint8]:
@@ -100,9 +100,9 @@ def decode_fresh(path: Path, device: str, threads: int | None) -> NDArray[np.uin
 
 def decode_here(data: bytes, device: str) -> dict[str, Any]:
     """Decode the whole image in this process with one thread; what the decoder reports."""
-    report: dict[str, Any] = decoder.decode_report(
+    report: dict[str, Any] = decoding.decode_with_report(
         data, scale=1.0, region=None, device=device, threads=1, limits=None
-    ).report
+    ).report.to_json()
     return report
 
 
@@ -111,7 +111,7 @@ def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
 
     Args:
         data: a `.gsi` file.
-        device: as for `decoder.decode_report`.
+        device: as for `decoding.decode_with_report`.
         runs: decodes that count; one before them does not, it may compile or load kernels.
 
     Returns:

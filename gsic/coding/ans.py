@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gsic.errors import CorruptFile
-from gsic_kernels.cpu import ans as decoding
+from gsic_kernels.cpu.ans import decoder as decoding
 
 PRECISION = 24
 """Frequencies of a model sum to 2^PRECISION."""

@@ -13,10 +13,11 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from gsic.coding import fitting, models
+from gsic.coding import parameter_fit as fitting
+from gsic.coding import tables as models
 from gsic.coding.ans import Int64Array, SymbolReader, SymbolWriter
-from gsic.coding.streams import write_escaped
-from gsic_kernels.cpu import ans as decoding
+from gsic.coding.escapes import write_escaped
+from gsic_kernels.cpu.ans import decoder as decoding
 
 MAX_CELLS = 1 << 60
 """Keys are below this."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from gsic_kernels.cpu.alpha import render_alpha, render_alpha_backward
-from gsic_kernels.cpu.loss import SumLoss
-from gsic_kernels.cpu.render import render_sum, render_sum_backward, render_sum_bytes
-from gsic_kernels.cpu.similarity import Similarity
-from gsic_kernels.cpu.tuned_loss import Surrogate, TunedLoss
-from gsic_kernels.registry import Backend
+from gsic_kernels.backend import Backend
+from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate, TunedLoss
+from gsic_kernels.cpu.losses.ssim import Similarity
+from gsic_kernels.cpu.losses.sum_loss import SumLoss
+from gsic_kernels.cpu.raster.alpha import render_alpha, render_alpha_backward
+from gsic_kernels.cpu.raster.sum import render_sum, render_sum_backward, render_sum_bytes
 
 
 def backend(name: str) -> Backend:

@@ -11,27 +11,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gsic_kernels import checks
-from gsic_kernels.checks import (
-    F32,
-    AlphaGradients,
-    Blended,
-    Gradients,
-    LogSymbols,
-    Splats,
-    Window,
-)
+from gsic_kernels import validation
+from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CHANNELS_MAX
-from gsic_kernels.cpu.similarity import Similarity
-from gsic_kernels.cpu.tuned_loss import Surrogate
-from gsic_kernels.gpu.frames import render_bytes
-from gsic_kernels.gpu.gradients import DeviceGradients
+from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate
+from gsic_kernels.cpu.losses.ssim import Similarity
+from gsic_kernels.gpu.fit.resident import ResidentFit
 from gsic_kernels.gpu.launch import empty, interpreted, memory
-from gsic_kernels.gpu.lists import DeviceSplats
-from gsic_kernels.gpu.records import prepare
-from gsic_kernels.gpu.renderer import DeviceBlended, Renderer
-from gsic_kernels.gpu.resident import ResidentFit
-from gsic_kernels.registry import Backend
+from gsic_kernels.gpu.raster.frames import render_bytes
+from gsic_kernels.gpu.raster.gradients import DeviceGradients
+from gsic_kernels.gpu.raster.lists import DeviceSplats
+from gsic_kernels.gpu.raster.records import prepare
+from gsic_kernels.gpu.raster.renderer import DeviceBlended, Renderer
+from gsic_kernels.types import F32, AlphaGradients, Blended, Gradients, LogSymbols, Splats, Window
 
 _Result = TypeVar("_Result")
 
@@ -59,9 +51,9 @@ def backend(name: str) -> Backend:
 
 
 def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
-    """Render like `gsic_kernels.cpu.render.render_sum`; `threads` is of no consequence."""
+    """Render like `gsic_kernels.cpu.raster.sum.render_sum`; `threads` is of no consequence."""
     splats, window, shape = _checked(splats, window, threads)
-    background = checks.background(background, shape[2])
+    background = validation.check_background(background, shape[2])
     with _borrowed(shape, len(splats.mean)) as draw:
         out = empty(shape, torch.float32, device())
         sent = DeviceSplats(*_sent(*splats))
@@ -74,9 +66,9 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
 def render_sum_bytes(
     splats: Splats, window: Window, background: F32, threads: int = 1
 ) -> NDArray[np.uint8]:
-    """Render like `gsic_kernels.cpu.render.render_sum_bytes`."""
+    """Render like `gsic_kernels.cpu.raster.sum.render_sum_bytes`."""
     splats, window, shape = _checked(splats, window, threads)
-    background = checks.background(background, shape[2])
+    background = validation.check_background(background, shape[2])
     with memory():
         return render_bytes(splats, window, background, device())
 
@@ -92,16 +84,16 @@ def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -
     Returns:
         uint8 (height, width, C), as `render_sum_bytes` of the splats that they stand for.
     """
-    symbols, window = checks.log_symbols(symbols), checks.window(window)
-    background = checks.background(background, len(symbols.grid.transform))
+    symbols, window = validation.check_log_symbols(symbols), validation.check_window(window)
+    background = validation.check_background(background, len(symbols.grid.transform))
     with memory():
         return render_bytes(symbols, window, background, device())
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
-    """Gradients like those of `gsic_kernels.cpu.render.render_sum_backward`."""
+    """Gradients like those of `gsic_kernels.cpu.raster.sum.render_sum_backward`."""
     splats, window, shape = _checked(splats, window, threads)
-    grad = checks.image("grad", grad, shape)
+    grad = validation.check_image("grad", grad, shape)
     with _borrowed(shape, len(splats.mean)) as draw:
         sent = DeviceSplats(*_sent(*splats))
         gradients = _like(sent)
@@ -115,8 +107,8 @@ def render_alpha(
 ) -> Blended:
     """Blend like `gsic_kernels.cpu.alpha.render_alpha`."""
     splats, window, shape = _checked(splats, window, threads)
-    opacity = checks.opacity(opacity, len(splats.mean))
-    background = checks.background(background, shape[2])
+    opacity = validation.check_opacity(opacity, len(splats.mean))
+    background = validation.check_background(background, shape[2])
     with _borrowed(shape, len(splats.mean)) as draw:
         out = DeviceBlended(
             empty(shape, torch.float32, device()),
@@ -140,9 +132,12 @@ def render_alpha_backward(
 ) -> AlphaGradients:
     """Gradients like those of `gsic_kernels.cpu.alpha.render_alpha_backward`."""
     splats, window, shape = _checked(splats, window, threads)
-    opacity = checks.opacity(opacity, len(splats.mean))
-    background = checks.background(background, shape[2])
-    blended, grad = checks.blended(blended, shape), checks.image("grad", grad, shape)
+    opacity = validation.check_opacity(opacity, len(splats.mean))
+    background = validation.check_background(background, shape[2])
+    blended, grad = (
+        validation.check_blended(blended, shape),
+        validation.check_image("grad", grad, shape),
+    )
     with _borrowed(shape, len(splats.mean)) as draw:
         sent = DeviceSplats(*_sent(*splats))
         gradients = _like(sent)
@@ -157,7 +152,7 @@ def render_alpha_backward(
 
 
 class SumLoss:
-    """Loss against a target like `gsic_kernels.cpu.loss.SumLoss`; the target stays on the GPU."""
+    """Loss against a target like `cpu.losses.sum_loss.SumLoss`; the target stays on the GPU."""
 
     def __init__(
         self,
@@ -184,10 +179,10 @@ class SumLoss:
         if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= CHANNELS_MAX:
             raise ValueError(f"target must be (H, W, 1..4), got {np.shape(target)}")
         self._shape = target.shape
-        self._window = checks.window(Window(0, 0, target.shape[1], target.shape[0]))
-        checks.threads(threads)
+        self._window = validation.check_window(Window(0, 0, target.shape[1], target.shape[0]))
+        validation.check_threads(threads)
         self._l1, self._stopped = loss == "l1", stopped
-        (self._target,) = _sent(checks.image("target", target, self._shape))
+        (self._target,) = _sent(validation.check_image("target", target, self._shape))
         self._residual = torch.zeros_like(self._target)
         self._draw: Renderer | None = None
 
@@ -206,7 +201,7 @@ class SumLoss:
         """Sum of squared errors of the clamped rendering over all values, forward only."""
         return self._run(splats, background, gather=False)[0][1]
 
-    def residual(self) -> F32:
+    def error(self) -> F32:
         """clamp(render) - target of the last call: float32 (H, W, C)."""
         residual: F32 = self._residual.cpu().numpy()
         return residual
@@ -217,7 +212,7 @@ class SumLoss:
         splats, _, shape = _checked(splats, self._window, 1)
         if shape != self._shape:
             raise ValueError(f"splats have {shape[2]} channels, the target {self._shape[2]}")
-        background = checks.background(background, shape[2])
+        background = validation.check_background(background, shape[2])
         with memory():
             draw = self._draw
             if draw is None or draw.most < len(splats.mean):
@@ -237,8 +232,8 @@ def _checked(
     splats: Splats, window: Window, threads: int
 ) -> tuple[Splats, Window, tuple[int, int, int]]:
     """The same, checked, and the shape of what is rendered."""
-    checks.threads(threads)
-    splats, window = checks.splats(splats), checks.window(window)
+    validation.check_threads(threads)
+    splats, window = validation.check_splats(splats), validation.check_window(window)
     return splats, window, (window.height, window.width, splats.color.shape[1])
 
 

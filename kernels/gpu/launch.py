@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import triton
 
-from gsic_kernels.registry import BackendUnavailable
+from gsic_kernels.backend import BackendUnavailable
 
 
 def interpreted(kernel: Any) -> bool:

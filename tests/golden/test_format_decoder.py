@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from gsic import container
-from gsic.coding import models, sorted_set
+from gsic.coding import sorted_set
+from gsic.coding import tables as models
 from gsic.coding.ans import SymbolWriter
-from gsic.coding.forms import Form, cheapest
-from gsic.coding.models import SCALES, Shape
-from gsic.coding.values import Contexts, write_columns
+from gsic.coding.column_modes import Form, cheapest
+from gsic.coding.columns import Contexts, write_columns
+from gsic.coding.tables import SCALES, Shape
 from gsic.container import Container, Mode, Section
 
 

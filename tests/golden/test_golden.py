@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gsic import codec
+from gsic import api as codec
 
 MANIFEST = json.loads((make_golden.FOLDER / "manifest.json").read_text())
 

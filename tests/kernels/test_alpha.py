@@ -19,8 +19,9 @@ from kernel_scenes import (
 )
 
 from gsic_kernels import reference, registry
-from gsic_kernels.checks import F32, AlphaGradients, Blended, Splats, Window
-from gsic_kernels.cpu import alpha, dispatch, plan
+from gsic_kernels.cpu.raster import alpha, plan
+from gsic_kernels.cpu.runtime import dispatch
+from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
 
 DEVICES = ["cpu", "cpu-scalar"]
 
@@ -141,12 +142,12 @@ def test_order_matters(device: str) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 def test_what_is_opaque_hides_what_is_behind(device: str) -> None:
     scene = make(40, 20, 20, margin=0.0)
-    mean, factor, color, reach, floor = (array.copy() for array in scene.splats)
+    mean, factor, color, cutoff, offset = (array.copy() for array in scene.splats)
     # As good as flat over the whole image.
-    mean[0], factor[0], color[0], reach[0], floor[0] = 10, (1e-3, 0, 1e-3), 0.25, 16, 0
+    mean[0], factor[0], color[0], cutoff[0], offset[0] = 10, (1e-3, 0, 1e-3), 0.25, 16, 0
     opacity = np.ones(40, np.float32)
     blended = registry.get(device).render_alpha(
-        Splats(mean, factor, color, reach, floor), opacity, scene.window, scene.background
+        Splats(mean, factor, color, cutoff, offset), opacity, scene.window, scene.background
     )
     assert np.abs(blended.image - 0.25).max() <= 2e-3
     assert blended.transmittance.max() <= 1.3e-3
@@ -172,7 +173,7 @@ def test_bad_gaussians_leave_no_trace(device: str) -> None:
     good, opacity = scene.splats, opacities(scene)
     bad = Splats(*(array.copy() for array in good))
     bad.mean[0], bad.factor[1, 1], bad.color[2, 2] = np.nan, np.nan, np.inf
-    bad.reach[3], bad.floor[4], bad.factor[5] = -1.0, np.nan, (2e3, 0.0, 1.0)
+    bad.cutoff[3], bad.offset[4], bad.factor[5] = -1.0, np.nan, (2e3, 0.0, 1.0)
     backend = registry.get(device)
     blended = backend.render_alpha(bad, opacity, scene.window, scene.background)
     kept = Splats(*(array[6:] for array in good))
@@ -197,8 +198,8 @@ BIT_SCENES = {
 @pytest.mark.parametrize("name", BIT_SCENES)
 def test_a_window_is_the_crop_bit_for_bit(name: str, device: str) -> None:
     scene = BIT_SCENES[name]()
-    # A sharp rim and no floor: spans that were cut too short would show.
-    splats = scene.splats._replace(floor=0 * scene.splats.floor)
+    # A sharp rim and no offset: spans that were cut too short would show.
+    splats = scene.splats._replace(offset=0 * scene.splats.offset)
     render, opacity = registry.get(device).render_alpha, opacities(scene)
     whole = render(splats, opacity, scene.window, scene.background)
     rng = np.random.default_rng(5)

@@ -5,15 +5,15 @@ import pytest
 from kernel_scenes import make
 
 from gsic_kernels import reference
-from gsic_kernels.checks import Splats, Window
+from gsic_kernels.types import Splats, Window
 
 
-def one(mean: tuple[float, float], factor: tuple[float, float, float], reach: float) -> Splats:
+def one(mean: tuple[float, float], factor: tuple[float, float, float], cutoff: float) -> Splats:
     return Splats(
         np.array([mean], np.float32),
         np.array([factor], np.float32),
         np.ones((1, 1), np.float32),
-        np.array([reach], np.float32),
+        np.array([cutoff], np.float32),
         np.zeros(1, np.float32),
     )
 
@@ -44,7 +44,7 @@ def test_gradients_are_finite_differences(name: str) -> None:
     scene = make(4, 12, 11, 2, sigma=(1.0, 3.0))
     # Uncut, so that the derivative at the rim does not matter.
     splats = scene.splats._replace(
-        reach=np.full(4, 16.0, np.float32), floor=np.zeros(4, np.float32)
+        cutoff=np.full(4, 16.0, np.float32), offset=np.zeros(4, np.float32)
     )
     grad = np.random.default_rng(1).normal(size=(11, 12, 2))
 
@@ -115,7 +115,7 @@ def test_gradients_of_blending_are_finite_differences(name: str) -> None:
     scene = make(6, 8, 7, 2, sigma=(4.0, 9.0), aspect=(1.0, 2.0), margin=0.0)
     # Uncut and never faint, so that no derivative at a rim matters; one layer is capped.
     splats = scene.splats._replace(
-        reach=np.full(6, 16.0, np.float32), floor=np.zeros(6, np.float32)
+        cutoff=np.full(6, 16.0, np.float32), offset=np.zeros(6, np.float32)
     )
     opacity = np.array([0.3, 0.7, 0.5, 1.3, 0.6, 0.4], np.float32)
     grad = np.random.default_rng(1).normal(size=(7, 8, 2))
@@ -155,9 +155,9 @@ def test_gradients_of_blending_are_finite_differences(name: str) -> None:
         ("factor", 2e3),
         ("factor", 1e-10),
         ("color", np.inf),
-        ("reach", np.nan),
-        ("reach", -0.5),
-        ("floor", -np.inf),
+        ("cutoff", np.nan),
+        ("cutoff", -0.5),
+        ("offset", -np.inf),
     ],
 )
 def test_bad_gaussians_contribute_nothing(field: str, bad: float) -> None:

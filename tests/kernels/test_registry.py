@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gsic_kernels import registry
-from gsic_kernels.cpu import dispatch
+from gsic_kernels.cpu.runtime import dispatch
 
 
 def pretend(

@@ -8,61 +8,51 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Part of the codec -> the parts it may import. `codec` is the glue; `cli` and `bench` stand on it.
-SURFACE = {"errors", "options", "files", "images", "metrics"}
+# Part of the codec -> the parts it may import. `api` is the glue; `cli` and `bench` stand on it.
+SURFACE = {"arrays", "errors", "options", "files", "images", "metrics"}
 LAYERS = {
+    "arrays": set(),
     "errors": set(),
     "options": {"errors"},
+    "recipes": {"errors", "options"},
     "files": {"errors"},
-    "images": {"errors", "files", "options"},
-    "metrics": set(),
-    "gaussians": {"errors"},
-    "coding": {"errors", "options"},
+    "images": {"arrays", "errors", "files", "options"},
+    "metrics": {"arrays"},
+    "gaussians": {"arrays", "errors"},
+    "coding": {"arrays", "errors", "options"},
     "container": {"errors", "options", "coding"},
-    "profiles": {"errors", "options", "gaussians", "coding", "container"},
-    "pixels": {"errors", "options", "metrics", "container", "profiles"},
-    "resampling": {"errors", "options", "gaussians", "profiles"},
-    "fit": {*SURFACE, "gaussians", "profiles", "coding", "container"},
+    "profiles": {"arrays", "errors", "options", "gaussians", "coding", "container"},
+    "pixels": {"arrays", "errors", "options", "metrics", "container"},
+    "rendering": {*SURFACE, "gaussians", "container", "profiles", "pixels"},
+    "fitting": {*SURFACE, "recipes", "gaussians", "profiles"},
+    "encoders": {*SURFACE, "recipes", "gaussians", "profiles", "fitting"},
     "devices": {"errors", "options"},
-    "decoder": {
-        *("options", "coding", "container", "profiles", "pixels", "resampling", "devices"),
-    },
-    "encoder": {
+    "decoding": {*SURFACE, "coding", "container", "profiles", "rendering", "devices"},
+    "encoding": {
         *SURFACE,
-        *("container", "profiles", "pixels", "resampling", "devices", "decoder", "fit"),
+        *("container", "profiles", "pixels", "rendering", "devices", "decoding"),
+        *("encoders", "fitting"),
     },
-    "codec": {
+    "api": {
         *SURFACE,
-        *("container", "profiles", "pixels", "devices", "decoder", "encoder", "fit"),
+        *("container", "profiles", "pixels", "rendering", "devices", "decoding", "encoding"),
+        "fitting",
     },
-    "bench": {*SURFACE, "codec", "encoder", "decoder"},
-    "console": {"errors", "files"},
-    "texts": set(),
-    "cli_options": {"options"},
-    "cli": {
-        *SURFACE,
-        "console",
-        "texts",
-        "cli_options",
-        "codec",
-        "encoder",
-        "decoder",
-        "fit",
-        "bench",
-    },
+    "bench": {*SURFACE, "api", "encoding", "decoding"},
+    "cli": {*SURFACE, "api", "encoding", "decoding", "fitting", "bench"},
     "__main__": {"cli"},
-    "__init__": {"errors", "options", "codec", "fit"},
+    "__init__": {"errors", "options", "api"},
 }
 
 # Heavy or optional packages -> the only files and folders that may import them.
 HOMES = {
-    "torch": ("gsic/fit/", "kernels/autograd.py", "kernels/gpu/"),
+    "torch": ("gsic/fitting/", "gsic/encoders/", "kernels/autograd.py", "kernels/gpu/"),
     "triton": ("kernels/gpu/",),
     "numba": ("kernels/cpu/",),
     "llvmlite": ("kernels/cpu/",),
     "constriction": ("gsic/coding/",),
-    "click": ("gsic/cli.py", "gsic/cli_options.py"),
-    "tqdm": ("gsic/console.py",),
+    "click": ("gsic/cli/",),
+    "tqdm": ("gsic/cli/console.py",),
     "PIL": ("gsic/images.py", "gsic/bench/"),
     "imageio": ("gsic/images.py",),
     "matplotlib": ("gsic/bench/",),
@@ -109,16 +99,15 @@ def test_the_codec_imports_in_one_direction(path: Path) -> None:
 @pytest.mark.parametrize("path", sources("gsic"), ids=name_of)
 def test_only_some_parts_use_kernels(path: Path) -> None:
     allowed = {
-        "gsic/codec.py": ("registry",),
-        "gsic/encoder.py": ("registry", "cpu.compiling"),
-        "gsic/decoder.py": ("registry", "checks"),
-        "gsic/devices.py": ("registry",),
-        "gsic/resampling.py": ("checks", "constants"),
-        "gsic/fit/": (
-            *("autograd", "registry", "checks", "constants"),
-            *("cpu.compiling", "cpu.search"),
-        ),
-        "gsic/profiles/": ("checks", "constants"),
+        "gsic/api.py": ("backend",),
+        "gsic/encoding.py": ("backend", "cpu.runtime.compiling"),
+        "gsic/decoding.py": ("backend",),
+        "gsic/devices.py": ("backend", "registry"),
+        "gsic/rendering.py": ("backend", "types", "constants"),
+        "gsic/pixels.py": ("constants",),
+        "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
+        "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq"),
+        "gsic/profiles/": ("types", "constants"),
         "gsic/coding/": ("cpu.ans",),
         "gsic/bench/": ("registry",),
     }

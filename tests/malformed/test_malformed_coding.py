@@ -8,7 +8,7 @@ import pytest
 
 from gsic.coding import bits_back, sorted_set
 from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
-from gsic.coding.values import BOUND, Contexts, read_columns, write_columns
+from gsic.coding.columns import BOUND, Contexts, read_columns, write_columns
 from gsic.errors import CorruptFile
 
 COUNTS, CELLS = [40, 1, 200], [3000, 1, 2**20]

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 import gsic
 from gsic import container
 from gsic.coding.ans import SymbolWriter
+from gsic.coding.columns import Contexts, write_columns
 from gsic.coding.sorted_set import write_sets
-from gsic.coding.values import Contexts, write_columns
 from gsic.container import ByteReader, Container, Mode, varint
 from gsic.errors import CorruptFile, FormatError, LimitError, TruncatedFile
 from gsic.options import Limits
-from gsic.profiles.gsic import MAX_STEP_INDEX, Header, Symbols, grid_size
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, Header, Symbols, grid_size
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "v1"
 FILES = [path.read_bytes() for path in sorted(GOLDEN.glob("*.gsi"))]

@@ -15,8 +15,8 @@ from gsic.coding.range_coder import RangeWriter
 from gsic.container import Container, Mode, varint
 from gsic.errors import CorruptFile, FormatError, LimitError
 from gsic.options import Limits
-from gsic.profiles import two_dgs_streams as streams
-from gsic.profiles.two_dgs import Grid, Scene
+from gsic.profiles.two_dgs import bitstream as streams
+from gsic.profiles.two_dgs.symbols import Grid, Scene
 
 GRID = Grid(40, 30, 1, False)
 

@@ -1,0 +1,252 @@
+"""The public functions: encode, decode, fit, and info.
+
+A pixel's way to a file and back:
+image -> pixels -> encoders -> profiles (symbols) -> coding (bits) -> container -> file (`encoding`)
+file -> container -> coding -> profiles -> rendering -> kernels -> pixels -> image (`decoding`)
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gsic import container, devices, pixels
+from gsic.arrays import Bytes, Progress
+from gsic.container import COMMENT, ICC
+from gsic.decoding import decode_with_report, open_file
+from gsic.encoding import encode_with_report
+from gsic.errors import InputError
+from gsic.files import read_bytes
+from gsic.options import (
+    EncodeOptions,
+    FitOptions,
+    Limits,
+    Region,
+    Settings,
+    thread_count,
+)
+from gsic.profiles import registry
+from gsic.rendering import Picture
+from gsic_kernels.backend import Backend
+
+if TYPE_CHECKING:
+    from gsic.fitting.result import Fit
+
+Source = bytes | str | os.PathLike[str]
+
+# Threads of `decode_many` that read files, at most.
+_READERS = 4
+
+
+def encode(
+    image: Bytes,
+    *,
+    quality: int | None = None,
+    bpp: float | None = None,
+    max_bytes: int | None = None,
+    psnr: float | None = None,
+    gaussians: int | None = None,
+    profile: str = "gsic",
+    effort: int = 5,
+    tune: str = "psnr",
+    seed: int = 0,
+    init: Fit | None = None,
+    settings: Settings | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    icc: bytes | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Return an image as the bytes of a `.gsi` file.
+
+    Args:
+        image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); alpha last, not premultiplied.
+        quality, bpp, max_bytes, psnr, gaussians: at most one of them; see `EncodeOptions`.
+        profile, effort, tune, seed, settings: see `EncodeOptions`.
+        init: a fit of this image to continue from.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads; None for every core.
+        icc: an ICC profile to keep in the file.
+        progress: called with (done, total, text) now and then.
+
+    Raises:
+        InputError: not such an image; `OptionError`, one of its kind: an option out of its domain.
+        BackendError: the device cannot be used.
+    """
+    options = EncodeOptions(
+        quality=quality,
+        bpp=bpp,
+        max_bytes=max_bytes,
+        psnr=psnr,
+        gaussians=gaussians,
+        profile=profile,
+        effort=effort,
+        tune=tune,
+        seed=seed,
+        settings=settings or {},
+    )
+    encoded = encode_with_report(
+        image, options, init=init, icc=icc, device=device, threads=threads, progress=progress
+    )
+    return encoded.data
+
+
+def decode(
+    source: Source,
+    *,
+    scale: float = 1.0,
+    region: Region | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Bytes:
+    """Return the image of a `.gsi` file.
+
+    Args:
+        source: the bytes of the file, or its path.
+        scale: size of the output relative to the image, above 0; smaller ones are filtered.
+        region: x, y, width, height in output pixels, inside the output; None for all of it.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads; None for every core. They change no pixel.
+        limits: what to accept of a file; None for the default.
+
+    Returns:
+        uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), as it was encoded.
+
+    Raises:
+        FormatError, LimitError: the file cannot be decoded.
+        InputError: no such file; `OptionError`, one of its kind: an option out of its domain.
+        BackendError: the device cannot be used.
+    """
+    return decode_with_report(
+        _bytes_of(source), scale=scale, region=region, device=device, threads=threads, limits=limits
+    ).image
+
+
+def fit(
+    image: Bytes,
+    *,
+    gaussians: int = 5000,
+    iterations: int = 1500,
+    loss: str = "l2",
+    covariance: str = "log",
+    blend: str = "sum",
+    optimizer: str = "adam",
+    seed: int = 0,
+    settings: Settings | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit Gaussians to an image without coding them.
+
+    Args:
+        image: uint8, as for `encode`.
+        gaussians, iterations, loss, covariance, blend, optimizer, seed, settings: see `FitOptions`.
+        device, threads, progress: as for `encode`.
+
+    Raises:
+        InputError, BackendError: as for `encode`.
+    """
+    options = FitOptions(
+        gaussians=gaussians,
+        iterations=iterations,
+        loss=loss,
+        covariance=covariance,
+        blend=blend,
+        optimizer=optimizer,
+        seed=seed,
+        settings=settings or {},
+    )
+    planes = pixels.coded(image, pixels.mode_of(image))
+    cores = thread_count(threads)
+
+    from gsic.fitting.api import fit_image
+
+    def fit_on(backend: Backend) -> Fit:
+        return fit_image(planes, options, backend=backend, threads=cores, progress=progress)
+
+    return devices.run(device, fit_on)
+
+
+def decode_many(
+    sources: Iterable[Source],
+    *,
+    scale: float = 1.0,
+    region: Region | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Bytes]:
+    """Yield the images of many files in their order, reading ahead while one is drawn.
+
+    Args:
+        sources: bytes or path of each; a generator will do.
+        scale, region, device, threads, limits: as for `decode`.
+
+    Raises:
+        FormatError, LimitError, InputError: a file cannot be decoded; those before it were yielded.
+        OptionError, BackendError: as for `decode`.
+    """
+    cores, accepted = thread_count(threads), limits or Limits()
+    preferred = devices.backend(device)
+
+    def read(source: Source) -> Picture:
+        picture = open_file(_bytes_of(source), scale, region, accepted).picture
+        picture.prepare(preferred)
+        return picture
+
+    def draw(picture: Picture) -> Bytes:
+        return devices.run(device, lambda backend: picture.draw(backend, cores))
+
+    readers = min(_READERS, cores)
+    with ThreadPoolExecutor(readers) as reader:
+        waiting: deque[Future[Picture]] = deque()
+        for source in sources:
+            waiting.append(reader.submit(read, source))
+            if len(waiting) > readers:
+                yield draw(waiting.popleft().result())
+        while waiting:
+            yield draw(waiting.popleft().result())
+
+
+def info(source: Source) -> dict[str, Any]:
+    """Return what a `.gsi` file says about itself, without decoding its image.
+
+    Args:
+        source: the bytes of the file, or its path.
+
+    Raises:
+        FormatError: not a sound file.
+        InputError: no such file.
+    """
+    data = _bytes_of(source)
+    file = container.read(data, Limits(pixels=2**62))
+    profile = registry.find_by_number(file.profile)
+    icc, comment = file.section(ICC), file.section(COMMENT)
+    return {
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (file.width * file.height),
+        "version": container.VERSION,
+        "profile": profile.name,
+        "width": file.width,
+        "height": file.height,
+        "mode": file.mode.name,
+        "coded_channels": file.mode.channels,
+        **profile.describe(file),
+        "payload_bytes": len(file.payload),
+        "icc_bytes": len(icc) if icc is not None else None,
+        "comment": comment.decode(errors="replace") if comment is not None else None,
+    }
+
+
+def _bytes_of(source: Source) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        return read_bytes(Path(source))
+    raise InputError(f"source: bytes or a path are needed, got {type(source).__name__}")

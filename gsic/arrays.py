@@ -1,0 +1,18 @@
+"""The array and callback types that the whole codec shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32: TypeAlias = NDArray[np.float32]
+Float64: TypeAlias = NDArray[np.float64]
+Int64: TypeAlias = NDArray[np.int64]
+Bytes: TypeAlias = NDArray[np.uint8]
+Bools: TypeAlias = NDArray[np.bool_]
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""Called with the steps done, the steps in all, and a short text."""

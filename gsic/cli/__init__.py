@@ -1,0 +1,33 @@
+"""The command line `gsic`: `commands` are what it can do, `console` is how it talks.
+
+Nothing here loads NumPy or anything heavy before a command needs it.
+"""
+
+import sys
+
+import click
+
+from gsic.cli import console
+from gsic.cli.commands import gsic
+
+
+def main() -> None:
+    """The console script `gsic`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line, without the program's name, and return its exit code."""
+    return console.guarded(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    """Parse and run; Click's own errors are told in Click's way."""
+    try:
+        code = gsic.main(arguments, prog_name="gsic", standalone_mode=False)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return code if isinstance(code, int) else 0

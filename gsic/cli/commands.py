@@ -1,0 +1,302 @@
+"""The command line: parse, make options, one call, print.
+
+Commands import what they need inside their bodies, so that `gsic --help` stays fast.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gsic.cli import console, reports
+from gsic.cli.console import Console
+from gsic.cli.options import (
+    common_options,
+    effort_option,
+    listed,
+    profile_option,
+    region_of,
+    seed_option,
+    set_option,
+    tune_option,
+)
+from gsic.options import (
+    BLENDS,
+    COVARIANCES,
+    LOSSES,
+    OPTIMIZERS,
+    EncodeOptions,
+    FitOptions,
+    Region,
+    positive,
+    thread_count,
+)
+
+if TYPE_CHECKING:
+    from gsic.fitting.result import Fit
+    from gsic.images import Loaded
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=console.EXIT_CODES,
+)
+@click.version_option(package_name="gsic", prog_name="gsic")
+def gsic() -> None:
+    """An image codec made of 2D Gaussians. A path of `-` is stdin or stdout."""
+
+
+@gsic.command(epilog=console.EXIT_CODES)
+@click.argument("image")
+@click.argument("output", metavar="OUT.gsi")
+@click.option("--quality", type=int, metavar="1..100", help="Quality on a fixed scale.")
+@click.option("--bpp", type=float, metavar="B", help="Bits of the file per pixel.")
+@click.option("--max-bytes", type=int, metavar="N", help="File size that is never exceeded.")
+@click.option("--psnr", type=float, metavar="DB", help="Quality of the decoded image in dB.")
+@click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
+@profile_option
+@effort_option
+@tune_option
+@seed_option
+@click.option("--init", metavar="FIT.npz", help="Continue from a file that `gsic fit` wrote.")
+@set_option
+@common_options
+def encode(
+    image: str,
+    output: str,
+    init: str | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+    **rates_and_recipe: Any,
+) -> None:
+    """Fit Gaussians to IMAGE and write them to one file.
+
+    At most one of --quality, --bpp, --max-bytes, --psnr and --gaussians chooses the rate; without
+    any, a good default quality is used.
+    """
+    from gsic.files import check_target, write_bytes_atomically
+
+    options = EncodeOptions(**rates_and_recipe)
+    cores = thread_count(threads)
+    check_target(output, image)
+    say = Console(output, as_json, quiet)
+
+    loaded = _load(image, say)
+    start = _read_fit(init) if init else None
+
+    from gsic import encoding
+
+    with say.progress() as progress, console.about(image):
+        encoded = encoding.encode_with_report(
+            loaded.image,
+            options,
+            init=start,
+            icc=loaded.icc,
+            device=device,
+            threads=cores,
+            progress=progress,
+        )
+    write_bytes_atomically(output, encoded.data)
+    report = encoded.report.to_json()
+    say.result(report, reports.describe_encoding(report))
+
+
+@gsic.command(epilog=console.EXIT_CODES)
+@click.argument("source", metavar="IN.gsi")
+@click.argument("image")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Size of the output.")
+@click.option("--region", metavar="X,Y,W,H", callback=region_of, help="Part of the output, pixels.")
+@common_options
+def decode(
+    source: str,
+    image: str,
+    scale: float,
+    region: Region | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Decode IN.gsi to an image file.
+
+    The suffix of IMAGE chooses its format; `-` writes PNG to stdout.
+    """
+    from gsic.files import check_target, read_bytes
+
+    positive("scale", scale)
+    cores = thread_count(threads)
+    check_target(image, source)
+    say = Console(image, as_json, quiet)
+
+    from gsic import images
+
+    writer = images.writer_for(image)
+    data = read_bytes(source)
+
+    from gsic import decoding
+
+    with console.about(source):
+        decoded = decoding.decode_with_report(
+            data, scale=scale, region=region, device=device, threads=cores, limits=None
+        )
+    if not writer.lossless:
+        say.note(f"{image}: {writer.name} is lossy and changes the decoded pixels")
+    images.save(image, decoded.image, decoded.icc, writer)
+    report = decoded.report.to_json() | {"seconds": console.seconds_since_start()}
+    say.result(report, reports.describe_decoding(report))
+
+
+@gsic.command(epilog=console.EXIT_CODES)
+@click.argument("image")
+@click.argument("output", metavar="OUT.npz")
+@click.option("--gaussians", type=int, default=5000, show_default=True, help="How many.")
+@click.option("--iterations", type=int, default=1500, show_default=True, help="Steps.")
+@click.option("--loss", default="l2", show_default=True, metavar="|".join(LOSSES), help="Loss.")
+@click.option(
+    "--covariance",
+    default="log",
+    show_default=True,
+    metavar="|".join(COVARIANCES),
+    help="What is optimised in place of the covariance.",
+)
+@click.option(
+    "--blend", default="sum", show_default=True, metavar="|".join(BLENDS), help="Blending."
+)
+@click.option(
+    "--optimizer",
+    default="adam",
+    show_default=True,
+    metavar="|".join(OPTIMIZERS),
+    help="Optimiser.",
+)
+@seed_option
+@set_option
+@common_options
+def fit(
+    image: str,
+    output: str,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+    **recipe: Any,
+) -> None:
+    """Fit Gaussians to IMAGE and write their floats.
+
+    OUT.npz holds what `gsic encode --init` continues from.
+    """
+    import dataclasses
+
+    from gsic.files import check_target
+
+    options = FitOptions(**recipe)
+    cores = thread_count(threads)
+    check_target(output, image)
+    say = Console(output, as_json, quiet)
+
+    loaded = _load(image, say)
+
+    from gsic import api
+
+    with say.progress() as progress, console.about(image):
+        fitted = api.fit(
+            loaded.image,
+            **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)},
+            device=device,
+            threads=cores,
+            progress=progress,
+        )
+    _write_fit(output, fitted)
+    say.result(fitted.report, reports.describe_fit(fitted.report))
+
+
+@gsic.command(epilog=console.EXIT_CODES)
+@click.argument("source", metavar="IN.gsi")
+@common_options
+def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bool) -> None:
+    """Print what a .gsi file says about itself."""
+    from gsic.files import read_bytes
+
+    thread_count(threads)
+    say = Console(None, as_json, quiet)
+
+    data = read_bytes(source)
+
+    from gsic import api
+
+    with console.about(source):
+        report = api.info(data)
+    say.result(report, reports.format_table(report))
+
+
+@gsic.command(epilog=console.EXIT_CODES)
+@click.argument("folder")
+@click.option("--bpp", callback=listed(float), metavar="B,...", help="Rates in bits per pixel.")
+@click.option("--gaussians", callback=listed(int), metavar="N,...", help="Numbers of Gaussians.")
+@click.option("--quality", callback=listed(int), metavar="Q,...", help="Qualities.")
+@profile_option
+@effort_option
+@tune_option
+@click.option(
+    "--compare",
+    default="jpeg,jpeg2000,webp,avif",
+    show_default=True,
+    callback=listed(str),
+    metavar="NAME,...",
+    help="Other codecs to measure.",
+)
+@click.option("--output", metavar="DIR", help="Folder of the results. [default: gsic-bench]")
+@click.option("--limit", type=int, metavar="N", help="At most so many images.")
+@seed_option
+@set_option
+@common_options
+def bench(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Measure the images of FOLDER beside other codecs.
+
+    Without --bpp, --gaussians or --quality: 0.1, 0.2, 0.3 and 0.5 bpp. Finished rows of the same
+    version and options are kept when a run is repeated.
+    """
+    from gsic.bench.options import BenchOptions
+
+    asked = BenchOptions(folder=folder, **options)
+    say = Console(None, as_json, quiet)
+
+    from gsic.bench.runner import run
+
+    with say.progress(unit="unit") as progress:
+        result = run(asked, progress)
+    say.result(result.report, reports.describe_bench(result.report))
+    for image, setting, error in result.report["errors"]:
+        say.warn(f"{image}, {setting}: {error}")
+    if result.exit_code:
+        raise click.exceptions.Exit(result.exit_code)
+
+
+def _load(path: str, say: Console) -> "Loaded":
+    from gsic import images
+
+    loaded = images.load(path)
+    for note in loaded.notes:
+        say.note(note)
+    return loaded
+
+
+def _read_fit(path: str) -> "Fit":
+    import io
+
+    from gsic.files import read_bytes
+    from gsic.fitting.result import Fit
+
+    with console.about(path):
+        return Fit.load(io.BytesIO(read_bytes(path)))
+
+
+def _write_fit(output: str, fitted: "Fit") -> None:
+    import io
+
+    from gsic.files import write_bytes_atomically
+
+    buffer = io.BytesIO()
+    fitted.save(buffer)
+    write_bytes_atomically(output, buffer.getvalue())

@@ -1,0 +1,147 @@
+"""Encoding, step by step: image -> planes -> the encoder of a profile -> a file and a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gsic import container, devices, metrics, pixels, rendering
+from gsic.arrays import Bytes, Progress
+from gsic.container import ICC, Container, Section
+from gsic.decoding import decode_with_report
+from gsic.encoders.base import Coded, EncodeJob, Encoding
+from gsic.encoders.registry import find_encoder
+from gsic.errors import InputError
+from gsic.options import EncodeOptions, Limits, thread_count
+from gsic.profiles import registry
+from gsic_kernels.backend import Backend
+from gsic_kernels.cpu.runtime.compiling import compile_seconds
+
+if TYPE_CHECKING:
+    from gsic.fitting.result import Fit
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """What `gsic encode --json` says of a file; None stands for what is not finite.
+
+    Args:
+        bytes: size of the file.
+        bpp: bits of the file per pixel.
+        psnr: dB, of the 8-bit image that a decoder makes.
+        psnr_float: dB, of the clamped rendering before it is rounded to 8 bits.
+        ms_ssim: of the 8-bit image; None for sides of 160 pixels or fewer.
+        gaussians: number of Gaussians in the file.
+        iterations: number of optimiser steps.
+        seconds: wall time without the compilation of kernels.
+        compile_seconds: wall time of the compilation of kernels.
+        profile: name of the profile.
+        device: name of the backend that was used.
+    """
+
+    bytes: int
+    bpp: float
+    psnr: float | None
+    psnr_float: float | None
+    ms_ssim: float | None
+    gaussians: int
+    iterations: int
+    seconds: float
+    compile_seconds: float
+    profile: str
+    device: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as a JSON object."""
+        return dataclasses.asdict(self)
+
+
+class Encoded(NamedTuple):
+    """A file and its report."""
+
+    data: bytes
+    report: EncodeReport
+
+
+def encode_with_report(
+    image: Bytes,
+    options: EncodeOptions,
+    *,
+    init: Fit | None = None,
+    icc: bytes | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Encoded:
+    """Encode an image to a file, and report on it.
+
+    Args:
+        image, init, icc, device, threads, progress: as for `gsic.encode`.
+        options: the rate and how to reach it.
+
+    Raises:
+        InputError, BackendError: as for `gsic.encode`.
+    """
+    began, compiled = time.perf_counter(), compile_seconds()
+    mode = pixels.mode_of(image)
+    planes = pixels.coded(image, mode)
+    _check_init(init, planes.shape)
+    sections = (Section(ICC, icc),) if icc else ()
+    cores = thread_count(threads)
+    profile = registry.find_by_name(options.profile)
+    original = pixels.comparable(image)
+    height, width, _ = planes.shape
+
+    def encode_on(backend: Backend) -> tuple[Encoding, str]:
+        def code(symbols: Any) -> Coded:
+            """Make the exact file of an image, and measure what a decoder makes of the file."""
+            fields = profile.write(symbols)
+            file = Container(profile.number, width, height, mode, *fields, sections)
+            view = rendering.choose_view(width, height, 1.0, None, Limits())
+            # Read back what was written: the PSNR is that of the file, not of the encoder's state.
+            picture = rendering.Picture(profile, profile.read(file), mode, view)
+            decoded = picture.draw(backend, cores)
+            psnr = metrics.psnr(original, pixels.comparable(decoded))
+            return Coded(container.write(file), psnr)
+
+        job = EncodeJob(planes, options, code, init, backend, cores, progress)
+        return find_encoder(profile.name)(job), backend.name
+
+    encoding, device = devices.run(device, encode_on)
+    decoded = decode_with_report(encoding.data, device=device, threads=cores)
+    shown = pixels.comparable(decoded.image)
+    compiled = compile_seconds() - compiled
+    report = EncodeReport(
+        bytes=len(encoding.data),
+        bpp=8 * len(encoding.data) / (width * height),
+        psnr=_finite(metrics.psnr(original, shown)),
+        psnr_float=_finite(encoding.psnr_float),
+        ms_ssim=metrics.ms_ssim(original, shown),
+        gaussians=decoded.report.gaussians,
+        iterations=encoding.iterations,
+        seconds=time.perf_counter() - began - compiled,
+        compile_seconds=compiled,
+        profile=options.profile,
+        device=device,
+    )
+    return Encoded(encoding.data, report)
+
+
+def _check_init(init: Fit | None, shape: tuple[int, ...]) -> None:
+    """Refuse a fit of another size than the planes, (H, W, C)."""
+    if init is None:
+        return
+    height, width, channels = shape
+    given = init.width, init.height, init.color.shape[1]
+    if given != (width, height, channels):
+        raise InputError(
+            f"init: a fit of {given[0]}x{given[1]} pixels and {given[2]} channels cannot start one "
+            f"of {width}x{height} pixels and {channels} channels"
+        )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

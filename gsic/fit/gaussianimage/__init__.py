@@ -1,1 +1,0 @@
-"""GaussianImage (Zhang et al., ECCV 2024): fit, quantisation-aware fine-tuning, file."""

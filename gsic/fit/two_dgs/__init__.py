@@ -1,1 +1,0 @@
-"""The fit of the profile `2dgs` (Zhang et al., APSIPA 2024)."""

@@ -1,0 +1,1 @@
+"""Fits of unquantised Gaussians to an image. Start at `api`."""

@@ -1,0 +1,1 @@
+"""The decoder side of profile `gaussianimage`: FORMAT.md section 8."""

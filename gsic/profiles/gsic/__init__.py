@@ -1,0 +1,1 @@
+"""The decoder side of profile `gsic`: FORMAT.md section 6."""

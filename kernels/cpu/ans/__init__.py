@@ -1,0 +1,1 @@
+"""Entropy decoding: range asymmetric numeral systems (rANS). Start at `decoder`."""

@@ -1,0 +1,116 @@
+"""The loops of `gsic_kernels.cpu.ans` that make tables of frequencies, in integers throughout."""
+
+# NumPy's stubs tell integers apart that are one type to Numba.
+# mypy: disable-error-code="assignment, type-var"
+
+from __future__ import annotations
+
+import numpy as np
+from numba.extending import register_jitable
+
+from gsic_kernels.cpu.ans.decoder import (
+    BASE,
+    CELLS,
+    ESCAPE,
+    ESCAPE_FREQUENCY,
+    FINE,
+    I64,
+    LEAST_COST,
+    LOW_BITS,
+    LOWEST,
+    PRECISION,
+    SIZE,
+    START,
+    SYMBOLS,
+    TOTAL,
+    U32,
+)
+
+
+@register_jitable
+def fill(
+    choices: I64,
+    levels: I64,
+    signed: int,
+    chances: U32,
+    zeros: I64,
+    reaches: I64,
+    starts: U32,
+    rows: I64,
+) -> int:
+    """See `ans.tables`: fill `starts`, (tables, most symbols + 1), and the `rows`."""
+    level = 0
+    for g in range(len(choices)):
+        listed, scale, zero = choices[g, 0], choices[g, 1], choices[g, 2]
+        spread, positive = choices[g, 3], choices[g, 4]
+        first = g * (len(starts) // len(choices))
+        rows[g, START] = first
+        rows[g, LOW_BITS] = rows[g, SIZE] = rows[g, BASE] = rows[g, CELLS] = 0
+        if listed:
+            count = scale + 2
+            weights = 0
+            for k in range(count):
+                weights += (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
+            for k in range(count):
+                weight = (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
+                starts[first + k] = 1 + weight * (TOTAL - count) // weights
+            level += count
+            middle = 0
+            rows[g, LOWEST], rows[g, ESCAPE] = 0, -1
+        else:
+            whole = scale
+            if scale >= len(chances):
+                whole = len(chances) - 4 + scale % 4
+                rows[g, LOW_BITS] = (scale - len(chances)) // 4 + 1
+            reach = reaches[whole]
+            fixed = reach + ESCAPE_FREQUENCY - 1
+            rest = TOTAL - zeros[whole, zero]
+            middle = reach if signed else 0
+            count = middle + reach + 1
+            above = rest
+            if signed:
+                share = max(1, 2 * positive)
+                above = rest * share // 32
+                below = rest * (32 - share) // 32 - fixed
+                for k in range(reach):
+                    starts[first + middle - 1 - k] = 1 + (
+                        chances[whole, spread, k] * below >> PRECISION
+                    )
+                starts[first] += ESCAPE_FREQUENCY - 1
+            above -= fixed
+            for k in range(reach):
+                starts[first + middle + 1 + k] = 1 + (
+                    chances[whole, spread, k] * above >> PRECISION
+                )
+            starts[first + count - 1] += ESCAPE_FREQUENCY - 1
+            starts[first + middle] = 0
+            rows[g, LOWEST], rows[g, ESCAPE] = -middle, reach
+        # What rounding leaves over goes to 0.
+        total = 0
+        for k in range(count):
+            total += starts[first + k]
+        starts[first + middle] += TOTAL - total
+        largest = start = 0
+        for k in range(count):
+            frequency = np.int64(starts[first + k])
+            starts[first + k] = start
+            start += frequency
+            largest = max(largest, frequency)
+        starts[first + count] = TOTAL
+        rows[g, SYMBOLS] = count
+        rows[g, LEAST_COST] = TOTAL - largest
+    return FINE
+
+
+def fill_tables(
+    choices: I64,
+    levels: I64,
+    signed: int,
+    chances: U32,
+    zeros: I64,
+    reaches: I64,
+    starts: U32,
+    rows: I64,
+) -> int:
+    """See `ans.tables`."""
+    return fill(choices, levels, signed, chances, zeros, reaches, starts, rows)

@@ -1,0 +1,1 @@
+"""Rasterisers: sums and alpha blends of Gaussians, forward and backward."""

@@ -1,0 +1,224 @@
+"""The gradient of alpha blending: each strip is walked back to front, from what it ended with.
+
+With T the transmittance in front of a Gaussian, h = sum over channels of color * gradient, and S
+the same sum for the colour that is seen of everything behind it,
+
+    dL/dalpha = T (h - S)        dL/dcolor_c = T alpha gradient_c
+
+and one Gaussian further to the front
+
+    S <- S + alpha (h - S)       T <- T / (1 - alpha)
+
+from S = that of the background and the final T. The division undoes what the forward kernel
+multiplied by; it is never by less than 1 - ALPHA_MAX. Alpha does not change with opacity or place
+where it is capped or skipped. From dL/dalpha on all is as for sums (see `backward`), but summed per
+strip: scratch rows are T, S, the index at which the pixel stopped, and C planes of the gradient.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.extending import register_jitable
+
+from gsic_kernels.cpu.raster.alpha_forward import LEAST, MOST, NEARLY_MOST
+from gsic_kernels.cpu.raster.alpha_steps import (
+    BY_COLOR,
+    BY_DY,
+    BY_DY2,
+    BY_OPACITY,
+    BY_U,
+    BY_U_DX,
+    BY_U_DY,
+)
+from gsic_kernels.cpu.raster.planes import (
+    dot_planes,
+    fma_planes,
+    load_colors,
+    load_pixels,
+    load_planes,
+    store_planes,
+    total_planes,
+    zero_planes,
+)
+from gsic_kernels.cpu.raster.prepare import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
+from gsic_kernels.cpu.raster.spans import row_pitch, solve_columns, span_table
+from gsic_kernels.cpu.raster.sum_forward import BATCH, F32, F64, HALF, I32, I64, ONE, ZERO
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.simd import (
+    broadcast,
+    exp_minus_8,
+    fma,
+    load,
+    load_integers,
+    ramp,
+    rolled,
+    smaller,
+    store,
+    total,
+    where_le,
+)
+from gsic_kernels.cpu.runtime.work import READY, finish, next_piece, wait_for
+
+
+@register_jitable
+def _load_row(
+    channels: tuple[int, ...],
+    background: F32,
+    transmittance: F32,
+    stop: I32,
+    flat: F32,
+    row: int,
+    width: int,
+    strip: F32,
+    at: int,
+    pitch: int,
+    d_background: F64,
+) -> None:
+    """Fill a scratch row; its slack so that no Gaussian is seen there."""
+    grads = at + 3 * pitch
+    whole, start = width // LANES * LANES, row * width * len(channels)
+    for x in range(0, whole, LANES):
+        planes = load_pixels(flat, start + x * len(channels), channels)
+        store_planes(strip, grads + x, pitch, planes)
+    for c in range(len(channels)):
+        for x in range(whole, width):
+            strip[grads + c * pitch + x] = flat[start + x * len(channels) + c]
+        for x in range(width, pitch):
+            strip[grads + c * pitch + x] = ZERO
+    for x in range(0, whole, LANES):
+        store(strip, at + x, load(transmittance, row * width + x))
+        store(strip, at + 2 * pitch + x, load_integers(stop, row * width + x))
+    for x in range(whole, width):
+        strip[at + x] = transmittance[row * width + x]
+        strip[at + 2 * pitch + x] = np.float32(stop[row * width + x])
+    for x in range(width, pitch):
+        strip[at + x] = ONE
+        strip[at + 2 * pitch + x] = ZERO
+    colors, sums = load_colors(background, 0, channels), zero_planes(channels)
+    for x in range(0, pitch, LANES):
+        planes = load_planes(strip, grads + x, pitch, channels)
+        store(strip, at + pitch + x, dot_planes(colors, planes))
+        sums = fma_planes(load(strip, at + x), planes, sums)
+    by_color = total_planes(sums)
+    for c in range(len(channels)):
+        d_background[row, c] = by_color[c]
+
+
+def unblend(
+    gates: I64,
+    needs: I64,
+    step: int,
+    worker: int,
+    channels: tuple[int, ...],
+    records: F32,
+    starts: I64,
+    pairs: I32,
+    background: F32,
+    opacity: F32,
+    origin: tuple[int, int],
+    height: int,
+    scratch: F32,
+    transmittance: F32,
+    stop: I32,
+    grad: F32,
+    partials: F32,
+    d_background: F64,
+) -> int:
+    """Set the row of `partials` of each pair, and the gradient by background of each image row."""
+    state = wait_for(gates, needs, step)
+    if state != READY:
+        return state
+    counter, strip = gates[step], scratch[worker]
+    rows, width, _ = grad.shape
+    flat, depths, stops = grad.reshape(-1), transmittance.reshape(-1), stop.reshape(-1)
+    pitch = row_pitch(width)
+    row_pitch_all = (3 + len(channels)) * pitch
+    spans, ends = span_table(width, BATCH), np.empty(BATCH, np.int64)
+    zero = broadcast(ZERO)
+    x0 = origin[0]
+    while True:
+        s = next_piece(counter, worker, len(starts) - 1)
+        if s < 0:
+            return READY
+        top = s * height
+        count = min(height, rows - top)
+        y0 = origin[1] + top
+        for row in range(count):
+            at = row * row_pitch_all
+            _load_row(
+                *(channels, background, depths, stops, flat, top + row, width),
+                *(strip, at, pitch, d_background),
+            )
+        first_stop = stop[top : top + count].min()
+        end = starts[s + 1]
+        while end > starts[s]:
+            begin = max(end - BATCH, starts[s])
+            found = 0
+            for k in range(end - 1, begin - 1, -1):
+                found = solve_columns(
+                    records, pairs[k], x0, x0 + width - 1, y0, y0 + count - 1, spans, found
+                )
+                ends[k - begin] = found
+            i = 0
+            for k in range(end - 1, begin - 1, -1):
+                n = pairs[k]
+                mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
+                p, r, t = records[n, P], records[n, R], records[n, T]
+                limit, strength = records[n, LIMIT], opacity[n]
+                offset, index = -(records[n, OFFSET] * strength), np.float32(n + 1)
+                colors = load_colors(records, n * RECORD + COLOR, channels)
+                # Whether a pixel may have stopped in front of this Gaussian, or alpha be capped:
+                # for most there is no need to look.
+                late = n >= first_stop
+                capped = strength + offset > NEARLY_MOST
+                by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
+                by_opacity, by_color = zero, zero_planes(channels)
+                while i < ends[k - begin]:
+                    x, first, last = spans[i, 1], spans[i, 2], spans[i, 3]
+                    i += 1
+                    dx = ramp() + (np.float32(x) + HALF) - mean_x
+                    u_column = dx * p
+                    at = (first - y0) * row_pitch_all + x - x0
+                    column_u = zero
+                    y = np.float32(first) + HALF
+                    for _ in range(first, last + 1):
+                        rolled()
+                        dy = y - mean_y
+                        y += ONE
+                        u, v = u_column + r * dy, t * dy
+                        z = fma(u, u, v * v)
+                        bell = exp_minus_8(z)
+                        raw = where_le(z, limit, fma(bell, strength, offset))
+                        if late:
+                            raw = where_le(index, load(strip, at + 2 * pitch), raw)
+                        alpha = where_le(LEAST, raw, raw)
+                        if capped:
+                            alpha = smaller(alpha, MOST)
+                        front = load(strip, at) / (ONE - alpha)
+                        behind = load(strip, at + pitch)
+                        grads = load_planes(strip, at + 3 * pitch, pitch, channels)
+                        change = dot_planes(colors, grads) - behind
+                        store(strip, at, front)
+                        store(strip, at + pitch, fma(alpha, change, behind))
+                        by_color = fma_planes(front * alpha, grads, by_color)
+                        by_raw = where_le(LEAST, raw, front * change)
+                        if capped:
+                            by_raw = where_le(raw, MOST, by_raw)
+                        by_opacity = fma(by_raw, raw, by_opacity)
+                        he = where_le(z, limit, by_raw * bell)
+                        he_dy = he * dy
+                        column_u = fma(he, u, column_u)
+                        by_u_dy = fma(he_dy, u, by_u_dy)
+                        by_dy = by_dy + he_dy
+                        by_dy2 = fma(he_dy, dy, by_dy2)
+                        at += row_pitch_all
+                    by_u = by_u + column_u
+                    by_u_dx = fma(column_u, dx, by_u_dx)
+                partials[k, BY_U], partials[k, BY_U_DX] = total(by_u), total(by_u_dx)
+                partials[k, BY_U_DY], partials[k, BY_DY] = total(by_u_dy), total(by_dy)
+                partials[k, BY_DY2], partials[k, BY_OPACITY] = total(by_dy2), total(by_opacity)
+                sums = total_planes(by_color)
+                for c in range(len(channels)):
+                    partials[k, BY_COLOR + c] = sums[c]
+            end = begin
+        finish(counter)

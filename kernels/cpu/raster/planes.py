@@ -1,0 +1,214 @@
+"""Tuples of vectors, one per colour channel, and images with planar or interleaved channels.
+
+`channels` is a tuple of C integers whose values do not matter: its type tells the compiler C.
+Plane c of a scratch row lies c * pitch floats behind plane 0. Interleaved pixels are a0 b0 c0 a1 ..
+"""
+
+# Numba's extension interface has no types.
+# mypy: disable-error-code="no-untyped-call, untyped-decorator"
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.simd import (
+    INT32,
+    VECTOR,
+    element_pointer,
+    emit_clamp01,
+    emit_constant,
+    emit_fma,
+    emit_spread,
+    emit_total,
+    intrinsic,
+    lanes,
+)
+
+_FLOAT = ir.FloatType()
+_BYTE = ir.IntType(8)
+
+
+@intrinsic
+def load_colors(typing: Any, array: Any, index: Any, channels: Any) -> Any:
+    """C consecutive floats of an array of any shape, each broadcast."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, _ = args
+        vectors = []
+        for c in range(len(channels)):
+            place = builder.add(index, index.type(c))
+            pointer = element_pointer(context, builder, sig.args[0], array, place)
+            vectors.append(emit_spread(builder, builder.load(pointer, align=4)))
+        return context.make_tuple(builder, sig.return_type, vectors)
+
+    return types.UniTuple(lanes, len(channels))(array, types.intp, channels), lower
+
+
+@intrinsic
+def load_planes(typing: Any, array: Any, index: Any, pitch: Any, channels: Any) -> Any:
+    """LANES pixels of C planes."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, pitch, _ = args
+        vectors = []
+        for _c in range(len(channels)):
+            pointer = element_pointer(context, builder, sig.args[0], array, index)
+            vectors.append(builder.load(pointer, align=4, typ=VECTOR))
+            index = builder.add(index, pitch)
+        return context.make_tuple(builder, sig.return_type, vectors)
+
+    result = types.UniTuple(lanes, len(channels))
+    return result(array, types.intp, types.intp, channels), lower
+
+
+@intrinsic
+def store_planes(typing: Any, array: Any, index: Any, pitch: Any, planes: Any) -> Any:
+    """Write LANES pixels of C planes."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, pitch, planes = args
+        for vector in cgutils.unpack_tuple(builder, planes):
+            pointer = element_pointer(context, builder, sig.args[0], array, index)
+            builder.store(vector, builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
+            index = builder.add(index, pitch)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, planes), lower
+
+
+@intrinsic
+def fma_planes(typing: Any, weight: Any, colors: Any, planes: Any) -> Any:
+    """weight * colors[c] + planes[c]."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        weight, colors, planes = args
+        pairs = zip(
+            cgutils.unpack_tuple(builder, colors),
+            cgutils.unpack_tuple(builder, planes),
+            strict=True,
+        )
+        vectors = [emit_fma(builder, weight, color, plane) for color, plane in pairs]
+        return context.make_tuple(builder, sig.return_type, vectors)
+
+    return planes(lanes, colors, planes), lower
+
+
+@intrinsic
+def dot_planes(typing: Any, colors: Any, planes: Any) -> Any:
+    """Sum over c of colors[c] * planes[c]."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        colors, planes = (cgutils.unpack_tuple(builder, value) for value in args)
+        value = builder.fmul(colors[0], planes[0])
+        for color, plane in zip(colors[1:], planes[1:], strict=True):
+            value = emit_fma(builder, color, plane, value)
+        return value
+
+    return lanes(colors, planes), lower
+
+
+@intrinsic
+def zero_planes(typing: Any, channels: Any) -> Any:
+    """C vectors of zeros."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.make_tuple(builder, sig.return_type, [emit_constant(0.0)] * len(channels))
+
+    return types.UniTuple(lanes, len(channels))(channels), lower
+
+
+@intrinsic
+def total_planes(typing: Any, planes: Any) -> Any:
+    """Sum of the lanes of each plane: a tuple of C float32."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        sums = [emit_total(builder, v) for v in cgutils.unpack_tuple(builder, args[0])]
+        return context.make_tuple(builder, sig.return_type, sums)
+
+    return types.UniTuple(types.float32, len(planes))(planes), lower
+
+
+@intrinsic
+def clamp01_planes(typing: Any, planes: Any) -> Any:
+    """Each plane limited to 0..1; not a number becomes 0."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vectors = [emit_clamp01(builder, v) for v in cgutils.unpack_tuple(builder, args[0])]
+        return context.make_tuple(builder, sig.return_type, vectors)
+
+    return planes(planes), lower
+
+
+def _joined(builder: Any, a: Any, b: Any) -> Any:
+    width = 2 * a.type.count
+    order = ir.Constant(ir.VectorType(INT32, width), list(range(width)))
+    return builder.shuffle_vector(a, b, order)
+
+
+def _interleaved(builder: Any, vectors: list[Any]) -> Any:
+    """One vector a0 b0 c0 a1 b1 c1 .. of 1 to 4 vectors."""
+    count = len(vectors)
+    if count == 1:
+        return vectors[0]
+    four = [*vectors, *[vectors[-1]] * (4 - count)]
+    every = _joined(builder, _joined(builder, *four[:2]), _joined(builder, *four[2:]))
+    order = [LANES * c + lane for lane in range(LANES) for c in range(count)]
+    mask = ir.Constant(ir.VectorType(INT32, len(order)), order)
+    return builder.shuffle_vector(every, every, mask)
+
+
+@intrinsic
+def store_pixels(typing: Any, array: Any, index: Any, planes: Any) -> Any:
+    """Write LANES pixels interleaved to array[index:], float32."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, planes = args
+        value = _interleaved(builder, cgutils.unpack_tuple(builder, planes))
+        pointer = element_pointer(context, builder, sig.args[0], array, index)
+        builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, planes), lower
+
+
+@intrinsic
+def store_bytes(typing: Any, array: Any, index: Any, planes: Any) -> Any:
+    """Write LANES pixels in 0..1 interleaved to array[index:] as 0..255, rounded half up."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, planes = args
+        vectors = []
+        for plane in cgutils.unpack_tuple(builder, planes):
+            level = emit_fma(builder, plane, emit_constant(255.0), emit_constant(0.5))
+            whole = builder.fptosi(level, ir.VectorType(INT32, LANES))
+            vectors.append(builder.trunc(whole, ir.VectorType(_BYTE, LANES)))
+        value = _interleaved(builder, vectors)
+        pointer = element_pointer(context, builder, sig.args[0], array, index)
+        builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, planes), lower
+
+
+@intrinsic
+def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
+    """Read LANES interleaved float32 pixels at array[index:] as planes."""
+    count = len(channels)
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, _ = args
+        pointer = element_pointer(context, builder, sig.args[0], array, index)
+        kind = ir.VectorType(_FLOAT, LANES * count)
+        value = builder.load(builder.bitcast(pointer, kind.as_pointer()), align=4, typ=kind)
+        vectors = []
+        for c in range(count):
+            order = [lane * count + c for lane in range(LANES)]
+            mask = ir.Constant(ir.VectorType(INT32, LANES), order)
+            vectors.append(builder.shuffle_vector(value, value, mask))
+        return context.make_tuple(builder, sig.return_type, vectors)
+
+    return types.UniTuple(lanes, count)(array, types.intp, channels), lower

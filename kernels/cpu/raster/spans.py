@@ -1,0 +1,68 @@
+"""Where in a window an ellipse lies: spans of rows in columns of LANES pixels."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from gsic_kernels.cpu.raster.prepare import (
+    HALF_WIDTH,
+    MARGIN,
+    MARGIN_FAR,
+    MEAN_X,
+    MEAN_Y,
+    RATIO,
+    SLOPE,
+    TOP,
+)
+from gsic_kernels.cpu.runtime.lanes import LANES
+
+F32: TypeAlias = NDArray[np.float32]
+I32: TypeAlias = NDArray[np.int32]
+
+
+@register_jitable
+def row_pitch(width: int) -> int:
+    """Floats per plane of a scratch row: whole columns, and LANES of slack."""
+    return (width + 2 * LANES - 1) // LANES * LANES
+
+
+@register_jitable
+def solve_columns(
+    records: F32, n: int, x0: int, x1: int, y0: int, y1: int, spans: I32, count: int
+) -> int:
+    """Append the columns of Gaussian n within x0..x1, y0..y1 to `spans` and return the new count.
+
+    A span is (n, x, first row, last row): the rows that the ellipse can touch in the LANES
+    columns from x on, a few too many rather than one too few.
+    """
+    mean_x, mean_y = float(records[n, MEAN_X]), float(records[n, MEAN_Y])
+    slope, ratio = float(records[n, SLOPE]), float(records[n, RATIO])
+    half_width, top = float(records[n, HALF_WIDTH]), float(records[n, TOP])
+    square = half_width * half_width
+    reach = half_width + MARGIN + MARGIN_FAR * half_width
+    x_first = math.ceil(max(mean_x - reach - 0.5, float(x0)))
+    x_last = math.floor(min(mean_x + reach - 0.5, float(x1)))
+    for x in range(x_first, x_last + 1, LANES):
+        left, right = x + 0.5 - mean_x, min(x + LANES - 1, x_last) + 0.5 - mean_x
+        high = min(max(top, left), right)
+        low = min(max(-top, left), right)
+        up = slope * high + ratio * math.sqrt(max(square - high * high, 0.0))
+        down = slope * low - ratio * math.sqrt(max(square - low * low, 0.0))
+        margin = MARGIN + MARGIN_FAR * (max(-left, right) + max(-down, up))
+        first = math.ceil(max(mean_y + down - margin - 0.5, float(y0)))
+        last = math.floor(min(mean_y + up + margin - 0.5, float(y1)))
+        spans[count, 0], spans[count, 1] = n, x
+        spans[count, 2], spans[count, 3] = first, last
+        count += last >= first
+    return count
+
+
+@register_jitable
+def span_table(width: int, count: int) -> I32:
+    """Room for the spans of `count` Gaussians in a window of this width."""
+    return np.empty((count * (width // LANES + 2), 4), np.int32)

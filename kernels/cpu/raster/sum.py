@@ -1,0 +1,112 @@
+"""Rendering sums of Gaussians and their gradients: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic_kernels import validation
+from gsic_kernels.cpu.raster.plan import borrowed, empty_gradients
+from gsic_kernels.cpu.raster.prepare import split_pieces
+from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.dispatch import kernel
+from gsic_kernels.types import F32, Gradients, Splats, Window
+
+U8 = NDArray[np.uint8]
+
+
+def render_sum(
+    splats: Splats, window: Window, background: F32, threads: int = 1, *, plain: bool = False
+) -> F32:
+    """Render `background` plus the sum of weight times colour over all Gaussians.
+
+    Args:
+        splats: N >= 0 Gaussians of C channels; not modified.
+        window: the pixels to render, anywhere.
+        background: float32 (C,), 1.0 = full scale.
+        threads: how many threads to use; the result does not depend on it.
+        plain: use the loops of `scalar`; the same but for rounding, and slower.
+
+    Returns:
+        float32 (height, width, C), not clamped.
+
+    Raises:
+        TypeError: an array is not float32.
+        ValueError: a shape does not fit.
+    """
+    image: F32 = _render("render_float", np.float32, splats, window, background, threads, plain)
+    return image
+
+
+def render_sum_bytes(
+    splats: Splats, window: Window, background: F32, threads: int = 1, *, plain: bool = False
+) -> U8:
+    """Render like `render_sum`, clamped to 0..1, times 255, rounded half up.
+
+    Returns:
+        uint8 (height, width, C).
+    """
+    image: U8 = _render("render_bytes", np.uint8, splats, window, background, threads, plain)
+    return image
+
+
+def _render(
+    name: str,
+    kind: type,
+    splats: Splats,
+    window: Window,
+    background: F32,
+    threads: int,
+    plain: bool,
+) -> Any:
+    splats, window = validation.check_splats(splats), validation.check_window(window)
+    threads, channels = validation.check_threads(threads), splats.color.shape[1]
+    background = validation.check_background(background, channels)
+    x, y, width, rows = window
+    out: NDArray[Any] = np.empty((rows, width, channels), kind)
+    draw = kernel(name, channels, plain)
+    with borrowed(width, rows, channels, threads) as plan:
+
+        def after() -> list[pool.Step]:
+            lists = plan.channels, plan.records, plan.starts, plan.pairs
+            arguments = *lists, background, (x, y), plan.height, plan.scratch, out
+            return [pool.Step(draw, arguments, plan.strips)]
+
+        plan.run(splats, window, (), after)
+    return out
+
+
+def render_sum_backward(
+    splats: Splats, window: Window, grad: F32, threads: int = 1, *, plain: bool = False
+) -> Gradients:
+    """Gradient of `sum(render_sum(...) * grad)` by mean, factor and color.
+
+    Args:
+        splats: N >= 0 Gaussians of C channels; not modified.
+        window: the pixels that were rendered.
+        grad: float32 (height, width, C), the derivative by each rendered value.
+        threads: how many threads to use; the result does not depend on it.
+        plain: use the loops of `scalar`; the same but for rounding, and slower.
+
+    Returns:
+        Freshly made gradients; zero for Gaussians that contribute nothing. The cut at `cutoff`
+        and `offset` are taken as fixed.
+    """
+    splats, window = validation.check_splats(splats), validation.check_window(window)
+    threads, channels = validation.check_threads(threads), splats.color.shape[1]
+    _, _, width, rows = window
+    grad = validation.check_image("grad", grad, (rows, width, channels))
+    gradients = empty_gradients(splats)
+    with borrowed(width, rows, channels, threads) as plan:
+        split = pool.Step(
+            kernel("split_planes", channels, plain),
+            (plan.channels, grad, plan.planar, plan.pitch),
+            split_pieces(rows),
+        )
+        last = partial(plan.gather, gradients, window, plan.planar, 1.0, plain)
+        plan.run(splats, window, [split], lambda: [last()])
+        plan.clear_idle(gradients)
+    return gradients

@@ -1,0 +1,1 @@
+"""Rate-distortion optimised quantisation (RDOQ). Start at `rdoq_pass`."""

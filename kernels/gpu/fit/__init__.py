@@ -1,0 +1,1 @@
+"""A fit whose Gaussians stay on the GPU from step to step."""

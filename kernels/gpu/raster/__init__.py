@@ -1,0 +1,1 @@
+"""Triton rasterisers: sums and alpha blends of Gaussians, forward and backward."""

@@ -1,0 +1,206 @@
+"""One record per Gaussian, and the test of whether its ellipse meets a tile.
+
+A record is 16 float32. The factor is kept times sqrt(log2(e) / 2) and the cutoff times log2(e), so
+that z = u^2 + v^2 is q log2(e) and exp(-q) = 2^-z. The ellipse q <= cutoff is at its closest to the
+vertical line dx = x in dy = SLOPE x, to the horizontal line dy = y in dx = LEAN y.
+
+One record more than there are Gaussians ends the array, of one that is nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+
+import triton
+import triton.language as tl
+
+from gsic_kernels.constants import ALPHA_MIN, CUTOFF_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
+
+TILE = tl.constexpr(16)
+RECORD = tl.constexpr(16)
+MEAN_X, MEAN_Y = tl.constexpr(0), tl.constexpr(1)
+P, R, T = tl.constexpr(2), tl.constexpr(3), tl.constexpr(4)
+LIMIT, OFFSET, OPACITY = tl.constexpr(5), tl.constexpr(6), tl.constexpr(7)
+COLOR, SLOPE, LEAN = tl.constexpr(8), tl.constexpr(12), tl.constexpr(13)
+
+# Gaussians that one program prepares.
+PREPARE_COUNT = tl.constexpr(128)
+
+_LOG2_E = tl.constexpr(math.log2(math.e))
+_SCALE = tl.constexpr(math.sqrt(math.log2(math.e) / 2))
+_CUTOFF_MAX = tl.constexpr(CUTOFF_MAX)
+_ALPHA_MIN = tl.constexpr(ALPHA_MIN)
+_FINITE = tl.constexpr(3.4028234663852886e38)
+# Bounds of the squared singular values of a factor.
+_LARGEST, _SMALLEST = tl.constexpr(SIGMA_MIN_PX**-2), tl.constexpr(SIGMA_MAX_PX**-2)
+# Relative widening of the ellipse, absolute widening (px) of its box, and what is added to that
+# per pixel of distance from the mean, where float32 coordinates are themselves rounded.
+_WIDEN = tl.constexpr(1 + 1e-5)
+_MARGIN = tl.constexpr(1 / 64)
+_MARGIN_FAR = tl.constexpr(1 + 2.0**-20)
+# What float32 can err in u or v, relative to the sum of the sizes of its terms: 16 roundings.
+_SLACK = tl.constexpr(2.0**-20)
+# Added to a cutoff that opacity limits: far more than float32 errs in exp(-q).
+_SLACK_CUTOFF = tl.constexpr(1e-4)
+
+
+@triton.jit
+def _first_whole(value):
+    """The least int32 that is not below a float64 of 0 or more."""
+    whole = value.to(tl.int32)
+    return whole + (whole.to(tl.float64) < value).to(tl.int32)
+
+
+@triton.jit(do_not_specialize=["x", "y", "width", "height", "count"])
+def prepare(
+    mean,
+    factor,
+    color,
+    cutoff,
+    offset,
+    opacity,
+    x,
+    y,
+    width,
+    height,
+    count,
+    records,
+    boxes,
+    slots,
+    CHANNELS: tl.constexpr,
+    BLEND: tl.constexpr,
+):
+    """Fill records, boxes and slots of PREPARE_COUNT Gaussians per program.
+
+    `boxes` (N, 4) are the first tile column and row that a Gaussian can meet and the last ones, or
+    0, 0, -1, -1 where it contributes nothing; `slots` (N,) how many tiles that are. `opacity` is
+    read if BLEND.
+    """
+    n = tl.program_id(0) * PREPARE_COUNT + tl.arange(0, PREPARE_COUNT)
+    mask = n < count
+    row = n.to(tl.int64)
+    mean_x = tl.load(mean + row * 2, mask=mask, other=0.0)
+    mean_y = tl.load(mean + row * 2 + 1, mask=mask, other=0.0)
+    p = tl.load(factor + row * 3, mask=mask, other=0.0)
+    r = tl.load(factor + row * 3 + 1, mask=mask, other=0.0)
+    t = tl.load(factor + row * 3 + 2, mask=mask, other=0.0)
+    limit = tl.load(cutoff + row, mask=mask, other=-1.0)
+    base = tl.load(offset + row, mask=mask, other=0.0)
+    at = records + row * RECORD
+    # The largest value by size; comparisons with what is not a number do not hold.
+    good = mask & (tl.abs(mean_x) <= _FINITE) & (tl.abs(mean_y) <= _FINITE)
+    good &= (tl.abs(p) <= _FINITE) & (tl.abs(r) <= _FINITE) & (tl.abs(t) <= _FINITE)
+    good &= (limit >= 0.0) & (limit <= _FINITE) & (tl.abs(base) <= _FINITE)
+    for c in tl.static_range(CHANNELS):
+        value = tl.load(color + row * CHANNELS + c, mask=mask, other=0.0)
+        good &= tl.abs(value) <= _FINITE
+        tl.store(at + COLOR + c, value, mask=mask)
+    limit = tl.minimum(tl.where(good, limit, 0.0), _CUTOFF_MAX)
+    if BLEND:
+        strength = tl.load(opacity + row, mask=mask, other=0.0)
+        good &= (strength > 0.0) & (strength <= _FINITE)
+        # Where alpha falls below ALPHA_MIN. Pixels are tested one by one all the same.
+        inverse = _ALPHA_MIN / tl.where(good, strength, 1.0).to(tl.float64)
+        least = tl.minimum(inverse, 1e30).to(tl.float32) + tl.where(good, base, 0.0)
+        seen = _SLACK_CUTOFF - tl.log(tl.maximum(least, 1e-30))
+        limit = tl.minimum(limit, seen)
+        good &= limit >= 0.0
+        limit = tl.maximum(limit, 0.0)
+        tl.store(at + OPACITY, strength, mask=mask)
+
+    # In float64 from here on: the products of a factor leave the range of float32.
+    p64 = tl.where(good, p, 1.0).to(tl.float64)
+    r64 = tl.where(good, r, 0.0).to(tl.float64)
+    t64 = tl.where(good, t, 1.0).to(tl.float64)
+    # The squared singular values of the factor, reciprocals of those of the Gaussian, are the
+    # roots of s^2 - squares s + determinant^2.
+    length = r64 * r64 + t64 * t64
+    squares, determinant = p64 * p64 + length, tl.abs(p64 * t64)
+    good &= squares <= 2 * _LARGEST
+    good &= _LARGEST * (_LARGEST - squares) + determinant * determinant >= 0.0
+    good &= squares >= 2 * _SMALLEST
+    good &= _SMALLEST * (_SMALLEST - squares) + determinant * determinant >= 0.0
+    p64, t64 = tl.where(good, p64, 1.0), tl.where(good, t64, 1.0)
+    r64 = tl.where(good, r64, 0.0)
+    length, determinant = r64 * r64 + t64 * t64, tl.abs(p64 * t64)
+    radius = tl.sqrt(2.0 * limit.to(tl.float64)) * _WIDEN
+    reach_x = radius * tl.sqrt(length) / determinant * _MARGIN_FAR + _MARGIN
+    reach_y = radius / tl.abs(t64) * _MARGIN_FAR + _MARGIN
+    # The centre of pixel i is at i + 0.5.
+    left = tl.where(good, mean_x, 0.0).to(tl.float64) - x - 0.5
+    top = tl.where(good, mean_y, 0.0).to(tl.float64) - y - 0.5
+    good &= (left + reach_x >= 0.0) & (left - reach_x <= width - 1)
+    good &= (top + reach_y >= 0.0) & (top - reach_y <= height - 1)
+    last_x, last_y = (width - 1).to(tl.float64), (height - 1).to(tl.float64)
+    x0 = _first_whole(tl.minimum(tl.maximum(left - reach_x, 0.0), last_x))
+    y0 = _first_whole(tl.minimum(tl.maximum(top - reach_y, 0.0), last_y))
+    x1 = tl.maximum(tl.minimum(left + reach_x, last_x), 0.0).to(tl.int32)
+    y1 = tl.maximum(tl.minimum(top + reach_y, last_y), 0.0).to(tl.int32)
+    # Thin ones may pass between two columns or rows of pixel centres.
+    good &= (x0 <= x1) & (y0 <= y1)
+    x0, y0 = tl.where(good, x0 // TILE, 0), tl.where(good, y0 // TILE, 0)
+    x1, y1 = tl.where(good, x1 // TILE, -1), tl.where(good, y1 // TILE, -1)
+    tl.store(boxes + row * 4, x0, mask=mask)
+    tl.store(boxes + row * 4 + 1, y0, mask=mask)
+    tl.store(boxes + row * 4 + 2, x1, mask=mask)
+    tl.store(boxes + row * 4 + 3, y1, mask=mask)
+    tl.store(slots + row, (x1 - x0 + 1).to(tl.int64) * (y1 - y0 + 1), mask=mask)
+
+    # The record behind the last is of one that is nowhere, which a limit of -1 says.
+    written, nowhere = n <= count, (n >= count)
+    scaled = tl.where(nowhere, -1.0, (limit.to(tl.float64) * _LOG2_E).to(tl.float32))
+    tl.store(at + MEAN_X, mean_x, mask=written)
+    tl.store(at + MEAN_Y, mean_y, mask=written)
+    tl.store(at + P, (p64 * _SCALE).to(tl.float32), mask=written)
+    tl.store(at + R, (r64 * _SCALE).to(tl.float32), mask=written)
+    tl.store(at + T, (t64 * _SCALE).to(tl.float32), mask=written)
+    tl.store(at + LIMIT, scaled, mask=written)
+    tl.store(at + OFFSET, base, mask=written)
+    tl.store(at + SLOPE, (-p64 * r64 / length).to(tl.float32), mask=mask)
+    tl.store(at + LEAN, (-r64 / p64).to(tl.float32), mask=mask)
+    if BLEND:
+        tl.store(at + OPACITY, 0.0, mask=n == count)
+    for c in tl.static_range(CHANNELS):
+        tl.store(at + COLOR + c, 0.0, mask=n == count)
+
+
+@triton.jit
+def _clamped(value, low, high):
+    return tl.minimum(tl.maximum(value, low), high)
+
+
+@triton.jit
+def _at_least(u, v, slack_u, slack_v):
+    u, v = tl.maximum(tl.abs(u) - slack_u, 0.0), tl.maximum(tl.abs(v) - slack_v, 0.0)
+    return u * u + v * v
+
+
+@triton.jit
+def meets(records, n, left, right, top, bottom, mask):
+    """Tell which of Gaussians `n`, where `mask` holds, can pass z <= LIMIT in a rectangle.
+
+    The rectangle is given by its outermost pixel centres. The least z in it is at the mean, or on
+    one of the lines through it that are the closest to the mean. It is lowered by more than
+    float32 can err here and in a pixel, so that no pixel is lost.
+    """
+    at = records + n.to(tl.int64) * RECORD
+    mean_x = tl.load(at + MEAN_X, mask=mask, other=0.0)
+    mean_y = tl.load(at + MEAN_Y, mask=mask, other=0.0)
+    p = tl.load(at + P, mask=mask, other=0.0)
+    r = tl.load(at + R, mask=mask, other=0.0)
+    t = tl.load(at + T, mask=mask, other=0.0)
+    limit = tl.load(at + LIMIT, mask=mask, other=-1.0)
+    slope = tl.load(at + SLOPE, mask=mask, other=0.0)
+    lean = tl.load(at + LEAN, mask=mask, other=0.0)
+    x0, x1, y0, y1 = left - mean_x, right - mean_x, top - mean_y, bottom - mean_y
+    far_x = tl.maximum(tl.abs(x0), tl.abs(x1))
+    far_y = tl.maximum(tl.abs(y0), tl.abs(y1))
+    slack_u = _SLACK * (tl.abs(p) * far_x + tl.abs(r) * far_y)
+    slack_v = _SLACK * (tl.abs(t) * far_y)
+    x, y = _clamped(0.0, x0, x1), _clamped(0.0, y0, y1)
+    beside, above = _clamped(slope * x, y0, y1), _clamped(lean * y, x0, x1)
+    least = tl.minimum(
+        _at_least(p * x + r * beside, t * beside, slack_u, slack_v),
+        _at_least(p * above + r * y, t * y, slack_u, slack_v),
+    )
+    return mask & (least <= limit * (_WIDEN * _WIDEN))

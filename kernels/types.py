@@ -1,0 +1,115 @@
+"""The arrays that kernels take and return."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+F64 = NDArray[np.float64]
+
+# Rows of `LogSymbols` before those of amplitudes.
+SHAPE_ROWS = 7
+
+
+class Splats(NamedTuple):
+    """N Gaussians as arrays; `weight = exp(-q) - offset` where `q <= cutoff`, else 0.
+
+    q = (u^2 + v^2) / 2 with u = p dx + r dy, v = t dy and (dx, dy) = pixel centre - mean.
+    """
+
+    mean: F32  # (N, 2) px, x then y; the centre of pixel (row i, column j) is (j + 0.5, i + 0.5)
+    factor: F32  # (N, 3) px^-1: p, r, t of the upper-triangular whitening factor
+    color: F32  # (N, C) 1.0 = full scale, not limited to 0..1
+    cutoff: F32  # (N,) the q beyond which the weight is exactly zero
+    offset: F32  # (N,) subtracted from exp(-q) within reach
+
+
+class LogGrid(NamedTuple):
+    """What makes Gaussians of integers, for a covariance log2 Sigma = [[m + u, v], [v, m - u]].
+
+    A Gaussian has a position class P and an amplitude class A. With E the sum of the squares of its
+    amplitudes, at most 2^52, its cutoff is (level + h bitlength(E) - floor(h m)) ln 2 / (2 h), or 0
+    if E = 0, and its offset exp(-cutoff).
+    """
+
+    margin: float  # px from the origin back to cell 0; cells are 2^-P px
+    size: float  # steps of m, times 2^-A
+    stretch: float  # steps of u and v, times 2^-A
+    least: float  # least m, which log2 of the smaller variance, m - sqrt(u^2 + v^2), keeps as well
+    most: float  # largest m
+    ratio: float  # largest sqrt(u^2 + v^2)
+    unit: float  # an amplitude of one, 1.0 = full scale, where m = 0; elsewhere times 2^(-m / 2)
+    half: float  # h
+    level: float
+    transform: F64  # (C, C) a row of amplitudes times this is a colour
+
+
+class LogSymbols(NamedTuple):
+    """N Gaussians as integers, for a backend that makes splats of them itself.
+
+    The rows are P in -1000..1000, A in 0..1000, column and row of the cell, m, u and v in steps,
+    and an amplitude for each of C channels.
+    """
+
+    rows: I32  # (7 + C, N)
+    grid: LogGrid
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels; it may start anywhere, outside the image too."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Gradients(NamedTuple):
+    """Derivatives of a scalar by the arrays of `Splats` that can be learned."""
+
+    mean: F32  # (N, 2)
+    factor: F32  # (N, 3)
+    color: F32  # (N, C)
+
+
+class Blended(NamedTuple):
+    """An alpha-blended rendering, and what its gradient needs to know."""
+
+    image: F32  # (height, width, C), not clamped
+    transmittance: F32  # (height, width), the share of the background that is seen, 1e-4..1
+    stop: I32  # (height, width), index of the first Gaussian that the pixel refused, N for none
+
+
+class AlphaGradients(NamedTuple):
+    """Derivatives of a scalar by everything in alpha blending that can be learned."""
+
+    mean: F32  # (N, 2)
+    factor: F32  # (N, 3)
+    color: F32  # (N, C)
+    opacity: F32  # (N,)
+    background: F32  # (C,)
+
+
+def round_splats(
+    mean: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    color: NDArray[np.float64],
+    cutoff: NDArray[np.float64],
+    offset: NDArray[np.float64],
+) -> Splats:
+    """Splats of float64 arrays, each rounded once.
+
+    Args:
+        mean, factor, color, cutoff, offset: as the arrays of `Splats`.
+    """
+    return Splats(
+        mean.astype(np.float32),
+        factor.astype(np.float32),
+        color.astype(np.float32),
+        cutoff.astype(np.float32),
+        offset.astype(np.float32),
+    )

@@ -1,0 +1,193 @@
+"""The search over symbols: claims of a sweep against the oracle, costs that fall, corner cases."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from coded_scenes import extremes, random_scene
+from fit_images import Float32, encoded, photo_cut, planes_of
+from numpy.typing import NDArray
+
+from gsic.encoders.gsic.rdoq import code_lengths_of, searched
+from gsic.gaussians import compute_factor
+from gsic.profiles.gsic import bitstream as gsic_streams
+from gsic.profiles.gsic.profile import grid_of, rows_of
+from gsic.profiles.gsic.symbols import Header, Symbols, dequantise, no_symbols
+from gsic_kernels import reference
+from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
+from gsic_kernels.types import LogSymbols, Window, round_splats
+
+Float64 = NDArray[np.float64]
+WIDTH, HEIGHT = 44, 31
+
+
+def drawn(header: Header, symbols: Symbols) -> Float64:
+    """What the oracle draws, float64 (C, H, W), not clamped."""
+    seen = dequantise(header, symbols)
+    splats = round_splats(
+        seen.mean, compute_factor(seen.entries), seen.color, seen.cutoff, np.exp(-seen.cutoff)
+    )
+    background = header.background_color.astype(np.float32)
+    window = Window(0, 0, header.width, header.height)
+    return reference.render_sum(splats, window, background).transpose(2, 0, 1)
+
+
+def squared_error(header: Header, symbols: Symbols, planes: Float32) -> float:
+    """Of the clamped drawing of the oracle."""
+    shown = np.clip(drawn(header, symbols), 0.0, 1.0)
+    return float(((shown - planes.transpose(2, 0, 1)) ** 2).sum())
+
+
+def spent(lengths: CodeLengths, symbols: Symbols) -> float:
+    """Bits of those Gaussians that draw something."""
+    bits, origins, lowest, highest, own = lengths
+    there = symbols.color.any(axis=1)
+    values = np.clip(rows_of(symbols)[4:], lowest, highest)
+    return float((bits[origins + values].sum(axis=0) + own)[there].sum())
+
+
+def symbols_of(rows: NDArray[np.int32]) -> Symbols:
+    wide = rows.astype(np.int64)
+    return Symbols(wide[0], wide[1], wide[2:4].T, wide[4], wide[5:7].T, wide[7:].T)
+
+
+@pytest.mark.parametrize("price", [1e-6, 0.2])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_sweep_tells_what_it_changes(channels: int, price: float) -> None:
+    """Error against the oracle, with clamped pixels; bits against a count; the image it keeps."""
+    header, symbols = random_scene(WIDTH, HEIGHT, channels, 60, seed=2)
+    planes = planes_of(HEIGHT, WIDTH, channels)
+    # Both ends of the scale, where drawings are clamped.
+    planes = np.clip(2.5 * (planes - 0.5) + 0.5, 0.0, 1.0)
+    lengths = code_lengths_of(header, symbols)
+    image = np.ascontiguousarray(drawn(header, symbols), np.float32)
+    assert (image > 1.0).any()
+    grid = LogSymbols(rows_of(symbols), grid_of(header))
+    target = np.ascontiguousarray(planes.transpose(2, 0, 1))
+    for _ in range(4):
+        before = symbols_of(grid.rows)
+        swept = search_sweep(grid, lengths, price * header.step**2, image, target)
+        after = symbols_of(grid.rows)
+        gained = squared_error(header, after, planes) - squared_error(header, before, planes)
+        assert swept.squares == pytest.approx(gained, abs=2e-4)
+        assert swept.bits == pytest.approx(spent(lengths, after) - spent(lengths, before))
+        np.testing.assert_allclose(image, drawn(header, after), atol=2e-5)
+        assert swept.moves > 0
+        assert swept.squares + price * header.step**2 * swept.bits < 0.0
+
+
+def test_a_sweep_changes_what_it_is_given_or_refuses() -> None:
+    header, symbols = random_scene(WIDTH, HEIGHT, 3, 5, seed=2)
+    image = drawn(header, symbols).astype(np.float32)
+    assert not image.flags.c_contiguous
+    target = np.zeros((3, HEIGHT, WIDTH), np.float32)
+    grid = LogSymbols(rows_of(symbols), grid_of(header))
+    lengths = code_lengths_of(header, symbols)
+    with pytest.raises(ValueError, match="must be contiguous"):
+        search_sweep(grid, lengths, 1.0, image, target)
+    with pytest.raises(ValueError, match="must have 3 planes, got 2"):
+        search_sweep(grid, lengths, 1.0, target[:2].copy(), target[:2])
+    with pytest.raises(ValueError, match="image must have shape"):
+        search_sweep(grid, lengths, 1.0, target[:, :-1].copy(), target)
+
+
+def test_the_cost_falls_with_every_sweep() -> None:
+    header, symbols = random_scene(WIDTH, HEIGHT, 3, 80, seed=4)
+    planes, price = planes_of(HEIGHT, WIDTH), 0.15
+    costs = []
+    for sweeps in range(5):
+        found = searched(planes, header, symbols, price, sweeps)
+        bits = gsic_streams.estimate_bits(header, found)
+        costs.append(squared_error(header, found, planes) + price * header.step**2 * bits)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[1] < 0.9 * costs[0]
+
+
+def test_neighbours_of_the_truth_find_back() -> None:
+    """A Gaussian whose every symbol is one off, where the image is that Gaussian."""
+    header = Header(40, 30, 3, 500, (90, 100, 110))
+    truth = Symbols(
+        np.array([1]),
+        np.array([3]),
+        np.array([[55, 46]]),
+        np.array([17]),
+        np.array([[3, -2]]),
+        np.array([[9, -3, 2]]),
+    )
+    planes = np.ascontiguousarray(drawn(header, truth).transpose(1, 2, 0), np.float32)
+    assert 0.0 < planes.min() < planes.max() < 1.0
+    off = replace(
+        truth,
+        cell=truth.cell + np.array([1, -1]),
+        size=truth.size + 1,
+        stretch=truth.stretch + np.array([-1, 1]),
+        color=truth.color + np.array([-1, 1, 1]),
+    )
+    found = searched(planes, header, off, 1e-3, 20)
+    assert squared_error(header, off, planes) > 1e-2
+    np.testing.assert_array_equal(rows_of(found), rows_of(truth))
+
+
+def test_what_does_not_pay_is_left_out() -> None:
+    header, symbols = random_scene(WIDTH, HEIGHT, 3, 40, seed=1)
+    planes = np.tile(header.background_color.astype(np.float32), (HEIGHT, WIDTH, 1))
+    assert len(searched(planes, header, symbols, 1.0, 30)) < 10
+    assert len(searched(planes, header, symbols, 1e6, 1)) == 0
+
+
+def test_prices_are_those_of_the_file() -> None:
+    for seed in range(3):
+        header, symbols = random_scene(200, 150, 3, 500, seed)
+        symbols = gsic_streams.canonical(header, symbols)
+        lengths = code_lengths_of(header, symbols)
+        expected = gsic_streams.bits_by_attribute(header, symbols)
+        bits = lengths.bits[lengths.origins + rows_of(symbols)[4:]].sum(axis=1)
+        assert bits[0] == pytest.approx(expected["scale"], rel=0.01)
+        assert bits[1:3].sum() == pytest.approx(expected["anisotropy"], rel=0.01)
+        assert bits[3] == pytest.approx(expected["luma"], rel=0.01)
+        assert bits[4:].sum() == pytest.approx(expected["chroma"], rel=0.01)
+        # One key more or less is not a share of all of them.
+        places = expected["position"] + expected["classes"]
+        assert 0.85 * places < lengths.own.sum() <= places
+
+
+def test_nothing_to_search() -> None:
+    header, _ = random_scene(WIDTH, HEIGHT, 3, 1, seed=0)
+    assert len(searched(planes_of(HEIGHT, WIDTH), header, no_symbols(3), 0.2, 3)) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (30, 40)])
+@pytest.mark.parametrize("count", [1, 5])
+def test_few_gaussians_and_small_images(shape: tuple[int, int], count: int) -> None:
+    header, symbols = random_scene(shape[1], shape[0], 3, count, seed=7)
+    kept = searched(planes_of(*shape), header, symbols, 0.01, 4)
+    assert len(kept) <= count
+    planes = planes_of(*shape)
+    before, after = (squared_error(header, s, planes) for s in (symbols, kept))
+    assert after <= before + 0.01 * header.step**2 * gsic_streams.estimate_bits(header, symbols)
+
+
+def test_the_corners_of_the_format_are_searched() -> None:
+    header, symbols = extremes(23, 31)
+    found = searched(planes_of(31, 23), header, symbols, 0.2, 2)
+    gsic_streams.write(header, gsic_streams.canonical(header, found))
+
+
+def test_what_was_given_stays() -> None:
+    header, symbols = random_scene(WIDTH, HEIGHT, 3, 60, seed=3)
+    planes = planes_of(HEIGHT, WIDTH)
+    copies = rows_of(symbols), planes.copy()
+    first, second = (searched(planes, header, symbols, 0.2, 3) for _ in range(2))
+    np.testing.assert_array_equal(rows_of(first), rows_of(second))
+    np.testing.assert_array_equal(rows_of(symbols), copies[0])
+    np.testing.assert_array_equal(planes, copies[1])
+
+
+@pytest.mark.parametrize("name", ["hats", "macaws"])
+def test_a_search_pays(name: str) -> None:
+    """At the same bytes."""
+    image = photo_cut(name)
+    plain, found = (
+        encoded(image, bpp=0.5, steps=300, settings={"rdoq_passes": sweeps}) for sweeps in (0, 3)
+    )
+    assert found.report.psnr > plain.report.psnr + 0.2

@@ -1,0 +1,68 @@
+"""The decoder of symbols refuses calls that would read or write outside its arrays."""
+
+import numpy as np
+import pytest
+
+from gsic.coding import column_modes as forms
+from gsic.coding import tables as models
+from gsic.coding.ans import TOTAL, Model, Tables
+from gsic_kernels.cpu.ans import decoder as ans
+
+TABLES = Tables.of([Model([TOTAL // 4] * 4), Model([TOTAL - 1, 1], -5)])
+
+
+def read(rows: np.ndarray, order: int, out: int, starts: np.ndarray = TABLES.starts) -> int:
+    coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
+    words = np.zeros(1, np.uint32)
+    return ans.read_values(
+        words, coder, starts, rows, np.arange(order), 2**62, np.empty(out, np.int64)
+    )
+
+
+def rows(**fields: int) -> np.ndarray:
+    changed = TABLES.rows.copy()
+    changed[:, ans.SIZE] = 3
+    for name, value in fields.items():
+        changed[1, getattr(ans, name)] = value
+    return changed
+
+
+def test_groups_fill_columns() -> None:
+    assert read(rows(), 6, 6) == ans.FINE
+    assert read(rows(), 3, 6) == ans.FINE
+    for order, out in ((6, 5), (6, 7), (5, 6), (4, 6), (2, 6), (0, 6), (12, 6)):
+        with pytest.raises(ValueError, match="do not fill"):
+            read(rows(), order, out)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("SIZE", size) for size in (-3, 2**62)),
+        *(("START", start) for start in (-1, 1, 2**62)),
+        *(("SYMBOLS", count) for count in (0, -2, 1, 3, 2**62)),
+    ],
+)
+def test_rows_name_what_is_there(field: str, value: int) -> None:
+    with pytest.raises(ValueError, match="do not fill"):
+        read(rows(**{field: value}), 6, 6)
+
+
+@pytest.mark.parametrize("sizes", [[3, 4], [7], [6, 0], [-1, 7], [], [2**62, 2**62]])
+def test_columns_are_filled_by_their_groups(sizes: list[int]) -> None:
+    coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
+    fixed, curves = forms.fixed_tables(), models.curves(True)
+    groups = np.array(sizes, np.int64), False, np.arange(6)
+    with pytest.raises(ValueError, match="do not fill"):
+        ans.read_columns(
+            np.zeros(1, np.uint32), coder, fixed, curves, *groups, np.empty(12, np.int64)
+        )
+
+
+@pytest.mark.parametrize("counts", [[3], [5], [-1, 5], [2**62, 4 - 2**62]])
+def test_sets_fill_their_keys(counts: list[int]) -> None:
+    coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
+    sets = np.array([(count, 10, 0, 8, 6) for count in counts])
+    out = np.empty(4, np.int64)
+    with pytest.raises(ValueError, match="do not fill"):
+        ans.read_sets(np.zeros(1, np.uint32), coder, models.curves(False), sets, 2**60, out)

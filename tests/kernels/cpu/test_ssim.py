@@ -1,0 +1,99 @@
+"""SSIM with zeros outside, its gradient and the errors, against torch in float64."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as functional
+
+from gsic_kernels import registry
+from gsic_kernels.cpu.losses.ssim import BAND, Similarity, window
+
+SHAPES = [(1, 1, 2), (3, 4, 1), (BAND + 7, 17, 4), (40, 70, 3)]
+
+
+def images(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    target = rng.random(shape, np.float32)
+    return target, np.clip(target + rng.normal(0, 0.2, shape), -0.1, 1.1).astype(np.float32)
+
+
+def by_torch(
+    image: np.ndarray, target: np.ndarray, absolute: float, structure: float
+) -> tuple[float, float, np.ndarray]:
+    """Mean error, mean SSIM and the gradient of the mix (Wang et al., 2004), all in float64."""
+    channels = image.shape[2]
+    taps = torch.exp(-((torch.arange(11.0, dtype=torch.float64) - 5) ** 2) / (2 * 1.5**2))
+    taps /= taps.sum()
+    kernel = (taps[:, None] * taps).expand(channels, 1, 11, 11)
+    x, t = (
+        torch.tensor(each, dtype=torch.float64).permute(2, 0, 1)[None] for each in (image, target)
+    )
+    x.requires_grad_()
+
+    def filtered(planes: torch.Tensor) -> torch.Tensor:
+        return functional.conv2d(planes, kernel, padding=5, groups=channels)
+
+    mu, nu = filtered(x), filtered(t)
+    variances = filtered(x * x) - mu**2 + filtered(t * t) - nu**2
+    similarity = (2 * mu * nu + 1e-4) * (2 * (filtered(x * t) - mu * nu) + 9e-4)
+    similarity = similarity / ((mu**2 + nu**2 + 1e-4) * (variances + 9e-4))
+    error = (x - t).abs().mean()
+    (absolute * error + structure * (1 - similarity).mean()).backward()
+    gradient = x.grad[0].permute(1, 2, 0).numpy()
+    return error.item(), similarity.mean().item(), gradient
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("weights", [(0.5, 0.25), (1.0, 0.0), (0.0, 1.0)])
+def test_against_torch(shape: tuple[int, ...], weights: tuple[float, float]) -> None:
+    target, image = images(shape)
+    seen = Similarity(target).compare(image, *weights)
+    error, similarity, gradient = by_torch(image, target, *weights)
+    assert seen.absolute == pytest.approx(error, rel=1e-5)
+    assert seen.squared == pytest.approx(np.square(image - target).mean(), rel=1e-5)
+    assert seen.similarity == pytest.approx(similarity, abs=1e-5)
+    largest = np.abs(gradient).max()
+    assert np.abs(seen.gradient - gradient).max() < 2e-5 * largest
+
+
+def test_equal_images() -> None:
+    target, _ = images((30, 20, 3))
+    seen = Similarity(target).compare(target.copy(), 1.0, 0.0)
+    assert (seen.absolute, seen.squared) == (0.0, 0.0)
+    assert seen.similarity == pytest.approx(1.0, abs=1e-6)
+    assert not seen.gradient.any()
+
+
+def test_threads_change_nothing() -> None:
+    target, image = images((3 * BAND + 5, 33, 3))
+    one, four = (Similarity(target, threads).compare(image, 0.5, 0.25) for threads in (1, 4))
+    assert one[:3] == four[:3]
+    assert np.array_equal(one.gradient, four.gradient)
+
+
+def test_an_object_serves_many_calls() -> None:
+    target, image = images((20, 20, 3))
+    similarity = registry.get("cpu").Similarity(target, 1)
+    first = similarity.compare(image, 0.5, 0.25)
+    kept = first.gradient.copy()
+    similarity.compare(target, 0.5, 0.25)
+    again = similarity.compare(image, 0.5, 0.25)
+    assert again.similarity == first.similarity
+    assert np.array_equal(again.gradient, kept)
+
+
+def test_the_window_sums_to_one() -> None:
+    assert window().sum() == pytest.approx(1.0, abs=1e-6)
+    assert np.array_equal(window(), window()[::-1])
+
+
+def test_bad_arguments() -> None:
+    target, image = images((8, 9, 3))
+    with pytest.raises(ValueError, match="target must be"):
+        Similarity(target[..., 0])
+    with pytest.raises(TypeError, match="float32"):
+        Similarity(target.astype(np.float64))
+    with pytest.raises(ValueError, match="image must have shape"):
+        Similarity(target).compare(image[1:], 1.0, 0.0)
+    with pytest.raises(ValueError, match="threads"):
+        Similarity(target, 0)

@@ -1,0 +1,437 @@
+"""Kernels of the GPU backend against the oracle and the CPU.
+
+Without a GPU, `test_interpreted` runs these tests under Triton's interpreter.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from kernel_scenes import (
+    ALPHA_GRADIENTS,
+    ALPHA_GRADIENTS_NEEDLES,
+    DOUBT,
+    DOUBT_NEEDLES,
+    GRADIENTS,
+    GRADIENTS_NEEDLES,
+    LOSS,
+    RENDER,
+    RENDER_NEEDLES,
+    SCENES,
+    Scene,
+    make,
+    moved,
+    opacities,
+    scale_of,
+)
+
+from gsic.encoders.gsic.ms_ssim import tuned_objective
+from gsic_kernels import reference, registry
+from gsic_kernels.gpu import backend as gpu_backend
+from gsic_kernels.gpu import launch
+from gsic_kernels.gpu.raster import gradients as gpu_gradients
+from gsic_kernels.gpu.raster import lists, renderer
+from gsic_kernels.gpu.raster.binning import CHUNK
+from gsic_kernels.gpu.raster.gradients import DeviceGradients
+from gsic_kernels.gpu.raster.lists import DeviceSplats, Lists, cell_shift
+from gsic_kernels.gpu.raster.records import TILE
+from gsic_kernels.gpu.raster.renderer import Renderer
+from gsic_kernels.types import F32, Splats, Window
+
+pytestmark = pytest.mark.gpu
+
+GPU = gpu_backend.backend("cuda")
+CPU = registry.get("cpu")
+DEVICE = gpu_backend.device()
+MODULES = gpu_backend, gpu_gradients, lists, renderer
+
+
+def _poisoned(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Uninitialised memory, filled with values that would show."""
+    return torch.full(shape, torch.nan if kind.is_floating_point else 111, dtype=kind).to(device)
+
+
+@pytest.fixture(autouse=True)
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_backend, "_spare", [])
+    for module in MODULES:
+        monkeypatch.setattr(module, "empty", _poisoned)
+
+
+def sparse(scene: Scene, every: int) -> Scene:
+    """The scene with all but each `every`th Gaussian moved out of sight."""
+    mean = scene.splats.mean.copy()
+    mean[np.arange(len(mean)) % every > 0] -= 1e4
+    return scene._replace(splats=scene.splats._replace(mean=mean))
+
+
+# The interpreter takes milliseconds per Gaussian and tile.
+SMALL = {
+    "1x1": SCENES["1x1"],
+    "none": SCENES["none"],
+    "all off-image": SCENES["all off-image"],
+    "far larger than the image": lambda: make(5, 20, 17, sigma=(1e3, 1e5), margin=500.0),
+    "needles": lambda: make(16, 50, 34, sigma=(0.1, 0.5), aspect=(300.0, 1000.0)),
+    "grey": lambda: make(20, 17, 33, 1),
+    "grey and alpha": lambda: make(20, 31, 18, 2),
+    "RGB and alpha": lambda: make(20, 33, 17, 4),
+    "window away from the origin": lambda: moved(make(20, 40, 30), -3000, 7000),
+    "far away": lambda: moved(make(16, 30, 20), 3_123_457, -2_098_765),
+    "image-sized": lambda: make(8, 50, 40, sigma=(40.0, 90.0)),
+    "all on one pixel": lambda: make(40, 20, 12, sigma=(0.05, 0.4), margin=-5.9),
+    "identical": lambda: identical(),
+    "wide": lambda: make(9, 390, 5, sigma=(0.5, 9.0)),
+    "high": lambda: make(9, 5, 390, sigma=(0.5, 9.0)),
+    "several chunks": lambda: sparse(make(CHUNK.value + 100, 30, 20), 80),
+}
+
+
+def identical() -> Scene:
+    scene = make(12, 17, 17, margin=-6.0)
+    return scene._replace(splats=Splats(*(np.repeat(a[:1], 12, 0) for a in scene.splats)))
+
+
+def cotangent(shape: tuple[int, ...]) -> F32:
+    return np.random.default_rng(7).normal(size=shape).astype(np.float32)
+
+
+def check(gradients: Any, expected: Any, limits: dict[str, float]) -> None:
+    for name, value, wanted in zip(limits, gradients, expected, strict=True):
+        assert value.dtype == np.float32, name
+        assert value.shape == wanted.shape, name
+        error, largest = np.abs(value - wanted).max(initial=0), np.abs(wanted).max(initial=0)
+        assert error <= limits[name] * largest, f"{name}: {error} of {largest}"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_sums_follow_the_oracle(name: str) -> None:
+    scene = SMALL[name]()
+    expected = reference.render_sum(*scene[:3])
+    limit = (RENDER_NEEDLES if scene.needles else RENDER) * scale_of(scene, reference.render_sum)
+    image = GPU.render_sum(*scene[:3])
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image, expected, rtol=0, atol=limit)
+    data = GPU.render_sum_bytes(*scene[:3])
+    assert data.dtype == np.uint8
+    levels = np.clip(image.astype(np.float64), 0, 1) * 255
+    assert np.abs(data - levels).max() <= 0.5 + 255 * 2**-23
+    of_cpu = CPU.render_sum_bytes(*scene[:3]).astype(int)
+    assert np.abs(data - of_cpu).max() <= 1
+    assert (data != of_cpu).mean() < (0.02 if scene.needles else 0.002)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_gradients_of_sums_follow_the_oracle(name: str) -> None:
+    scene = SMALL[name]()
+    grad = cotangent((scene.window.height, scene.window.width, scene.splats.color.shape[1]))
+    expected = reference.render_sum_backward(*scene[:2], grad.astype(np.float64))
+    gradients = GPU.render_sum_backward(*scene[:2], grad)
+    check(gradients, expected, GRADIENTS_NEEDLES if scene.needles else GRADIENTS)
+
+
+@pytest.mark.parametrize("name", [*SMALL, "opaque"])
+def test_blends_and_their_gradients_follow_the_oracle(name: str) -> None:
+    if name == "opaque":
+        scene = make(60, 16, 15, sigma=(3.0, 9.0))
+        opacity = opacities(scene, 0.8, 1.5)
+    else:
+        scene = SMALL[name]()
+        opacity = opacities(scene)
+    arguments = scene.splats, opacity, scene.window, scene.background
+    expected = reference.render_alpha(*arguments)
+    sure = expected.margin > (DOUBT_NEEDLES if scene.needles else DOUBT)
+    assert sure.mean() > 0.9
+    if name == "opaque":
+        assert (expected.stop < 60).mean() > 0.5
+    blended = GPU.render_alpha(*arguments)
+    assert [array.dtype for array in blended] == [np.float32, np.float32, np.int32]
+    limit = RENDER_NEEDLES if scene.needles else RENDER
+    for value, wanted in zip(blended[:2], expected[:2], strict=True):
+        np.testing.assert_allclose(value[sure], wanted[sure], rtol=0, atol=limit)
+    assert np.array_equal(blended.stop[sure], expected.stop[sure])
+    grad = cotangent(expected.image.shape) * sure[:, :, None].astype(np.float32)
+    wanted = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
+    limits = ALPHA_GRADIENTS_NEEDLES if scene.needles else ALPHA_GRADIENTS
+    check(GPU.render_alpha_backward(*arguments, blended, grad), wanted, limits)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_sharp_rim_is_where_the_oracle_has_it(seed: int) -> None:
+    """Without a offset a pixel missed at the rim is an error of exp(-cutoff): up to 0.6 here."""
+    scene = make(12, 43, 31, 1, sigma=(0.3, 9.0), aspect=(1.0, 60.0), cutoff=(0.5, 4.0), seed=seed)
+    flat = {"offset": np.zeros(12, np.float32), "color": np.ones((12, 1), np.float32)}
+    splats, black = scene.splats._replace(**flat), 0 * scene.background
+    image = GPU.render_sum(splats, scene.window, black)
+    differ = np.abs(image - reference.render_sum(splats, scene.window, black)) > 1e-4
+    # Only a pixel whose q is within rounding of the cutoff may differ.
+    wider, thinner = (
+        reference.render_sum(
+            splats._replace(cutoff=splats.cutoff * np.float32(1 + change)), scene.window, black
+        )
+        for change in (2e-5, -2e-5)
+    )
+    assert not (differ & (wider == thinner)).any()
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        make(24, 45, 40),
+        moved(make(12, 45, 40, sigma=(0.05, 0.5), aspect=(100.0, 1000.0)), 123457, -98765),
+    ],
+)
+def test_a_window_is_the_crop_bit_for_bit(scene: Scene) -> None:
+    # A sharp rim and no offset: pixels that were lost would show.
+    splats, opacity = scene.splats._replace(offset=0 * scene.splats.offset), opacities(scene)
+    x, y, width, height = scene.window
+    window, part = Window(x + 13, y + 7, width - 20, height - 9), np.s_[7:-2, 13:-7]
+    for render in (GPU.render_sum, GPU.render_sum_bytes):
+        whole = render(splats, scene.window, scene.background)
+        assert np.array_equal(render(splats, window, scene.background), whole[part])
+    blends = [
+        GPU.render_alpha(splats, opacity, where, scene.background)
+        for where in (window, scene.window)
+    ]
+    for cut, full in zip(*blends, strict=True):
+        assert np.array_equal(cut, full[part])
+
+
+def test_bad_gaussians_leave_no_trace() -> None:
+    scene = make(26, 20, 18)
+    good, opacity = scene.splats, opacities(scene)
+    bad = Splats(*(array.copy() for array in good))
+    bad.mean[0], bad.mean[1, 1], bad.mean[2] = np.nan, np.inf, -np.inf
+    bad.factor[3], bad.factor[4, 1], bad.factor[5] = 0.0, np.nan, (2e3, 0.0, 1.0)
+    bad.factor[6], bad.factor[7, 2] = (1e-12, 0.0, 1e-12), -np.inf
+    bad.color[8, 2], bad.cutoff[9], bad.cutoff[10], bad.offset[11] = np.inf, np.nan, -1.0, np.nan
+    kept = Splats(*(array[12:] for array in good))
+    where = scene.window, scene.background
+    image = GPU.render_sum(bad, *where)
+    assert np.array_equal(image, GPU.render_sum(kept, *where))
+    blended = GPU.render_alpha(bad, opacity, *where)
+    assert np.array_equal(blended.image, GPU.render_alpha(kept, opacity[12:], *where).image)
+    both = (
+        GPU.render_sum_backward(bad, scene.window, image),
+        GPU.render_alpha_backward(bad, opacity, *where, blended, image)[:4],
+    )
+    for gradients in both:
+        assert all((gradient[:12] == 0).all() for gradient in gradients)
+        assert all((gradient[12:] != 0).any() for gradient in gradients)
+
+
+def test_without_opacity_there_is_the_background() -> None:
+    scene = make(6, 20, 9)
+    opacity = np.array([0.0, -3.0, np.nan, np.inf, 0.0039, 1e-45], np.float32)
+    arguments = scene.splats, opacity, scene.window, scene.background
+    blended = GPU.render_alpha(*arguments)
+    assert (blended.image == scene.background).all()
+    assert (blended.transmittance == 1).all()
+    assert (blended.stop == 6).all()
+    gradients = GPU.render_alpha_backward(*arguments, blended, blended.image)
+    assert all((gradient == 0).all() for gradient in gradients[:4])
+
+
+@pytest.mark.parametrize(
+    ("loss", "channels", "stopped"),
+    [("l2", 1, False), ("l2", 3, True), ("l1", 1, True), ("l1", 3, False)],
+)
+def test_loss_is_that_of_the_cpu(loss: Any, channels: int, stopped: bool) -> None:
+    scene = make(14, 27, 20, channels, sigma=(1.0, 6.0))
+    target = np.random.default_rng(3).uniform(0, 1, (20, 27, channels)).astype(np.float32)
+    ours, theirs = (backend.SumLoss(target, loss, stopped=stopped) for backend in (GPU, CPU))
+    for splats in (scene.splats, Splats(*(array[:9] for array in scene.splats))):
+        value, gradients = ours.step(splats, scene.background)
+        wanted, expected = theirs.step(splats, scene.background)
+        assert value == pytest.approx(wanted, rel=LOSS)
+        check(gradients, expected, {name: 2 * limit for name, limit in GRADIENTS.items()})
+        residual = ours.error()
+        np.testing.assert_allclose(residual, theirs.error(), rtol=0, atol=1e-5)
+        squares = ours.sse(splats, scene.background)
+        assert squares == pytest.approx(theirs.sse(splats, scene.background), rel=LOSS)
+        assert squares == pytest.approx((residual.astype(np.float64) ** 2).sum(), rel=LOSS)
+
+
+def test_a_tuned_loss_is_that_of_the_cpu() -> None:
+    scene = make(14, 27, 20, 3, sigma=(1.0, 6.0))
+    target = np.random.default_rng(3).uniform(0, 1, (20, 27, 3)).astype(np.float32)
+    ours, theirs = (tuned_objective(backend, target, 0.1, 2, 1) for backend in (GPU, CPU))
+    for share in (1.0, 0.9, 0.8):
+        splats = scene.splats._replace(color=np.float32(share) * scene.splats.color)
+        value, gradients = ours.step(splats, scene.background)
+        wanted, expected = theirs.step(splats, scene.background)
+        assert value == pytest.approx(wanted, rel=10 * LOSS)
+        check(gradients, expected, {name: 10 * limit for name, limit in GRADIENTS.items()})
+
+
+def test_the_same_again_bit_for_bit() -> None:
+    scene = make(10, 20, 18)
+    grad, opacity = cotangent((18, 20, 3)), opacities(scene)
+    where = scene.window, scene.background
+    loss = GPU.SumLoss(np.full((18, 20, 3), 0.5, np.float32))
+
+    def everything() -> list[np.ndarray]:
+        blended = GPU.render_alpha(scene.splats, opacity, *where)
+        value, gradients = loss.step(scene.splats, scene.background)
+        return [
+            GPU.render_sum(scene.splats, *where),
+            *GPU.render_sum_backward(scene.splats, scene.window, grad),
+            *blended,
+            *GPU.render_alpha_backward(scene.splats, opacity, *where, blended, grad),
+            np.array(value),
+            *gradients,
+        ]
+
+    first, second = everything(), everything()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def sent(splats: Splats) -> DeviceSplats:
+    return DeviceSplats(*(torch.tensor(array).to(DEVICE) for array in splats))
+
+
+class Fenced:
+    """Memory whose end is watched."""
+
+    def __init__(self) -> None:
+        self.fences: list[torch.Tensor] = []
+
+    def empty(self, shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Any:
+        whole = _poisoned((shape[0] + 64, *shape[1:]), kind, device)
+        self.fences.append(whole[shape[0] :])
+        return whole[: shape[0]]
+
+    def intact(self) -> bool:
+        return all(
+            bool((fence.isnan() if fence.is_floating_point() else fence == 111).all())
+            for fence in self.fences
+        )
+
+
+def test_lists_that_are_too_short_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written behind their end, and the next rendering is right."""
+    fenced = Fenced()
+    for module in MODULES:
+        monkeypatch.setattr(module, "empty", fenced.empty)
+    for module, guess in (
+        (lists, "_CELLS_EACH"),
+        (lists, "_TILES_EACH"),
+        (gpu_gradients, "_SLOTS_EACH"),
+    ):
+        monkeypatch.setattr(module, guess, 0)
+        monkeypatch.setattr(module, "_LEAST", 7)
+    scene = make(16, 40, 35)
+    splats, grad = sent(scene.splats), cotangent((35, 40, 3))
+    draw = Renderer(40, 35, 3, 16, DEVICE)
+    gradients = DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
+    slope = torch.tensor(grad).to(DEVICE)
+    rounds = 1
+    draw.render_sum_backward(splats, scene.window, slope, gradients)
+    assert fenced.intact()
+    assert len(draw.lists.pairs) == 7
+    while draw.grow():
+        draw.render_sum_backward(splats, scene.window, slope, gradients)
+        assert fenced.intact()
+        rounds += 1
+    assert 2 <= rounds <= 4
+    expected = reference.render_sum_backward(*scene[:2], grad.astype(np.float64))
+    check([array.cpu().numpy() for array in gradients], expected, GRADIENTS)
+    monkeypatch.setattr(gpu_backend, "_spare", [])
+    assert np.array_equal(
+        GPU.render_alpha(scene.splats, opacities(scene), scene.window, scene.background).stop,
+        CPU.render_alpha(scene.splats, opacities(scene), scene.window, scene.background).stop,
+    )
+
+
+def test_a_fit_allocates_nothing_once_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make(20, 20, 20)
+    splats, background = sent(scene.splats), torch.tensor(scene.background).to(DEVICE)
+    draw = Renderer(20, 20, 3, 30, DEVICE)
+    target = torch.zeros(20, 20, 3, device=DEVICE)
+    residual = torch.zeros_like(target)
+    gradients = DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
+    first = draw.sum_loss(splats, background, target, residual, gradients).tolist()
+    for module in MODULES:
+        monkeypatch.setattr(module, "empty", None)
+    again = draw.sum_loss(splats, background, target, residual, gradients)
+    assert again.tolist() == first
+    assert not draw.grow()
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        make(60, 120, 90, sigma=(0.3, 30.0), aspect=(1.0, 1000.0)),
+        moved(make(30, 90, 120, sigma=(0.05, 3.0), aspect=(1.0, 1000.0)), 1 << 20, 9999),
+    ],
+)
+def test_lists_hold_what_a_tile_sees_in_order(scene: Scene) -> None:
+    x, y, width, height = scene.window
+    of_tiles = Lists(width, height, len(scene.splats.mean), DEVICE)
+    of_tiles.build(sent(scene.splats), scene.window)
+    assert not of_tiles.grow()
+    ends, pairs = of_tiles.ends.tolist(), of_tiles.pairs.tolist()
+    p, r, t = scene.splats.factor.astype(np.float64).T[:, :, None, None]
+    mean = scene.splats.mean.astype(np.float64)
+    listed = seen = 0
+    for tile, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        row, column = divmod(tile, of_tiles.tiles_x)
+        left, top = column * TILE.value, row * TILE.value
+        dx = x + np.arange(left, min(left + 16, width)) + 0.5 - mean[:, :1]
+        dy = y + np.arange(top, min(top + 16, height)) + 0.5 - mean[:, 1:]
+        q = (p * dx[:, None] + r * dy[:, :, None]) ** 2 + (t * dy[:, :, None]) ** 2
+        meets = np.flatnonzero((q / 2).min(axis=(1, 2)) <= scene.splats.cutoff)
+        assert pairs[start:end] == sorted(set(pairs[start:end]))
+        assert set(meets.tolist()) <= set(pairs[start:end])
+        listed, seen = listed + end - start, seen + len(meets)
+    # Needles pass between the centres of pixels; their boxes hold far more tiles than they meet.
+    assert listed <= 1.25 * seen
+    assert int(of_tiles.slots.sum()) > 1.5 * listed
+
+
+def test_cells_suit_the_image() -> None:
+    for tiles, shift in [((1, 1), 0), ((2, 3), 0), ((48, 32), 2), ((1024, 1024), 5), ((25, 1), 1)]:
+        assert cell_shift(*tiles) == shift
+
+
+def test_interpreting_is_what_the_environment_says() -> None:
+    from gsic_kernels.gpu.raster.records import prepare
+
+    assert launch.interpreted(prepare) == (DEVICE.type == "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"mean": np.zeros((3, 2))}, TypeError),
+        ({"factor": np.zeros((2, 3), np.float32)}, ValueError),
+        ({"color": np.zeros((3, 5), np.float32)}, ValueError),
+    ],
+)
+def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception]) -> None:
+    scene = make(3, 5, 4)
+    splats = scene.splats._replace(**change)
+    with pytest.raises(error):
+        GPU.render_sum(splats, scene.window, scene.background)
+    with pytest.raises(error):
+        GPU.SumLoss(np.zeros((4, 5, 3), np.float32)).step(splats, scene.background)
+
+
+def test_a_renderer_refuses_more_than_it_has_room_for() -> None:
+    scene = make(6, 9, 8)
+    splats, background = sent(scene.splats), torch.zeros(3, device=DEVICE)
+    out = torch.zeros(8, 9, 3, device=DEVICE)
+    with pytest.raises(ValueError, match="room for 5 Gaussians"):
+        Renderer(9, 8, 3, 5, DEVICE).render_sum(splats, scene.window, background, out)
+    with pytest.raises(ValueError, match="9 x 7 px"):
+        Renderer(9, 7, 3, 6, DEVICE).render_sum(splats, scene.window, background, out)
+
+
+def test_too_little_memory_makes_the_device_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(lists, "empty", empty)
+    scene = make(3, 5, 4)
+    with pytest.raises(registry.BackendUnavailable, match="too little memory"):
+        GPU.render_sum(*scene[:3])

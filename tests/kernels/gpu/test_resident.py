@@ -1,0 +1,137 @@
+"""What stays on the GPU: fits against those of the CPU, frames against renderings.
+
+Without a GPU, `test_interpreted` runs these tests under Triton's interpreter.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kernel_scenes import make
+
+from gsic.fitting.adam_state import GaussianFit
+from gsic.fitting.adam_state_gpu import ResidentGaussianFit, gaussian_fit_on
+from gsic.fitting.losses import objective
+from gsic.fitting.recipe import FitRecipe
+from gsic.gaussians import COVARIANCES
+from gsic_kernels import registry
+from gsic_kernels.gpu import backend as gpu_backend
+from gsic_kernels.gpu.raster import frames, lists
+from gsic_kernels.gpu.raster.frames import Frames
+from gsic_kernels.gpu.raster.inputs import SplatInputs
+from gsic_kernels.types import F32, Window
+
+pytestmark = pytest.mark.gpu
+
+GPU = gpu_backend.backend("cuda")
+CPU = registry.get("cpu")
+DEVICE = gpu_backend.device()
+
+
+@pytest.fixture(autouse=True)
+def no_spare_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_spare", type(frames._spare)())
+
+
+def target(height: int, width: int, channels: int) -> F32:
+    rng = np.random.default_rng(channels)
+    return (np.cumsum(rng.random((height, width, channels)), axis=0) % 1.0).astype(np.float32)
+
+
+def started(
+    backend: registry.Backend, image: F32, loss: str = "l2", recipe: FitRecipe | None = None
+) -> GaussianFit:
+    fit = gaussian_fit_on(
+        backend,
+        image,
+        loss,
+        objective(backend, image, loss, 1),
+        image.mean(axis=(0, 1), dtype=np.float64),
+        COVARIANCES["log"],
+        recipe or FitRecipe(),
+    )
+    fit.place_first(image, 12, np.random.default_rng(1))
+    return fit
+
+
+@pytest.mark.parametrize(("loss", "channels"), [("l2", 3), ("l1", 1), ("l2", 4)])
+def test_steps_are_those_of_the_cpu(loss: str, channels: int) -> None:
+    image = target(18, 21, channels)
+    fits = [started(backend, image, loss) for backend in (GPU, CPU)]
+    assert isinstance(fits[0], ResidentGaussianFit)
+    assert not isinstance(fits[1], ResidentGaussianFit)
+    for scale in (1.0, 0.7, 0.4):
+        ours, theirs = (float(fit.step(scale)) for fit in fits)
+        assert ours == pytest.approx(theirs, rel=1e-5)
+    np.testing.assert_allclose(*(fit.error() for fit in fits), atol=2e-5)
+    for fit in fits:
+        fit.grow(5, 17)
+        fit.step(0.3)
+        assert len(fit) == 17
+    # Signs of errors, and so gradients of l1, may differ where an error is nearly 0.
+    tolerance = 1e-5 if loss == "l2" else 1e-3
+    for ours, theirs in zip(*(fit.adam.state for fit in fits), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    errors = [fit.draw_error(fit.splats()) for fit in fits]
+    assert errors[0] == pytest.approx(errors[1], abs=0.01)
+
+
+def test_bounds_are_those_of_the_cpu() -> None:
+    """Steps so large that every bound is met, and shapes of equal axes."""
+    image = target(17, 17, 2)
+    recipe = replace(FitRecipe(), lr_log=8.0)
+    fits = [started(backend, image, recipe=recipe) for backend in (GPU, CPU)]
+    for fit in fits:
+        fit.adam.values[:3, 3:5] = [[0.0, 0.0], [1e-4, 0.0], [0.0, -1e-3]]
+        fit.step(1.0)
+        fit.step(1.0)
+    np.testing.assert_allclose(fits[0].theta, fits[1].theta, rtol=1e-4, atol=1e-4)
+
+
+def test_steps_with_too_short_lists_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = target(33, 20, 1)
+    expected = started(GPU, image)
+    monkeypatch.setattr(lists, "_LEAST", 1)
+    monkeypatch.setattr(lists, "_TILES_EACH", 0)
+    cramped = started(GPU, image)
+    for fit in (expected, cramped):
+        for _ in range(2):
+            fit.step(0.5)
+    np.testing.assert_array_equal(cramped.adam.values, expected.adam.values)
+
+
+def test_frames_are_renderings_of_any_number_of_gaussians() -> None:
+    window = Window(-3, 5, 34, 19)
+    made = Frames(window, SplatInputs(3, 30, DEVICE))
+    for count in (30, 4, 0, 21):
+        scene = make(count, 40, 30)
+        image = made.render(scene.splats, scene.background)
+        expected = CPU.render_sum_bytes(scene.splats, window, scene.background)
+        assert image.dtype == np.uint8
+        assert np.abs(image.astype(int) - expected).max() <= 1
+        # What was returned before is the caller's.
+        assert not np.shares_memory(image, made.render(scene.splats, scene.background))
+
+
+def test_frames_are_kept_by_window_and_made_anew_for_more_gaussians(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(frames, "_STEP", 8)
+    scene, more = make(5, 20, 17), make(12, 20, 17)
+    first = GPU.render_sum_bytes(*scene[:3])
+    (kept,) = frames._spare.values()
+    assert kept.inputs.count == 8
+    np.testing.assert_array_equal(GPU.render_sum_bytes(*scene[:3]), first)
+    assert list(frames._spare.values()) == [kept]
+    GPU.render_sum_bytes(*more[:3])
+    (larger,) = frames._spare.values()
+    assert larger.inputs.count == 16
+
+
+def test_frames_with_too_short_lists_are_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make(20, 40, 30)
+    expected = GPU.render_sum_bytes(*scene[:3])
+    monkeypatch.setattr(lists, "_LEAST", 1)
+    monkeypatch.setattr(lists, "_TILES_EACH", 0)
+    monkeypatch.setattr(frames, "_spare", type(frames._spare)())
+    np.testing.assert_array_equal(GPU.render_sum_bytes(*scene[:3]), expected)

@@ -1,0 +1,225 @@
+"""What the GPU makes of integers: splats and images against those of NumPy and the CPU.
+
+Without a GPU, `test_interpreted` runs these tests under Triton's interpreter.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import make_golden
+import numpy as np
+import pytest
+import torch
+from coded_scenes import extremes, file_of, random_scene
+from numpy.typing import NDArray
+
+from gsic import api as codec
+from gsic import decoding, rendering
+from gsic.container import Mode
+from gsic.errors import LimitError
+from gsic.options import Limits
+from gsic.profiles.gsic.profile import grid_of, rows_of
+from gsic.profiles.gsic.symbols import Header, Symbols, dequantise, no_symbols
+from gsic_kernels import registry
+from gsic_kernels.backend import Backend, BackendUnavailable
+from gsic_kernels.constants import CUTOFF_MAX
+from gsic_kernels.gpu import backend as gpu_backend
+from gsic_kernels.gpu.raster import frames, inputs, lists, renderer
+from gsic_kernels.gpu.raster.inputs import SymbolInputs
+from gsic_kernels.types import LogSymbols, Splats, Window, round_splats
+
+pytestmark = pytest.mark.gpu
+
+GPU = gpu_backend.backend("cuda")
+CPU = registry.get("cpu")
+DEVICE = gpu_backend.device()
+# A sum of opponents may cancel: relative to the largest of them.
+CANCELLED = 1e-14
+
+
+def _poisoned(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Uninitialised memory, filled with values that would show."""
+    return torch.full(shape, torch.nan if kind.is_floating_point else 111, dtype=kind).to(device)
+
+
+@pytest.fixture(autouse=True)
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_spare", type(frames._spare)())
+    for module in (frames, inputs, lists, renderer):
+        monkeypatch.setattr(module, "empty", _poisoned)
+
+
+def sent(header: Header, symbols: Symbols) -> LogSymbols:
+    return LogSymbols(rows_of(symbols), grid_of(header))
+
+
+def splats_of(header: Header, symbols: Symbols) -> Splats:
+    seen = dequantise(header, symbols)
+    return round_splats(seen.mean, seen.factor(), seen.color, seen.cutoff, np.exp(-seen.cutoff))
+
+
+def close(got: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
+    """Within a level, and hardly anywhere that."""
+    assert got.shape == expected.shape
+    apart = np.abs(got.astype(int) - expected)
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) <= 1 + apart.size // 1000
+
+
+def needles(width: int, height: int) -> tuple[Header, Symbols]:
+    """Shapes about where their bounds are met, amplitudes of all sizes and of zero, grey."""
+    header = Header(width, height, 1, 700, (9,))
+    size, u, v = (a.ravel() for a in np.meshgrid([-7, -6, 0, 3, 60], [-13, 0, 6, 7], [-9, 0, 1]))
+    count = len(size)
+    color = np.array([0, 1, -1, 2, -3, 4, 7, 8, 2**20, 2**26, 2**27, -(2**29)])
+    return header, Symbols(
+        np.arange(count) % 16 - 8,
+        np.full(count, 1),
+        np.stack((np.arange(count) % 3, np.arange(count) % 2), axis=1),
+        size,
+        np.stack((u, v), axis=1),
+        np.resize(color, (count, 1)),
+    )
+
+
+SCENES = {
+    "extremes": extremes(23, 31),
+    "needles": needles(19, 21),
+    "none": (Header(8, 5, 3, 64, (1, 2, 3)), no_symbols(3)),
+    **{f"{c} channels": random_scene(40, 30, c, 70 * c, seed=c) for c in (1, 2, 3, 4)},
+    "fine": random_scene(31, 24, 3, 90, seed=13, step=0.0015),
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_splats_are_those_of_numpy(name: str) -> None:
+    header, symbols = SCENES[name]
+    count = len(symbols)
+    made = SymbolInputs(header.channels, count + 3, DEVICE)
+    behind = header.background_color.astype(np.float32)
+    # What an image before left there is of no consequence.
+    made.put(sent(*random_scene(9, 9, header.channels, count + 3, seed=1)), behind + 1)
+    made.put(sent(header, symbols), behind)
+    splats, background = made.send()
+    got = Splats(*(array.cpu().numpy() for array in splats))
+    np.testing.assert_array_equal(background.cpu().numpy(), behind)
+
+    expected, seen = splats_of(header, symbols), dequantise(header, symbols)
+    first = Splats(*(array[:count] for array in got))
+    for part in ("mean", "cutoff"):
+        np.testing.assert_array_equal(getattr(first, part), getattr(expected, part), part)
+    for part in ("factor", "offset"):
+        np.testing.assert_array_max_ulp(getattr(first, part), getattr(expected, part), 1)
+    largest = np.abs(symbols.color * seen.amplitude[:, None]).max(axis=1, initial=0.0)
+    apart = np.abs(first.color.astype(np.float64) - expected.color)
+    assert (apart <= np.spacing(np.abs(expected.color)) + CANCELLED * largest[:, None]).all()
+    # The rest of the room draws nothing.
+    assert (got.color[count:] == 0).all()
+    assert (got.cutoff[count:] <= 0).all()
+    assert np.isfinite(got.factor).all()
+
+
+@pytest.mark.parametrize("name", ["extremes", "3 channels", "none"])
+def test_images_are_those_of_the_cpu(name: str) -> None:
+    header, symbols = SCENES[name]
+    splats = splats_of(header, symbols)
+    behind = header.background_color.astype(np.float32)
+    for window in (Window(0, 0, header.width, header.height), Window(3, 2, 5, 3)):
+        assert GPU.render_symbols_bytes is not None
+        got = GPU.render_symbols_bytes(sent(header, symbols), window, behind)
+        close(got, CPU.render_sum_bytes(splats, window, behind))
+
+
+def test_integers_are_checked() -> None:
+    behind, window = np.zeros(3, np.float32), Window(0, 0, 4, 4)
+    rows, grid = sent(*SCENES["3 channels"])
+    render: Any = GPU.render_symbols_bytes
+    with pytest.raises(TypeError, match="rows must be an int32"):
+        render(LogSymbols(rows.astype(np.int64), grid), window, behind)
+    with pytest.raises(ValueError, match="rows must be"):
+        render(LogSymbols(rows[:7], grid), window, behind)
+    with pytest.raises(ValueError, match="transform"):
+        render(LogSymbols(rows[:8], grid), window, behind)
+    with pytest.raises(ValueError, match="window"):
+        render(LogSymbols(rows, grid), Window(0, 0, 0, 4), behind)
+    with pytest.raises(ValueError, match="background"):
+        render(LogSymbols(rows, grid), window, behind[:2])
+
+
+@pytest.fixture
+def integers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[LogSymbols]]:
+    """Decoding goes to the GPU; what it is sent as integers."""
+    calls: list[LogSymbols] = []
+    get = registry.get
+    render: Any = GPU.render_symbols_bytes
+
+    def noted(symbols: LogSymbols, *arguments: Any) -> Any:
+        calls.append(symbols)
+        return render(symbols, *arguments)
+
+    gpu = replace(GPU, render_symbols_bytes=noted)
+    monkeypatch.setattr(registry, "get", lambda name: gpu if name == "cuda" else get(name))
+    yield calls
+    rendering._warm_up.cache_clear()
+
+
+GOLDEN = {"rgb", "rgba", "l", "rgb_as_l", "none", "pixel", "row", "extremes"}
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_golden_files_decode_as_on_the_cpu(name: str, integers: list[LogSymbols]) -> None:
+    path = make_golden.FOLDER / f"{name}.gsi"
+    got = decoding.decode_with_report(path.read_bytes(), device="cuda")
+    close(got.image, codec.decode(path, device="cpu"))
+    alpha = got.report.channels in (2, 4)
+    assert len(integers) == (0 if alpha else 2)  # one of them to load the kernels
+
+
+def test_regions_travel_as_integers_and_other_scales_do_not(integers: list[LogSymbols]) -> None:
+    data = file_of(*random_scene(31, 22, 3, 40, seed=3), Mode.RGB)
+    part = codec.decode(data, region=(3, 5, 20, 9), device="cuda")
+    assert len(integers) == 2
+    np.testing.assert_array_equal(part, codec.decode(data, device="cuda")[5:14, 3:23])
+    assert len(integers) == 3
+    close(codec.decode(data, scale=0.5, device="cuda"), codec.decode(data, scale=0.5, device="cpu"))
+    assert len(integers) == 3
+
+
+def test_many_files(integers: list[LogSymbols]) -> None:
+    files = [file_of(*random_scene(20, 16, 3, 9 + k, seed=k), Mode.RGB) for k in range(3)]
+    for image, data in zip(codec.decode_many(files, device="cuda"), files, strict=True):
+        close(image, codec.decode(data, device="cpu"))
+    assert [symbols.rows.shape for symbols in integers] == [(10, 9), (10, 10), (10, 11)]
+
+
+def test_areas_that_may_be_too_large_are_looked_at_on_the_cpu(integers: list[LogSymbols]) -> None:
+    data = file_of(*random_scene(31, 22, 3, 40, seed=3), Mode.RGB)
+    with pytest.raises(LimitError, match="image: 40 Gaussians cover"):
+        codec.decode(data, limits=Limits(area_per_pixel=0.5), device="cuda")
+    # Within the limit, but not with the largest reach there is.
+    picture = decoding.open_file(data, 1.0, None, Limits()).picture
+    drawing, pixels = picture.drawing, picture.view.image
+    area = 2 * np.pi * np.clip(drawing.cutoff, 0, CUTOFF_MAX) * np.sqrt(drawing.entries.det)
+    limit = np.minimum(area, pixels).sum() / pixels
+    close(
+        codec.decode(data, limits=Limits(area_per_pixel=1.001 * limit), device="cuda"),
+        picture.draw(CPU, 1),
+    )
+    assert integers == []
+
+
+def test_the_cpu_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failed(*_: Any) -> Any:
+        raise BackendUnavailable("too little memory")
+
+    get = registry.get
+    gpu: Backend = replace(GPU, render_symbols_bytes=failed)
+    monkeypatch.setattr("gsic.devices._automatic", lambda: gpu)
+    monkeypatch.setattr(registry, "get", lambda name: gpu if name == "cuda" else get(name))
+    data = file_of(*random_scene(31, 22, 3, 40, seed=3), Mode.RGB)
+    expected = codec.decode(data, device="cpu")
+    decoded = decoding.decode_with_report(data, device="auto")
+    np.testing.assert_array_equal(decoded.image, expected)
+    assert decoded.report.dequantise_ms > 0
+    np.testing.assert_array_equal(next(codec.decode_many([data])), expected)

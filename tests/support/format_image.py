@@ -1,0 +1,125 @@
+"""The rest of the second decoder, written from section 7 of FORMAT.md: symbols to pixels.
+
+Everything is float64, with a loop over the Gaussians. The numbers are sections of FORMAT.md.
+"""
+
+from math import ceil, floor, log2
+
+import format_gaussianimage
+import format_two_dgs
+import numpy as np
+from format_decoder import Payload, container, skip, varint
+from numpy.typing import NDArray
+
+MARGIN = 8
+POSITION_CLASSES = range(-8, 8)
+SIZE, STRETCH = 1, 1
+LEAST, MOST, RATIO = 2 * log2(0.3), 28, 6
+ROWS = 16
+VISIBLE = 543
+
+Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s, a, b, amplitudes
+
+
+def image(data: bytes) -> NDArray[np.uint8]:
+    """The image of a file, (H, W) or (H, W, 2..4)."""
+    fields = container(data)
+    width, height, mode = (int(fields[name]) for name in ("width", "height", "mode"))
+    channels = (1, 2, 3, 4, 1, 2)[mode]
+    papers = {2: format_gaussianimage.planes, 3: format_two_dgs.planes}
+    if fields["profile"] in papers:
+        drawn = papers[fields["profile"]](fields, width, height, channels)
+        return shown(np.clip(drawn, 0, 1), mode)
+    assert fields["profile"] == 1
+    step, background, gaussians = symbols(fields, width, height, channels)
+    planes = np.zeros((height, width, channels)) + np.array(list(background)) / 255
+    for gaussian in gaussians:
+        draw(planes, step, gaussian)
+    return shown(np.clip(planes, 0, 1), mode)
+
+
+def symbols(
+    fields: dict[str, int | bytes], width: int, height: int, channels: int
+) -> tuple[int, bytes, list[Gaussian]]:
+    """7.1 and 7.2: step index, background, and the Gaussians in the order of the file."""
+    body = iter(bytes(fields["parameters"]))
+    step, background, count = varint(body), skip(body, channels), varint(body)
+    assert step < 1280
+    assert len(background) == channels
+    if count == 0:
+        assert fields["payload"] == b""
+        assert not list(body)
+        return step, background, []
+    mask = int.from_bytes(skip(body, 2), "little")
+    classes = [p for i, p in enumerate(POSITION_CLASSES) if mask >> i & 1]
+    counts = [varint(body) for _ in classes[1:]]
+    counts.append(count - sum(counts))
+    assert min(counts) > 0
+    assert not list(body)
+    payload = Payload(bytes(fields["payload"]))
+    grids = [
+        (ceil((width + 2 * MARGIN) * 2.0**p), ceil((height + 2 * MARGIN) * 2.0**p)) for p in classes
+    ]
+    sets = payload.sets(counts, [columns * rows for columns, rows in grids])
+    places = [
+        (p, key % columns, key // columns)
+        for p, keys, (columns, _) in zip(classes, sets, grids, strict=True)
+        for key in keys
+    ]
+    (differences,) = payload.columns(1, [p for p, _, _ in places], ROWS)
+    shapes = [d + max(p + 2, 0) for d, (p, _, _) in zip(differences, places, strict=True)]
+    assert all(0 <= fineness <= 15 for fineness in shapes)
+    sizes, a, b, *colors = payload.columns(3 + channels, shapes, ROWS, doubling=True)
+    payload.finish()
+    gaussians = []
+    for i, ((p, x, y), fineness) in enumerate(zip(places, shapes, strict=True)):
+        size = sizes[i] + 2 * (fineness - p) * 2 ** max(fineness - SIZE, 0)
+        gaussians.append((p, fineness, x, y, size, a[i], b[i], [color[i] for color in colors]))
+    return step, background, gaussians
+
+
+def draw(planes: NDArray[np.float64], step: int, gaussian: Gaussian) -> None:
+    """7.3 and 7.4: add one Gaussian."""
+    p, fineness, x, y, size, a, b, amplitudes = gaussian
+    mean = (x + 0.5) * 2.0**-p - MARGIN, (y + 0.5) * 2.0**-p - MARGIN
+    m = min(max(size * 2.0 ** (SIZE - fineness), LEAST), MOST)
+    u, v = a * 2.0 ** (STRETCH - fineness), b * 2.0 ** (STRETCH - fineness)
+    rho, most = np.hypot(u, v), min(RATIO, m - LEAST)
+    if rho > most:
+        u, v, rho = u * most / rho, v * most / rho, most
+    energy = min(sum(amplitude**2 for amplitude in amplitudes), 2**52)
+    level = 32 * energy.bit_length() + step - 640 + VISIBLE - floor(32 * m)
+    if energy == 0 or level < 0:
+        return
+    cutoff = level * np.log(2) / 64
+    color = np.array(amplitudes) * 2 ** (step / 64 - 10) * 2 ** (-m / 2) / np.sqrt(np.pi)
+    if len(color) > 2:
+        luma, first, second = color[:3] / np.sqrt([3, 2, 6])
+        color[:3] = luma + first + second, luma - 2 * second, luma - first + second
+
+    m, u, v, rho = np.log(2) * np.array([m, u, v, rho])
+    ratio = np.sinh(rho) / rho if rho else 1.0
+    s12 = np.exp(m) * ratio * v
+    s22 = np.exp(m) * (np.cosh(rho) - ratio * u)
+    det = np.exp(2 * m)
+    height, width, _ = planes.shape
+    dx = np.arange(width) + 0.5 - mean[0]
+    dy = (np.arange(height) + 0.5 - mean[1])[:, None]
+    across = np.sqrt(s22 / det) * dx - s12 / np.sqrt(s22 * det) * dy
+    q = (across**2 + dy**2 / s22) / 2
+    weight = np.where(q <= min(cutoff, 16), np.exp(-q) - np.exp(-cutoff), 0.0)
+    planes += weight[..., None] * color
+
+
+def shown(planes: NDArray[np.float64], mode: int) -> NDArray[np.uint8]:
+    """7.5: bytes of values in 0..1."""
+    pixels = np.floor(255 * planes + 0.5)
+    if mode in (1, 3, 5):
+        alpha = pixels[..., -1:]
+        color = np.floor(65025 * planes[..., :-1] / np.maximum(alpha, 1) + 0.5)
+        pixels[..., :-1] = np.where(alpha == 0, 0, np.minimum(color, 255))
+    if mode == 0:
+        pixels = pixels[..., 0]
+    elif mode in (4, 5):
+        pixels = np.concatenate([pixels[..., :1]] * 2 + [pixels], axis=2)
+    return pixels.astype(np.uint8)

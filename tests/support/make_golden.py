@@ -1,0 +1,115 @@
+"""Make the golden files of format version 1: `python tests/make_golden.py`.
+
+Writes golden/v1/*.gsi, a PNG of what each decodes to, and manifest.json. Files that exist are kept:
+those of a released version must never change. `--replace` makes all of them anew.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import coded_scenes
+import gaussianimage_scenes
+import numpy as np
+import two_dgs_scenes
+
+from gsic import api as codec
+from gsic import container, images
+from gsic.container import Container
+from gsic.gaussians import compute_factor
+from gsic.profiles import registry
+from gsic.profiles.gsic import bitstream as gsic_streams
+from gsic.profiles.gsic.symbols import Symbols, dequantise
+from gsic.profiles.two_dgs import bitstream as two_dgs_streams
+from gsic.profiles.two_dgs.symbols import Scene
+
+FOLDER = Path(__file__).parents[1] / "golden" / "v1"
+
+# Golden file -> (scale, region) of other ways to decode it.
+VIEWS = {
+    "rgb": [(0.5, None), (2.3, None), (2.3, (11, 7, 30, 40))],
+    "rgba": [(0.3, None), (1.5, (3, 2, 20, 30))],
+    "extremes": [(0.7, None), (3.0, (0, 0, 10, 10))],
+    "2dgs-rgb": [(0.5, None), (2.0, (11, 7, 30, 30))],
+}
+
+
+def main() -> int:
+    FOLDER.mkdir(exist_ok=True)
+    scenes = coded_scenes.files(), gaussianimage_scenes.files(), two_dgs_scenes.files()
+    for name, data in (item for files in scenes for item in files.items()):
+        path = FOLDER / f"{name}.gsi"
+        if "--replace" in sys.argv[1:] or not path.exists():
+            path.write_bytes(data)
+            for image, scale, region in pictures(name):
+                images.save(image, codec.decode(data, scale=scale, region=region))
+    manifest = {path.stem: described(path) for path in sorted(FOLDER.glob("*.gsi"))}
+    (FOLDER / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    total = sum(path.stat().st_size for path in FOLDER.iterdir())
+    print(f"{len(manifest)} files, {total} bytes with their pictures")
+    return 0
+
+
+def pictures(name: str) -> list[tuple[Path, float, tuple[int, int, int, int] | None]]:
+    """Picture, scale and region of every way to decode a golden file."""
+    views = [(1.0, None), *VIEWS.get(name, [])]
+    return [(FOLDER / f"{name}-{i}.png", *view) for i, view in enumerate(views)]
+
+
+def described(path: Path) -> dict[str, Any]:
+    """What must never change about a golden file."""
+    data = path.read_bytes()
+    file = container.read(data)
+    if file.profile == gaussianimage_scenes.PROFILE.number:
+        told = gaussianimage_scenes.described(data, codec.info(data))
+        told |= {name: digest(told[name]) for name in ("symbols", "parameters")}
+        return {"sha256": hashlib.sha256(data).hexdigest(), **told}
+    symbols, parameters = _arrays(file)
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "info": codec.info(data),
+        "symbols": digest([np.int64(array) for array in symbols]),
+        "parameters": digest([np.float32(array) for array in parameters]),
+    }
+
+
+def _arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Integers of a file, and what they are dequantised to."""
+    if registry.find_by_number(file.profile).name == "2dgs":
+        stored = file.width, file.height, file.mode.channels, file.parameters, file.payload
+        scene = two_dgs_streams.read(*stored)
+        drawing = registry.find_by_number(file.profile).drawing(scene)
+        factor = compute_factor(drawing.entries)
+        return scene_fields(scene), [drawing.mean, factor, drawing.color, drawing.opacity]
+    header, symbols = gsic_streams.read(
+        file.width, file.height, file.mode.channels, file.parameters, file.payload
+    )
+    seen = dequantise(header, symbols)
+    arrays = [seen.mean, seen.factor(), seen.color, np.maximum(seen.cutoff, 0.0)]
+    return fields(symbols), arrays
+
+
+def scene_fields(scene: Scene) -> list[np.ndarray]:
+    books = [array for book in (scene.shapes, scene.colors) for array in (book.rows, book.index)]
+    return [scene.position, *books]
+
+
+def fields(symbols: Symbols) -> list[np.ndarray]:
+    return [
+        *(symbols.position_class, symbols.amplitude_class, symbols.cell),
+        *(symbols.size, symbols.stretch, symbols.color),
+    ]
+
+
+def digest(arrays: list[np.ndarray]) -> str:
+    """SHA-256 of arrays, little-endian, C order."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())
+    return sha.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
