@@ -1,8 +1,9 @@
-"""How much there is to code in an image, read from its 8x8 cosine transform.
+"""The complexity estimate: how much there is to code in an image, read from its 8x8 DCT.
 
 A coefficient of the orthonormal transform is an amplitude in full scale times px, as the normalised
-amplitude of a Gaussian is, so counting coefficients above a threshold tells about how many
-Gaussians an image deserves at a global step, and thresholding them about how well it will look.
+amplitude of a Gaussian is. So the number of coefficients above a threshold tells about how many
+Gaussians an image needs at a global step of that size, and what is left of the image without the
+smaller coefficients tells about its PSNR.
 """
 
 from __future__ import annotations
@@ -12,16 +13,13 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.gaussians import Float64
+from gsic.arrays import Float32, Float64
 from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, step_of
 
-Float32 = NDArray[np.float32]
-
-# Of encodings of the tuning images at 0.05 to 1.2 bits per pixel: log2 of Gaussians per pixel over
-# log2 of coefficients above the step per pixel (standard deviation 0.29 octaves), and the PSNR
-# over that of the rounded transform (0.9 dB).
+# Regressions over encodings of the tuning images at 0.05 to 1.2 bits per pixel: log2 of Gaussians
+# per pixel against log2 of coefficients above the step per pixel (standard deviation 0.29 octaves),
+# and the PSNR against that of the rounded transform (0.9 dB).
 _COUNT_SLOPE, _COUNT_OFFSET = 1.406, -1.25
 _PSNR_OFFSET = 0.0
 
@@ -33,20 +31,20 @@ _DCT = np.sqrt(2.0 / _SIDE) * np.cos(np.pi * (_k[None, :] + 0.5) * _k[:, None] /
 _DCT[0] /= math.sqrt(2.0)
 
 
-class Spectrum:
-    """Sorted magnitudes of an image's coefficients.
+class Complexity:
+    """The sorted magnitudes of the DCT coefficients of an image.
 
     Args:
         planes: float32 (H, W, C), 0..1.
         background: float64 (C,), subtracted first.
-        transform: float64 (C, C), orthonormal, from channels to the coded ones.
+        transform: float64 (C, C), orthonormal, from the channels to those that are coded.
     """
 
     def __init__(self, planes: Float32, background: Float64, transform: Float64) -> None:
         height, width = planes.shape[:2]
         self._values = planes.size
         self._pixels = height * width
-        blocks = _blocks(planes)
+        blocks = _split_blocks(planes)
         # Blocks of a large image stand for their neighbours.
         every = -(-len(blocks) // _MOST_BLOCKS)
         self._repeats = len(blocks) / len(blocks[::every])
@@ -57,20 +55,20 @@ class Spectrum:
         self._magnitude = np.sort(np.abs(coefficients).ravel())
         self._energy = np.concatenate(([0.0], np.cumsum(self._magnitude**2)))
 
-    def gaussians(self, index: int) -> int:
-        """How many Gaussians to fit for a step index, 1 or more."""
-        density = self._above(step_of(index)) / self._pixels
+    def count_gaussians(self, index: int) -> int:
+        """Return the number of Gaussians to fit for a step index, 1 or more."""
+        density = self._count_above(step_of(index)) / self._pixels
         if density == 0.0:
             return 1
         wanted: float = 2.0 ** (_COUNT_SLOPE * math.log2(density) + _COUNT_OFFSET) * self._pixels
         return min(max(1, int(wanted)), most_gaussians(self._pixels))
 
     def index_of_gaussians(self, count: int) -> int:
-        """The step index that so many Gaussians suit."""
-        return _first_below(lambda index: self.gaussians(index) < count)
+        """Return the step index that suits a number of Gaussians."""
+        return _find_first(lambda index: self.count_gaussians(index) < count)
 
-    def psnr(self, index: int) -> float:
-        """About the PSNR in dB that a step index leads to."""
+    def predict_psnr(self, index: int) -> float:
+        """Estimate the PSNR in dB that a step index leads to."""
         threshold = step_of(index)
         below = int(np.searchsorted(self._magnitude, threshold, side="right"))
         rounding = (len(self._magnitude) - below) * threshold**2 / 12.0
@@ -78,27 +76,27 @@ class Spectrum:
         return _PSNR_OFFSET - 10.0 * math.log10(error) if error > 0.0 else math.inf
 
     def index_of_psnr(self, psnr: float) -> int:
-        """The step index that leads to about `psnr` dB."""
-        return _first_below(lambda index: self.psnr(index) < psnr)
+        """Return the step index whose estimated PSNR is nearest below `psnr` dB."""
+        return _find_first(lambda index: self.predict_psnr(index) < psnr)
 
-    def _above(self, threshold: float) -> float:
-        """About how many coefficients of the image exceed a threshold."""
+    def _count_above(self, threshold: float) -> float:
+        """Estimate how many coefficients of the image exceed a threshold."""
         below = int(np.searchsorted(self._magnitude, threshold, side="right"))
         return (len(self._magnitude) - below) * self._repeats
 
 
 def most_gaussians(pixels: int) -> int:
-    """More Gaussians than this in an image never pay."""
+    """Return the largest number of Gaussians that pays for their bits in an image."""
     return max(16, pixels // 6)
 
 
-def _first_below(below: Callable[[int], bool]) -> int:
-    """The smallest step index at which a falling quantity is below its target."""
+def _find_first(below: Callable[[int], bool]) -> int:
+    """Find the smallest step index at which a falling quantity is below its target."""
     return bisect_left(range(MAX_STEP_INDEX), True, key=below)
 
 
-def _blocks(planes: Float32) -> Float32:
-    """float32 (B, 8, 8, C), the last rows and columns repeated to fill the blocks."""
+def _split_blocks(planes: Float32) -> Float32:
+    """Split planes into blocks, float32 (B, 8, 8, C); the last rows and columns are repeated."""
     height, width, channels = planes.shape
     pad = ((0, -height % _SIDE), (0, -width % _SIDE), (0, 0))
     padded = np.pad(planes, pad, mode="edge")

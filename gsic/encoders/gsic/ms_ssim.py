@@ -1,27 +1,25 @@
-"""What the encoder minimises for another measure of quality than PSNR."""
+"""The loss of `--tune ms-ssim`: a surrogate that raises MS-SSIM at the cost of a squared error."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gsic.arrays import Float32
 from gsic_kernels.backend import Backend, TunedLoss
 from gsic_kernels.types import Gradients, Splats, Window
 
-Float32 = NDArray[np.float32]
 
-
-def tuned_objective(
+def make_tuned_loss(
     backend: Backend, target: Float32, share: float, period: int, threads: int
 ) -> TunedLoss:
-    """A loss that raises MS-SSIM, in the scale of a sum of squared errors.
+    """Make a loss that raises MS-SSIM, in the scale of a sum of squared errors.
 
     Args:
         backend: kernels.
         target: float32 (H, W, C), 0..1, C = 1..4.
-        share: of squared errors in it, 0..1; the rest is 1 - MS-SSIM.
-        period: every how many steps the rendering is compared with the target anew.
-        threads: CPU threads.
+        share: share of the squared error in the loss, 0..1; the rest is 1 - MS-SSIM.
+        period: number of steps between two comparisons of the rendering with the target.
+        threads: number of CPU threads.
     """
     if backend.TunedLoss:
         return backend.TunedLoss(target, share, period, threads)
@@ -29,7 +27,7 @@ def tuned_objective(
 
 
 class HostTunedLoss:
-    """The tuned loss of a backend that has none: renderings are compared on the CPU."""
+    """The loss for a backend that has none of its own: renderings are compared on the CPU."""
 
     def __init__(
         self, backend: Backend, target: Float32, share: float, period: int, threads: int
@@ -42,7 +40,7 @@ class HostTunedLoss:
         self.surrogate = backend.Surrogate(self._target, width, share, period, threads)
 
     def step(self, splats: Splats, background: Float32) -> tuple[float, Gradients]:
-        """Loss and its gradients."""
+        """Return the loss and its gradients."""
         self._render(splats, background)
         error, surrogate = self._error, self.surrogate
         slopes = surrogate.weights * error
@@ -57,12 +55,12 @@ class HostTunedLoss:
         )
 
     def sse(self, splats: Splats, background: Float32) -> float:
-        """Sum of squared errors of the clamped rendering over all values."""
+        """Return the sum of squared errors of the clamped rendering over all values."""
         self._render(splats, background)
         return float(np.square(self._error, dtype=np.float64).sum())
 
     def error(self) -> Float32:
-        """clamp(render) - target of the last call: float32 (H, W, C), a view, not contiguous."""
+        """Return clamp(render) - target of the last call: float32 (H, W, C), not contiguous."""
         return self._error.transpose(0, 2, 1)
 
     def _render(self, splats: Splats, background: Float32) -> None:

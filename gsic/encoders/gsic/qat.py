@@ -1,21 +1,22 @@
-"""Quantisation-aware tuning: the optimiser moves floats, the loss sees what a decoder would.
+"""Quantisation-aware training (QAT): the optimiser moves floats, the loss sees what a decoder sees.
 
-Rounding passes gradients straight through. Classes and the step size are frozen between the points
-at which they are chosen anew.
+Rounding passes gradients straight through. The step index and the precision classes are frozen
+between the points of the training at which they are chosen.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from gsic.arrays import Float64
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.progress import Tick
-from gsic.gaussians import Float64, compute_factor
+from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.bitstream import estimate_bits
 from gsic.profiles.gsic.profile import Quantised
 from gsic.profiles.gsic.symbols import (
@@ -30,68 +31,47 @@ from gsic.profiles.gsic.symbols import (
     quantise,
 )
 from gsic_kernels import types
-from gsic_kernels.types import Gradients, Splats
+from gsic_kernels.types import Splats
 
 WeightAt = Callable[[Float64], Float64]
-"""Weights (N,) of small squared errors at positions (N, 2) in px."""
+"""Returns the weights (N,) of small squared errors at positions (N, 2) in px."""
 
+# A step index is good enough when its bits are at most this far below the bits asked for.
 _CLOSE = 0.995
-"""Share of the target that ends a search for it."""
 
 
-class Tuning:
-    """Gaussians of a fit between float and symbols.
+class Qat:
+    """Gaussians in training, held as floats and seen as symbols.
 
     Args:
-        fit: `log` Gaussians, moved in place.
+        fit: `log` Gaussians, which training moves in place.
         recipe: constants.
-        header: of the file; its step index is where the search for the step begins.
+        header: header of the file; `solve_bits` starts from its step index.
+        lr_factor: factor of the learning rates of this encoding.
     """
 
-    def __init__(self, fit: GaussianFit, recipe: EncodeRecipe, header: Header) -> None:
+    def __init__(
+        self, fit: GaussianFit, recipe: EncodeRecipe, header: Header, lr_factor: float = 1.0
+    ) -> None:
         self.fit = fit
         self.recipe = recipe
         self.header = header
-        self.classes = self._classes(header)
+        self.lr_factor = lr_factor
+        self.classes = self._classify(header)
 
-    def run(
-        self,
-        steps: int,
-        rate: Callable[[int], float],
-        shares: Iterable[float],
-        choose: Callable[[float], int],
-        tick: Tick,
-    ) -> Quantised:
-        """Tune, choosing the step size anew along the way.
+    def train(self, factors: Sequence[float], tick: Tick) -> Quantised:
+        """Train at the frozen step index and classes.
 
         Args:
-            steps: how many.
-            rate: of a step, what the learning rates are multiplied by.
-            shares: of the tuning, at which the step size and classes are chosen.
-            choose: of the share that is done, the step index to go on with.
-            tick: told the loss before each step and the number of Gaussians.
+            factors: factor of the learning rates at each step; one step or more.
+            tick: called with the loss before each step and the number of Gaussians.
 
         Returns:
-            The best state since the step size was chosen last.
+            The symbols with the smallest loss on the way.
         """
-        anew = {0: 0.0} | {int(share * steps): share for share in sorted(shares)}
-        starts = sorted(anew)
-        for start, end in zip(starts, [*starts[1:], steps], strict=True):
-            self.freeze(choose(anew[start]))
-            best = self._frozen(range(start, end), rate, tick)
-        return best
-
-    def correct(
-        self, steps: int, rate: Callable[[int], float], step_index: int, tick: Tick
-    ) -> Quantised:
-        """Tune on at another step index; the best state."""
-        self.freeze(step_index)
-        return self._frozen(range(steps), rate, tick)
-
-    def _frozen(self, steps: range, rate: Callable[[int], float], tick: Tick) -> Quantised:
         least, best = math.inf, None
-        for step in steps:
-            loss, state = self.step(rate(step))
+        for factor in factors:
+            loss, state = self.step(factor)
             if best is None or loss < least:
                 least, best = loss, state
             tick(loss, len(self.fit))
@@ -99,32 +79,37 @@ class Tuning:
         return best
 
     def freeze(self, step_index: int) -> None:
-        """Go on with a step index, and classes that suit it."""
+        """Set the step index, and choose the precision classes that suit it."""
         self.header = replace(self.header, step_index=step_index)
-        self.classes = self._classes(self.header)
+        self.classes = self._classify(self.header)
 
     def symbols_at(self, step_index: int) -> Quantised:
-        """What the Gaussians would be at a step index, those that draw nothing left out."""
+        """Return the symbols of the Gaussians at a step index, without those that draw nothing."""
         header = replace(self.header, step_index=step_index)
-        symbols = self._symbols(header, self._classes(header))
+        symbols = self._quantise(header, self._classify(header))
         return Quantised(header, symbols.visible())
 
-    def psnr_of(self, state: Quantised) -> float:
-        """PSNR in dB of the clamped drawing of a state."""
+    def measure_psnr(self, state: Quantised) -> float:
+        """Return the PSNR in dB of the clamped rendering of symbols."""
         seen = dequantise(*state)
         return self.fit.draw_error(splats_of(seen, seen.factor()))
 
-    def step(self, scale: float) -> tuple[float, Quantised]:
-        """One step at `scale` times the learning rates; the state before it and its loss."""
-        symbols = self._symbols(self.header, self.classes)
+    def step(self, factor: float) -> tuple[float, Quantised]:
+        """Take one step at `factor` times the learning rates.
+
+        Returns:
+            The loss before the step, and the symbols it was measured on.
+        """
+        symbols = self._quantise(self.header, self.classes)
         seen = dequantise(self.header, symbols)
         entries = seen.entries
-        factor = compute_factor(entries)
-        loss, drawn = self.fit.draw_step(splats_of(seen, factor))
-        self.fit.move(self.fit.gradient(drawn, seen.theta, entries, factor), scale)
+        cholesky = compute_factor(entries)
+        loss, drawn = self.fit.draw_step(splats_of(seen, cholesky))
+        # Straight through: the gradient by what was rounded moves what was not.
+        self.fit.move(self.fit.gradient(drawn, seen.theta, entries, cholesky), factor)
         return loss, Quantised(self.header, symbols)
 
-    def _classes(self, header: Header) -> Classes:
+    def _classify(self, header: Header) -> Classes:
         recipe = self.recipe
         return classify(
             header.step,
@@ -134,39 +119,41 @@ class Tuning:
             shape_scale=recipe.shape_scale,
         )
 
-    def _symbols(self, header: Header, classes: Classes) -> Symbols:
+    def _quantise(self, header: Header, classes: Classes) -> Symbols:
         return quantise(header, classes, self.fit.mean, self.fit.theta, self.fit.color)
 
 
+def split_steps(steps: int, shares: Iterable[float]) -> list[tuple[float, range]]:
+    """Divide the steps of a training at the points where the step index is chosen.
+
+    Args:
+        steps: number of steps, 1 or more.
+        shares: shares of the steps, 0..1, after which the step index is chosen; it is also chosen
+            before the first step. Of two shares that fall on one step the larger one counts.
+
+    Returns:
+        (share, steps from there to the next choice), in order.
+    """
+    choices = {0: 0.0} | {int(share * steps): share for share in sorted(shares)}
+    starts = sorted(choices)
+    ends = [*starts[1:], steps]
+    return [(choices[start], range(start, end)) for start, end in zip(starts, ends, strict=True)]
+
+
 def splats_of(seen: Dequantised, factor: Float64) -> Splats:
-    """Dequantised Gaussians, rounded for a kernel."""
+    """Return dequantised Gaussians as splats, rounded once for a kernel."""
     return types.round_splats(seen.mean, factor, seen.color, seen.cutoff, np.exp(-seen.cutoff))
 
 
-def removal_costs(
-    seen: Dequantised, drawn: Gradients, weight_at: WeightAt | None = None
-) -> Float64:
-    """By how much the loss grows without each Gaussian alone, float64 (N,).
-
-    With shape w and residual r that is |c|^2 <w, w> - 2 c <r, w>, and 2 <r, w> is the gradient by
-    the colour. Where squared errors have weights, <w, w> takes that at the middle.
-    """
-    area = np.pi * np.exp(seen.theta[:, 0])
-    if weight_at is not None:
-        area *= weight_at(seen.mean)
-    growth: Float64 = (seen.color**2).sum(axis=1) * area
-    growth -= (seen.color * drawn.color).sum(axis=1)
-    return growth
-
-
-def solve_bits(tuning: Tuning, target: float) -> int:
-    """The smallest step index at which the Gaussians take `target` bits or a little fewer."""
+def solve_bits(qat: Qat, target: float) -> int:
+    """Find the smallest step index at which the Gaussians take at most about `target` bits."""
     low, high = 0, MAX_STEP_INDEX
-    index = tuning.header.step_index
+    index = qat.header.step_index
     # About six symbols a Gaussian grow by a bit each when the step halves.
-    slope = 6.0 * max(len(tuning.fit), 1) / STEP_RESOLUTION
+    slope = 6.0 * max(len(qat.fit), 1) / STEP_RESOLUTION
+    # A secant method inside a bisection: an estimate of bits takes as long as several steps.
     while low < high:
-        bits = estimate_bits(*tuning.symbols_at(index))
+        bits = estimate_bits(*qat.symbols_at(index))
         if bits > target:
             low = index + 1
         else:

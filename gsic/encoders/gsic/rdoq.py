@@ -1,7 +1,8 @@
-"""Discrete search: the symbols of tuned Gaussians, moved to neighbours that cost less.
+"""Rate-distortion optimised quantisation (RDOQ) of the symbols of a trained image.
 
 Rounding leaves each number within half a step of what the optimiser wanted, whatever the others
-were rounded to. The search takes the others as they are and weighs squared error against bits.
+were rounded to. RDOQ takes the other Gaussians as they are and moves the symbols of one Gaussian
+at a time to the neighbours that lower D + lambda R: squared error plus lambda times bits.
 """
 
 from __future__ import annotations
@@ -11,83 +12,84 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float32
 from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.bitstream import code_lengths
-from gsic.profiles.gsic.profile import grid_of, rows_of
+from gsic.profiles.gsic.profile import Quantised, grid_of, rows_of
 from gsic.profiles.gsic.symbols import Header, Symbols, dequantise
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
 from gsic_kernels.registry import get
 from gsic_kernels.types import LogSymbols, Window, round_splats
 
-Float32 = NDArray[np.float32]
+# How far symbols may leave the range of those of their class in one pass.
+_MARGIN = 16
 
-# Symbols may leave the range of those of their class by this much in one sweep.
-_AROUND = 16
-
-# A sweep that moves fewer of the Gaussians than this is the last.
+# RDOQ ends with a pass that moves fewer of the Gaussians than this share.
 _LEAST_MOVED = 0.02
 
 
-def searched(
-    planes: Float32, header: Header, symbols: Symbols, price: float, sweeps: int
-) -> Symbols:
-    """Lower squared error + price bits by moves of single Gaussians; no more of them come back.
+def run_rdoq(planes: Float32, state: Quantised, lambda_: float, passes: int) -> Quantised:
+    """Lower D + lambda R by moves of single Gaussians, in passes over all of them.
 
-    It is one thread's work on the CPU, whatever device the Gaussians were fitted on: each move
-    depends on those before it.
+    RDOQ runs on one thread of the CPU, whatever device the Gaussians were fitted on: each move
+    depends on the moves before it.
 
     Args:
         planes: float32 (H, W, C), 0..1, the image.
-        header: what all Gaussians share.
-        symbols: one or more Gaussians; those that do not pay for their bits are left out.
-        price: squared error that a bit is worth, in squared global steps, above 0.
-        sweeps: how often each Gaussian is looked at, at most.
+        state: symbols; Gaussians that do not pay for their bits are left out of the result, and
+            never come back.
+        lambda_: squared error that a bit is worth, in squared global steps, above 0.
+        passes: largest number of passes; with 0 the symbols stay as they are.
     """
-    search = Search(planes, header, symbols)
-    for _ in range(sweeps):
+    if not passes:
+        return state
+    header, symbols = state
+    rdoq = Rdoq(planes, header, symbols)
+    for _ in range(passes):
         symbols = symbols.visible()
         if not len(symbols):
             break
-        symbols, moves = search.sweep(symbols, price)
+        symbols, moves = rdoq.run_pass(symbols, lambda_)
         if moves < _LEAST_MOVED * len(symbols):
             break
-    return symbols.visible()
+    return Quantised(header, symbols.visible())
 
 
-class Search:
-    """What the sweeps of a search share.
+class Rdoq:
+    """What the RDOQ passes over one image share.
 
     Args:
         planes: float32 (H, W, C), 0..1, the image.
-        header: what all Gaussians share.
-        symbols: the Gaussians, before the first sweep.
+        header: header of the file.
+        symbols: the Gaussians before the first pass.
     """
 
     def __init__(self, planes: Float32, header: Header, symbols: Symbols) -> None:
         self._header = header
         self._target = np.ascontiguousarray(planes.transpose(2, 0, 1))
-        self._image = _drawn(header, symbols)
+        self._image = _render(header, symbols)
 
-    def sweep(self, symbols: Symbols, price: float) -> tuple[Symbols, int]:
-        """Look at each of one or more Gaussians once; those that do not pay get amplitudes of 0.
+    def run_pass(self, symbols: Symbols, lambda_: float) -> tuple[Symbols, int]:
+        """Try the neighbours of each Gaussian once; one that does not pay gets amplitudes of 0.
 
         Args:
-            symbols: those of the last sweep, or of the first one, that draw anything.
-            price: as of `searched`.
+            symbols: one or more Gaussians: those before the first pass, or those that the last
+                pass returned, but for Gaussians that draw nothing.
+            lambda_: as for `run_rdoq`.
 
         Returns:
-            The Gaussians in the same order, and how many of them are others now.
+            The Gaussians in the same order, and how many of them were moved.
         """
         header = self._header
         on_grid = LogSymbols(rows_of(symbols), grid_of(header))
         lengths = code_lengths_of(header, symbols)
-        price *= header.step**2
-        swept = search_sweep(on_grid, lengths, price, self._image, self._target)
-        return _moved(symbols, on_grid.rows), swept.moves
+        lambda_ *= header.step**2
+        done = search_sweep(on_grid, lengths, lambda_, self._image, self._target)
+        return _unpack_rows(symbols, on_grid.rows), done.moves
 
 
-def _drawn(header: Header, symbols: Symbols) -> Float32:
-    """What Gaussians draw, not clamped, float32 (C, H, W)."""
+def _render(header: Header, symbols: Symbols) -> Float32:
+    """Render Gaussians without clamping, float32 (C, H, W)."""
     seen = dequantise(header, symbols)
     splats = round_splats(
         seen.mean, compute_factor(seen.entries), seen.color, seen.cutoff, np.exp(-seen.cutoff)
@@ -99,20 +101,21 @@ def _drawn(header: Header, symbols: Symbols) -> Float32:
 
 
 def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:
-    """About what each symbol of one or more Gaussians costs, as a kernel takes it."""
-    values, own = code_lengths(header, symbols, _AROUND)
-    starts = np.cumsum([0, *(len(prices.bits) for prices in values[:-1])])
-    origins = [prices.origins + start for prices, start in zip(values, starts, strict=True)]
+    """Estimate the code length of each symbol of one or more Gaussians, as a kernel takes them."""
+    values, own = code_lengths(header, symbols, _MARGIN)
+    # One array for all columns: the lengths of a column begin where those of the last one end.
+    starts = np.cumsum([0, *(len(lengths.bits) for lengths in values[:-1])])
+    origins = [lengths.origins + start for lengths, start in zip(values, starts, strict=True)]
     return CodeLengths(
-        np.concatenate([prices.bits for prices in values]),
+        np.concatenate([lengths.bits for lengths in values]),
         np.array(origins),
-        np.array([prices.lowest for prices in values]),
-        np.array([prices.highest for prices in values]),
+        np.array([lengths.lowest for lengths in values]),
+        np.array([lengths.highest for lengths in values]),
         own,
     )
 
 
-def _moved(symbols: Symbols, rows: NDArray[np.int32]) -> Symbols:
-    """Symbols as a sweep left their rows."""
+def _unpack_rows(symbols: Symbols, rows: NDArray[np.int32]) -> Symbols:
+    """Return the symbols of a kernel's rows; classes are those of `symbols`."""
     cell, size, stretch, color = np.split(rows[2:].astype(np.int64), (2, 3, 5))
     return replace(symbols, cell=cell.T, size=size[0], stretch=stretch.T, color=color.T)

@@ -1,4 +1,4 @@
-"""Images to files at a rate, with the real fit, tuning, codec and decoder."""
+"""Images to files at a rate: fit, QAT, RDOQ, rate control, and the decoder."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Quantisation-aware tuning: gradients, what Gaussians are worth, step sizes, the best state."""
+"""Quantisation-aware training: gradients, what Gaussians are worth, steps, the best state."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,8 @@ import pytest
 from fit_images import Float32, planes_of
 from numpy.typing import NDArray
 
-from gsic.encoders.gsic.qat import Tuning, removal_costs, solve_bits, splats_of
+from gsic.encoders.gsic.budget import estimate_removal_costs
+from gsic.encoders.gsic.qat import Qat, solve_bits, splats_of, split_steps
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.losses import objective
@@ -45,10 +46,8 @@ RECIPE = EncodeRecipe(
 )
 
 
-def tuning_of(
-    planes: Float32, count: int, steps: int = 60, step: float = 0.1, **settings: Any
-) -> Tuning:
-    """Tuning of a short float fit."""
+def qat_of(planes: Float32, count: int, steps: int = 60, step: float = 0.1, **settings: Any) -> Qat:
+    """The training that follows a short float fit."""
     recipe = replace(RECIPE, **settings)
     height, width, channels = planes.shape
     levels = np.rint(255 * planes.mean(axis=(0, 1), dtype=np.float64))
@@ -60,33 +59,34 @@ def tuning_of(
     fit.place_first(planes, count, np.random.default_rng(0))
     for _ in range(steps):
         fit.step(1.0)
-    return Tuning(fit, recipe, header)
+    return Qat(fit, recipe, header)
 
 
-def squared_error(tuning: Tuning, header: Header, symbols: Symbols) -> float:
+def squared_error(qat: Qat, header: Header, symbols: Symbols) -> float:
     """Of what a decoder draws of symbols."""
     seen = dequantise(header, symbols)
     background = header.background_color.astype(np.float32)
-    return tuning.fit.objective.sse(splats_of(seen, compute_factor(seen.entries)), background)
+    return qat.fit.objective.sse(splats_of(seen, compute_factor(seen.entries)), background)
 
 
 def test_a_step_follows_what_a_decoder_would_draw() -> None:
     """The loss of a step is that of its own symbols, not that of the floats."""
-    tuning = tuning_of(planes_of(32, 48), 30, step=0.4)
-    loss, state = tuning.step(0.0)
-    quantised = squared_error(tuning, *state)
-    background = tuning.header.background_color.astype(np.float32)
-    floats = tuning.fit.objective.sse(tuning.fit.splats(), background)
+    qat = qat_of(planes_of(32, 48), 30, step=0.4)
+    loss, state = qat.step(0.0)
+    quantised = squared_error(qat, *state)
+    background = qat.header.background_color.astype(np.float32)
+    floats = qat.fit.objective.sse(qat.fit.splats(), background)
     assert loss == pytest.approx(quantised, rel=1e-6)
     assert abs(quantised - floats) > 0.05 * floats
 
 
-def test_tuning_gains_over_rounding() -> None:
-    tuning = tuning_of(planes_of(32, 48), 60, step=0.2)
-    index = tuning.header.step_index
-    rounded = squared_error(tuning, *tuning.symbols_at(index))
-    tuned = tuning.run(80, lambda _: 0.5, (0.0,), lambda _: index, lambda *_: None)
-    assert squared_error(tuning, *tuned) < 0.85 * rounded
+def test_qat_gains_over_rounding() -> None:
+    qat = qat_of(planes_of(32, 48), 60, step=0.2)
+    index = qat.header.step_index
+    rounded = squared_error(qat, *qat.symbols_at(index))
+    qat.freeze(index)
+    tuned = qat.train([0.5] * 80, lambda *_: None)
+    assert squared_error(qat, *tuned) < 0.85 * rounded
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.15])
@@ -107,81 +107,91 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     target = BACKEND.render_sum(nearly, window, background) + noise
     loss = objective(BACKEND, np.clip(target, 0, 1), "l2", 1)
     _, drawn = loss.step(splats, background)
-    (cost,) = removal_costs(seen, drawn)
+    (cost,) = estimate_removal_costs(seen, drawn)
     actual = loss.sse(without, background) - loss.sse(splats, background)
     assert cost == pytest.approx(actual, rel=0.02)
 
 
 def test_nothing_to_tune() -> None:
-    tuning = tuning_of(planes_of(16, 16), 0)
-    shares = tuning.recipe.choose_step_at
-    state = tuning.run(20, lambda _: 1.0, shares, lambda _: 500, lambda *_: None)
-    assert len(tuning.fit) == len(state.symbols) == 0
-    assert solve_bits(tuning, 100.0) == 0
+    qat = qat_of(planes_of(16, 16), 0)
+    state = qat.train([1.0] * 20, lambda *_: None)
+    assert len(qat.fit) == len(state.symbols) == 0
+    assert solve_bits(qat, 100.0) == 0
 
 
 def test_the_best_state_since_the_last_choice_is_kept() -> None:
     """At rates so high that the loss jumps up and down."""
-    tuning = tuning_of(planes_of(32, 48), 40)
+    qat = qat_of(planes_of(32, 48), 40)
     losses: list[float] = []
-    choices: list[float] = []
-
-    def choose(share: float) -> int:
-        choices.append(share)
-        return nearest_step_index(0.05 if share else 0.2)
-
-    best = tuning.run(60, lambda _: 8.0, (0.0, 0.5), choose, lambda loss, _: losses.append(loss))
-    assert choices == [0.0, 0.5]
+    for step in (0.2, 0.05):
+        qat.freeze(nearest_step_index(step))
+        best = qat.train([8.0] * 30, lambda loss, _: losses.append(loss))
     assert len(losses) == 60
     least = min(losses[30:])
     assert losses[0] > least
     assert max(losses[30:]) > 1.05 * least
     assert best.header.step_index == nearest_step_index(0.05)
-    assert squared_error(tuning, *best) == pytest.approx(least, rel=1e-6)
+    assert squared_error(qat, *best) == pytest.approx(least, rel=1e-6)
 
 
 def test_classes_stay_between_choices() -> None:
-    tuning = tuning_of(planes_of(32, 48), 40)
-    first, second = (tuning.step(1.0)[1].symbols for _ in range(2))
+    qat = qat_of(planes_of(32, 48), 40)
+    first, second = (qat.step(1.0)[1].symbols for _ in range(2))
     np.testing.assert_array_equal(first.position_class, second.position_class)
     np.testing.assert_array_equal(first.amplitude_class, second.amplitude_class)
-    tuning.freeze(tuning.header.step_index - 128)
-    third = tuning.step(1.0)[1].symbols
+    qat.freeze(qat.header.step_index - 128)
+    third = qat.step(1.0)[1].symbols
     # Steps of a quarter: two classes more precise.
     assert np.median(third.position_class - second.position_class) == 2
     assert np.median(third.amplitude_class - second.amplitude_class) == 2
 
 
 def test_a_correction_goes_on_at_another_step() -> None:
-    tuning = tuning_of(planes_of(32, 48), 40)
-    coarse = tuning.correct(10, lambda _: 0.1, nearest_step_index(0.4), lambda *_: None)
-    fine = tuning.correct(10, lambda _: 0.1, nearest_step_index(0.05), lambda *_: None)
+    qat = qat_of(planes_of(32, 48), 40)
+    qat.freeze(nearest_step_index(0.4))
+    coarse = qat.train([0.1] * 10, lambda *_: None)
+    qat.freeze(nearest_step_index(0.05))
+    fine = qat.train([0.1] * 10, lambda *_: None)
     assert fine.header.step_index < coarse.header.step_index
-    assert squared_error(tuning, *fine) < squared_error(tuning, *coarse)
+    assert squared_error(qat, *fine) < squared_error(qat, *coarse)
     assert estimate_bits(*fine) > estimate_bits(*coarse)
 
 
 @pytest.mark.parametrize("start", [0, 500, MAX_STEP_INDEX])
 @pytest.mark.parametrize("per_gaussian", [20, 28, 60])
 def test_bits_are_solved_for(per_gaussian: int, start: int) -> None:
-    tuning = tuning_of(planes_of(48, 64), 80)
-    tuning.freeze(start)
+    qat = qat_of(planes_of(48, 64), 80)
+    qat.freeze(start)
     target = 80.0 * per_gaussian
-    index = solve_bits(tuning, target)
-    assert 0.97 * target < estimate_bits(*tuning.symbols_at(index)) <= target
+    index = solve_bits(qat, target)
+    assert 0.97 * target < estimate_bits(*qat.symbols_at(index)) <= target
 
 
 def test_bits_beyond_the_scale() -> None:
-    tuning = tuning_of(planes_of(16, 16), 10)
-    assert solve_bits(tuning, 1e9) == 0
-    index = solve_bits(tuning, 1.0)
-    assert len(tuning.symbols_at(index)[1]) == 0 or index == MAX_STEP_INDEX
+    qat = qat_of(planes_of(16, 16), 10)
+    assert solve_bits(qat, 1e9) == 0
+    index = solve_bits(qat, 1.0)
+    assert len(qat.symbols_at(index)[1]) == 0 or index == MAX_STEP_INDEX
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 60])
+def test_steps_are_split_where_the_step_index_is_chosen(steps: int) -> None:
+    shares = (0.7, 0.0, 0.15, 0.3, 0.5)
+    parts = split_steps(steps, shares)
+    assert [step for _, part in parts for step in part] == list(range(steps))
+    assert all(len(part) > 0 for _, part in parts)
+    for share, part in parts:
+        assert share in shares
+        assert int(share * steps) == part[0]
+    # Of shares that fall on one step the largest counts.
+    assert parts[-1][0] == 0.7
+    assert split_steps(10, (0.5,)) == [(0.0, range(5)), (0.5, range(5, 10))]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5])
-def test_few_steps(steps: int) -> None:
-    tuning = tuning_of(planes_of(16, 16), 10)
-    told: list[float] = []
-    shares = tuning.recipe.choose_step_at
-    tuning.run(steps, lambda _: 1.0, shares, lambda _: 600, lambda loss, _: told.append(loss))
-    assert len(told) == steps
+def test_every_step_is_told(steps: int) -> None:
+    qat = qat_of(planes_of(16, 16), 10)
+    told: list[tuple[float, int]] = []
+    qat.train([1.0] * steps, lambda loss, count: told.append((float(loss), count)))
+    assert [count for _, count in told] == [10] * steps
+    assert len({loss for loss, _ in told}) == steps

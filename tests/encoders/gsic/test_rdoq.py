@@ -1,4 +1,4 @@
-"""The search over symbols: claims of a sweep against the oracle, costs that fall, corner cases."""
+"""RDOQ: claims of a pass against the oracle, costs that fall, corner cases."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from coded_scenes import extremes, random_scene
 from fit_images import Float32, encoded, photo_cut, planes_of
 from numpy.typing import NDArray
 
-from gsic.encoders.gsic.rdoq import code_lengths_of, searched
+from gsic.encoders.gsic.rdoq import code_lengths_of, run_rdoq
 from gsic.gaussians import compute_factor
 from gsic.profiles.gsic import bitstream as gsic_streams
-from gsic.profiles.gsic.profile import grid_of, rows_of
+from gsic.profiles.gsic.profile import Quantised, grid_of, rows_of
 from gsic.profiles.gsic.symbols import Header, Symbols, dequantise, no_symbols
 from gsic_kernels import reference
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
@@ -51,9 +51,9 @@ def symbols_of(rows: NDArray[np.int32]) -> Symbols:
     return Symbols(wide[0], wide[1], wide[2:4].T, wide[4], wide[5:7].T, wide[7:].T)
 
 
-@pytest.mark.parametrize("price", [1e-6, 0.2])
+@pytest.mark.parametrize("lambda_", [1e-6, 0.2])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_sweep_tells_what_it_changes(channels: int, price: float) -> None:
+def test_a_pass_tells_what_it_changes(channels: int, lambda_: float) -> None:
     """Error against the oracle, with clamped pixels; bits against a count; the image it keeps."""
     header, symbols = random_scene(WIDTH, HEIGHT, channels, 60, seed=2)
     planes = planes_of(HEIGHT, WIDTH, channels)
@@ -66,17 +66,17 @@ def test_a_sweep_tells_what_it_changes(channels: int, price: float) -> None:
     target = np.ascontiguousarray(planes.transpose(2, 0, 1))
     for _ in range(4):
         before = symbols_of(grid.rows)
-        swept = search_sweep(grid, lengths, price * header.step**2, image, target)
+        done = search_sweep(grid, lengths, lambda_ * header.step**2, image, target)
         after = symbols_of(grid.rows)
         gained = squared_error(header, after, planes) - squared_error(header, before, planes)
-        assert swept.squares == pytest.approx(gained, abs=2e-4)
-        assert swept.bits == pytest.approx(spent(lengths, after) - spent(lengths, before))
+        assert done.squares == pytest.approx(gained, abs=2e-4)
+        assert done.bits == pytest.approx(spent(lengths, after) - spent(lengths, before))
         np.testing.assert_allclose(image, drawn(header, after), atol=2e-5)
-        assert swept.moves > 0
-        assert swept.squares + price * header.step**2 * swept.bits < 0.0
+        assert done.moves > 0
+        assert done.squares + lambda_ * header.step**2 * done.bits < 0.0
 
 
-def test_a_sweep_changes_what_it_is_given_or_refuses() -> None:
+def test_a_pass_changes_what_it_is_given_or_refuses() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 5, seed=2)
     image = drawn(header, symbols).astype(np.float32)
     assert not image.flags.c_contiguous
@@ -91,14 +91,14 @@ def test_a_sweep_changes_what_it_is_given_or_refuses() -> None:
         search_sweep(grid, lengths, 1.0, target[:, :-1].copy(), target)
 
 
-def test_the_cost_falls_with_every_sweep() -> None:
+def test_the_cost_falls_with_every_pass() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 80, seed=4)
-    planes, price = planes_of(HEIGHT, WIDTH), 0.15
+    planes, lambda_ = planes_of(HEIGHT, WIDTH), 0.15
     costs = []
-    for sweeps in range(5):
-        found = searched(planes, header, symbols, price, sweeps)
+    for passes in range(5):
+        found = run_rdoq(planes, Quantised(header, symbols), lambda_, passes).symbols
         bits = gsic_streams.estimate_bits(header, found)
-        costs.append(squared_error(header, found, planes) + price * header.step**2 * bits)
+        costs.append(squared_error(header, found, planes) + lambda_ * header.step**2 * bits)
     assert costs == sorted(costs, reverse=True)
     assert costs[1] < 0.9 * costs[0]
 
@@ -123,7 +123,7 @@ def test_neighbours_of_the_truth_find_back() -> None:
         stretch=truth.stretch + np.array([-1, 1]),
         color=truth.color + np.array([-1, 1, 1]),
     )
-    found = searched(planes, header, off, 1e-3, 20)
+    found = run_rdoq(planes, Quantised(header, off), 1e-3, 20).symbols
     assert squared_error(header, off, planes) > 1e-2
     np.testing.assert_array_equal(rows_of(found), rows_of(truth))
 
@@ -131,8 +131,8 @@ def test_neighbours_of_the_truth_find_back() -> None:
 def test_what_does_not_pay_is_left_out() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 40, seed=1)
     planes = np.tile(header.background_color.astype(np.float32), (HEIGHT, WIDTH, 1))
-    assert len(searched(planes, header, symbols, 1.0, 30)) < 10
-    assert len(searched(planes, header, symbols, 1e6, 1)) == 0
+    assert len(run_rdoq(planes, Quantised(header, symbols), 1.0, 30).symbols) < 10
+    assert len(run_rdoq(planes, Quantised(header, symbols), 1e6, 1).symbols) == 0
 
 
 def test_prices_are_those_of_the_file() -> None:
@@ -151,25 +151,28 @@ def test_prices_are_those_of_the_file() -> None:
         assert 0.85 * places < lengths.own.sum() <= places
 
 
-def test_nothing_to_search() -> None:
+def test_rdoq_of_nothing() -> None:
     header, _ = random_scene(WIDTH, HEIGHT, 3, 1, seed=0)
-    assert len(searched(planes_of(HEIGHT, WIDTH), header, no_symbols(3), 0.2, 3)) == 0
+    assert (
+        len(run_rdoq(planes_of(HEIGHT, WIDTH), Quantised(header, no_symbols(3)), 0.2, 3).symbols)
+        == 0
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (30, 40)])
 @pytest.mark.parametrize("count", [1, 5])
 def test_few_gaussians_and_small_images(shape: tuple[int, int], count: int) -> None:
     header, symbols = random_scene(shape[1], shape[0], 3, count, seed=7)
-    kept = searched(planes_of(*shape), header, symbols, 0.01, 4)
+    kept = run_rdoq(planes_of(*shape), Quantised(header, symbols), 0.01, 4).symbols
     assert len(kept) <= count
     planes = planes_of(*shape)
     before, after = (squared_error(header, s, planes) for s in (symbols, kept))
     assert after <= before + 0.01 * header.step**2 * gsic_streams.estimate_bits(header, symbols)
 
 
-def test_the_corners_of_the_format_are_searched() -> None:
+def test_the_corners_of_the_format_go_through_rdoq() -> None:
     header, symbols = extremes(23, 31)
-    found = searched(planes_of(31, 23), header, symbols, 0.2, 2)
+    found = run_rdoq(planes_of(31, 23), Quantised(header, symbols), 0.2, 2).symbols
     gsic_streams.write(header, gsic_streams.canonical(header, found))
 
 
@@ -177,17 +180,17 @@ def test_what_was_given_stays() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 60, seed=3)
     planes = planes_of(HEIGHT, WIDTH)
     copies = rows_of(symbols), planes.copy()
-    first, second = (searched(planes, header, symbols, 0.2, 3) for _ in range(2))
+    first, second = (run_rdoq(planes, Quantised(header, symbols), 0.2, 3).symbols for _ in range(2))
     np.testing.assert_array_equal(rows_of(first), rows_of(second))
     np.testing.assert_array_equal(rows_of(symbols), copies[0])
     np.testing.assert_array_equal(planes, copies[1])
 
 
 @pytest.mark.parametrize("name", ["hats", "macaws"])
-def test_a_search_pays(name: str) -> None:
+def test_rdoq_pays(name: str) -> None:
     """At the same bytes."""
     image = photo_cut(name)
     plain, found = (
-        encoded(image, bpp=0.5, steps=300, settings={"rdoq_passes": sweeps}) for sweeps in (0, 3)
+        encoded(image, bpp=0.5, steps=300, settings={"rdoq_passes": passes}) for passes in (0, 3)
     )
     assert found.report.psnr > plain.report.psnr + 0.2

@@ -14,9 +14,9 @@ def test_more_effort_is_more_steps() -> None:
     steps = [recipe_of_effort(effort).steps for effort in range(1, 10)]
     assert all(more > 1.2 * less for less, more in pairwise(steps))
     assert recipe_of_effort(5) == EncodeRecipe()
-    sweeps = [recipe_of_effort(effort).rdoq_passes for effort in range(1, 10)]
-    assert sweeps == sorted(sweeps)
-    assert sweeps[0] > 0
+    passes = [recipe_of_effort(effort).rdoq_passes for effort in range(1, 10)]
+    assert passes == sorted(passes)
+    assert passes[0] > 0
 
 
 def test_few_steps_are_long_ones() -> None:
@@ -31,9 +31,9 @@ def test_less_is_expected_to_be_left_the_more_is_to_come() -> None:
     recipe = EncodeRecipe(bits_after_qat=0.9, rdoq_passes=0)
     assert recipe.expect_rate_reduction(0.0) == pytest.approx(0.9)
     assert recipe.expect_rate_reduction(1.0) == pytest.approx(1.0)
-    searching = EncodeRecipe(bits_after_qat=0.9, rdoq_passes=1, bits_after_rdoq=0.8)
-    assert searching.expect_rate_reduction(0.0) == pytest.approx(0.72)
-    assert searching.expect_rate_reduction(1.0) == pytest.approx(0.8)
+    with_rdoq = EncodeRecipe(bits_after_qat=0.9, rdoq_passes=1, bits_after_rdoq=0.8)
+    assert with_rdoq.expect_rate_reduction(0.0) == pytest.approx(0.72)
+    assert with_rdoq.expect_rate_reduction(1.0) == pytest.approx(0.8)
     shares = [recipe.expect_rate_reduction(share / 10) for share in range(11)]
     assert shares == sorted(shares)
 
