@@ -1,12 +1,9 @@
 """Who may import whom, read from the source files alone."""
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
+from source_files import ROOT, imports, name_of, sources
 
 # Part of the codec -> the parts it may import. `api` is the glue; `cli` and `bench` stand on it.
 SURFACE = {"arrays", "errors", "options", "files", "images", "metrics"}
@@ -59,36 +56,16 @@ HOMES = {
 }
 
 
-def sources(*folders: str) -> list[Path]:
-    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    assert found
-    return found
-
-
-def imports(path: Path) -> Iterator[tuple[str, int]]:
+def modules_of(path: Path) -> list[tuple[str, int]]:
     """Every module that a file imports, anywhere in it, by its full name, and the line."""
-    package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level <= len(package), f"{path}:{node.lineno}"
-            start = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join((*start, *([node.module] if node.module else [])))
-            for alias in node.names:
-                yield f"{base}.{alias.name}", node.lineno
-
-
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    return [(imported.module, imported.line) for imported in imports(path)]
 
 
 @pytest.mark.parametrize("path", sources("gsic"), ids=name_of)
 def test_the_codec_imports_in_one_direction(path: Path) -> None:
     part = path.relative_to(ROOT / "gsic").parts[0].removesuffix(".py")
     assert part in LAYERS, f"{part} is a new part: say here what it may import"
-    for module, line in imports(path):
+    for module, line in modules_of(path):
         if module.startswith("gsic."):
             imported = module.split(".")[1]
             where = f"{name_of(path)}:{line}: {part} must not import {module}"
@@ -112,7 +89,7 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/bench/": ("registry",),
     }
     parts = next((parts for home, parts in allowed.items() if name_of(path).startswith(home)), ())
-    for module, line in imports(path):
+    for module, line in modules_of(path):
         if module.split(".")[0] == "gsic_kernels":
             known = any(f"{module}.".startswith(f"gsic_kernels.{part}.") for part in parts)
             assert known, f"{name_of(path)}:{line}: must not import {module}"
@@ -120,14 +97,14 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources("kernels"), ids=name_of)
 def test_the_kernels_know_nothing_of_the_codec(path: Path) -> None:
-    for module, line in imports(path):
+    for module, line in modules_of(path):
         top = module.split(".")[0]
         assert top not in ("gsic", "kernels"), f"{name_of(path)}:{line}: must not import {module}"
 
 
 @pytest.mark.parametrize("path", sources("gsic", "kernels"), ids=name_of)
 def test_heavy_packages_stay_at_home(path: Path) -> None:
-    for module, line in imports(path):
+    for module, line in modules_of(path):
         homes = HOMES.get(module.split(".")[0])
         at_home = homes is None or name_of(path).startswith(homes)
         assert at_home, f"{name_of(path)}:{line}: {module} may be imported only in {homes}"
@@ -135,5 +112,5 @@ def test_heavy_packages_stay_at_home(path: Path) -> None:
 
 def test_nothing_imports_the_kernels_by_their_folder() -> None:
     for path in sources("gsic", "kernels", "tests", "benchmarks", "examples"):
-        for module, line in imports(path):
+        for module, line in modules_of(path):
             assert module.split(".")[0] != "kernels", f"{name_of(path)}:{line}"
