@@ -29,7 +29,7 @@ from gsic.bench.bdrate import Pchip, bd_rate, frontier
 from gsic.encoders.gaussianimage.recipe import VARIANTS
 from gsic.fitting.result import Fit
 from gsic.gaussians import COVARIANCES, compute_factor
-from gsic.options import EncodeOptions, thread_count
+from gsic.options import EncodeOptions, count_threads
 from gsic.profiles.gaussianimage.bitstream import with_bits_back
 from gsic.profiles.gaussianimage.symbols import CUTOFF, Quantised
 from gsic.profiles.registry import find_by_name
@@ -214,7 +214,7 @@ def float_fit(run: Run, image: NDArray[np.uint8], count: int, how: Settings) -> 
 
 def render(fitted: Fit, run: Run) -> tuple[NDArray[np.float32], float]:
     """The float drawing of a fit, and the median milliseconds that it takes."""
-    backend, threads = registry.get(run.device), thread_count(run.threads)
+    backend, threads = registry.get(run.device), count_threads(run.threads)
     factor = compute_factor(COVARIANCES[fitted.covariance].entries(fitted.theta))
     cutoff = np.full(len(fitted.mean), CUTOFF)
     if fitted.opacity is not None:

@@ -27,7 +27,7 @@ from gsic.options import (
     Limits,
     Region,
     Settings,
-    thread_count,
+    count_threads,
 )
 from gsic.profiles import registry
 from gsic.rendering import Picture
@@ -163,14 +163,14 @@ def fit(
         settings=settings or {},
     )
     planes = pixels.coded(image, pixels.mode_of(image))
-    cores = thread_count(threads)
+    cores = count_threads(threads)
 
     from gsic.fitting.api import fit_image
 
     def fit_on(backend: Backend) -> Fit:
         return fit_image(planes, options, backend=backend, threads=cores, progress=progress)
 
-    return devices.run(device, fit_on)
+    return devices.run_on(device, fit_on)
 
 
 def decode_many(
@@ -192,8 +192,8 @@ def decode_many(
         FormatError, LimitError, InputError: a file cannot be decoded; those before it were yielded.
         OptionError, BackendError: as for `decode`.
     """
-    cores, accepted = thread_count(threads), limits or Limits()
-    preferred = devices.backend(device)
+    cores, accepted = count_threads(threads), limits or Limits()
+    preferred = devices.choose_backend(device)
 
     def read(source: Source) -> Picture:
         picture = open_file(_bytes_of(source), scale, region, accepted).picture
@@ -201,7 +201,7 @@ def decode_many(
         return picture
 
     def draw(picture: Picture) -> Bytes:
-        return devices.run(device, lambda backend: picture.draw(backend, cores))
+        return devices.run_on(device, lambda backend: picture.draw(backend, cores))
 
     readers = min(_READERS, cores)
     with ThreadPoolExecutor(readers) as reader:

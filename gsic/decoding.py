@@ -11,7 +11,7 @@ from gsic import container, devices, rendering
 from gsic.arrays import Bytes
 from gsic.coding import columns
 from gsic.container import ICC, Container
-from gsic.options import Limits, Region, thread_count
+from gsic.options import Limits, Region, count_threads
 from gsic.profiles import registry
 from gsic.rendering import Picture
 from gsic_kernels.backend import Backend
@@ -112,7 +112,7 @@ def decode_with_report(
     Raises:
         FormatError, LimitError, OptionError, BackendError: as for `gsic.decode`.
     """
-    cores = thread_count(threads)
+    cores = count_threads(threads)
     file, picture, gaussians, entropy, loading = open_file(data, scale, region, limits or Limits())
     began = time.perf_counter()
 
@@ -125,7 +125,7 @@ def decode_with_report(
         image = picture.draw(backend, cores)
         return image, dequantise, ready, time.perf_counter()
 
-    image, dequantise, ready, done = devices.run(device, draw_on)
+    image, dequantise, ready, done = devices.run_on(device, draw_on)
     width, height = picture.view.window[2:]
     report = DecodeReport(
         width=width,

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TypeVar
 
 from gsic.errors import BackendError
-from gsic.options import DEVICES, one_of
+from gsic.options import DEVICES, check_one_of
 from gsic_kernels import registry
 from gsic_kernels.backend import Backend, BackendUnavailable
 
@@ -18,7 +18,7 @@ _log = logging.getLogger("gsic")
 _Result = TypeVar("_Result")
 
 
-def backend(device: str) -> Backend:
+def choose_backend(device: str) -> Backend:
     """The kernels of a device.
 
     Args:
@@ -28,9 +28,9 @@ def backend(device: str) -> Backend:
         OptionError: no such device.
         BackendError: "cuda" cannot be used; the message says why.
     """
-    one_of("device", device, DEVICES)
+    check_one_of("device", device, DEVICES)
     if device == "auto":
-        return _automatic()
+        return _choose_automatically()
     try:
         return registry.get(device)
     except BackendUnavailable as error:
@@ -38,7 +38,7 @@ def backend(device: str) -> Backend:
 
 
 @cache
-def _automatic() -> Backend:
+def _choose_automatically() -> Backend:
     missing = registry.why_no_cuda()
     if not missing:
         _log.info("using the GPU")
@@ -47,7 +47,7 @@ def _automatic() -> Backend:
     return registry.get("cpu")
 
 
-def run(device: str, work: Callable[[Backend], _Result]) -> _Result:
+def run_on(device: str, work: Callable[[Backend], _Result]) -> _Result:
     """Do work on a device; with "auto" the CPU takes over where it fails.
 
     Args:
@@ -57,7 +57,7 @@ def run(device: str, work: Callable[[Backend], _Result]) -> _Result:
     Raises:
         BackendError: the device cannot be used, or has too little memory.
     """
-    kernels = backend(device)
+    kernels = choose_backend(device)
     try:
         return work(kernels)
     except BackendUnavailable as error:

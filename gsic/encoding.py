@@ -15,7 +15,7 @@ from gsic.decoding import decode_with_report
 from gsic.encoders.base import Coded, EncodeJob, Encoding
 from gsic.encoders.registry import find_encoder
 from gsic.errors import InputError
-from gsic.options import EncodeOptions, Limits, thread_count
+from gsic.options import EncodeOptions, Limits, count_threads
 from gsic.profiles import registry
 from gsic_kernels.backend import Backend
 from gsic_kernels.cpu.runtime.compiling import compile_seconds
@@ -90,7 +90,7 @@ def encode_with_report(
     planes = pixels.coded(image, mode)
     _check_init(init, planes.shape)
     sections = (Section(ICC, icc),) if icc else ()
-    cores = thread_count(threads)
+    cores = count_threads(threads)
     profile = registry.find_by_name(options.profile)
     original = pixels.comparable(image)
     height, width, _ = planes.shape
@@ -110,7 +110,7 @@ def encode_with_report(
         job = EncodeJob(planes, options, code, init, backend, cores, progress)
         return find_encoder(profile.name)(job), backend.name
 
-    encoding, device = devices.run(device, encode_on)
+    encoding, device = devices.run_on(device, encode_on)
     decoded = decode_with_report(encoding.data, device=device, threads=cores)
     shown = pixels.comparable(decoded.image)
     compiled = compile_seconds() - compiled

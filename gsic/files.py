@@ -32,7 +32,7 @@ def read_bytes(source: str | Path) -> bytes:
         with open(source, "rb") as file:
             return file.read()
     except OSError as error:
-        raise InputError(f"{source}: {_cause(error)}") from error
+        raise InputError(f"{source}: {_describe_cause(error)}") from error
     except ValueError as error:  # a null byte in the path
         raise InputError(f"{str(source)!r}: {error}") from error
 
@@ -94,7 +94,7 @@ def _write(target: str | Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(beside, _mode_for(path))
+        os.chmod(beside, _choose_permissions(path))
         os.replace(beside, path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def _is_regular(target: str | Path) -> bool:
     return not os.path.exists(path) or os.path.isfile(path)
 
 
-def _mode_for(path: str) -> int:
+def _choose_permissions(path: str) -> int:
     """Permissions of the file being replaced, or those that open() would give a new one."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
@@ -120,6 +120,6 @@ def _mode_for(path: str) -> int:
         return 0o666 & ~mask
 
 
-def _cause(error: OSError) -> str:
+def _describe_cause(error: OSError) -> str:
     """The reason alone, in lower case: the path stands before it already."""
     return (error.strerror or str(error) or type(error).__name__).lower()

@@ -94,9 +94,9 @@ def load(source: str | Path | bytes, limits: Limits | None = None) -> Loaded:
         with warnings.catch_warnings():
             # Pillow warns of what it repairs; above twice its own limit of pixels it raises.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_formats()) as opened:
+            with Image.open(io.BytesIO(data), formats=_list_formats()) as opened:
                 _check_size(name, opened.size, most)
-                return _converted(name, opened)
+                return _convert(name, opened)
     except InputError:
         raise
     except UnidentifiedImageError as error:
@@ -108,7 +108,7 @@ def load(source: str | Path | bytes, limits: Limits | None = None) -> Loaded:
         raise InputError(f"{name}: damaged or truncated image: {cause}") from error
 
 
-def writer_for(target: str | Path) -> Writer:
+def choose_writer(target: str | Path) -> Writer:
     """How the image file `target` would be written: by its suffix; PNG for `-` and devices.
 
     Raises:
@@ -142,11 +142,11 @@ def save(
         InputError: the format cannot hold this image.
         OSError: the file cannot be written.
     """
-    writer = format or writer_for(target)
-    write_bytes_atomically(target, encoded(image, writer, icc, name=str(target)))
+    writer = format or choose_writer(target)
+    write_bytes_atomically(target, encode_image(image, writer, icc, name=str(target)))
 
 
-def encoded(
+def encode_image(
     image: NDArray[np.uint8], writer: Writer, icc: bytes | None = None, name: str = "image"
 ) -> bytes:
     """The bytes of `image` as a file in the format of `writer`; `name` stands in messages."""
@@ -164,7 +164,7 @@ def encoded(
     return data
 
 
-def _formats() -> list[str]:
+def _list_formats() -> list[str]:
     """Those of `READABLE` that this build of Pillow knows."""
     Image.init()
     return [name for name in READABLE if name in Image.OPEN]
@@ -178,7 +178,7 @@ def _check_size(name: str, size: tuple[int, int], most: int) -> None:
         raise InputError(f"{name}: {width}x{height} pixels are more than the limit of {most}")
 
 
-def _converted(name: str, opened: Image.Image) -> Loaded:
+def _convert(name: str, opened: Image.Image) -> Loaded:
     """The first frame of an opened file as 8-bit channels."""
     notes = []
     if getattr(opened, "is_animated", False) and opened.format != "MPO":
@@ -188,7 +188,7 @@ def _converted(name: str, opened: Image.Image) -> Loaded:
     if deep and opened.mode not in _NUMERIC:
         notes.append(f"{name}: 16-bit channels are reduced to 8 bits")
     opened.load()
-    turned = _upright(opened)
+    turned = _apply_orientation(opened)
     _check_size(name, turned.size, turned.width * turned.height)
     icc = opened.info.get("icc_profile")
     if turned.mode not in {*_NUMERIC, *_DIRECT, *_PROFILED}:
@@ -196,7 +196,7 @@ def _converted(name: str, opened: Image.Image) -> Loaded:
     if turned.mode in _NUMERIC:
         plain = Image.fromarray(_NUMERIC[turned.mode](name, np.asarray(turned), notes))
     else:
-        plain = _plain(turned, icc)
+        plain = _to_plain_mode(turned, icc)
     space = _ICC_SPACES[plain.mode]
     if icc and icc[16:20] != space:
         notes.append(f"{name}: the ICC profile describes other channels and is left out")
@@ -204,7 +204,7 @@ def _converted(name: str, opened: Image.Image) -> Loaded:
     return Loaded(np.array(plain), icc or None, notes)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _apply_orientation(image: Image.Image) -> Image.Image:
     """`image` turned as its EXIF orientation says; unreadable EXIF data turns nothing."""
     try:
         turned = ImageOps.exif_transpose(image)
@@ -213,17 +213,17 @@ def _upright(image: Image.Image) -> Image.Image:
     return turned if turned is not None else image
 
 
-def _plain(image: Image.Image, icc: bytes | None) -> Image.Image:
+def _to_plain_mode(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An image of any 8-bit mode as L, LA, RGB or RGBA."""
     if image.mode in _PROFILED:
-        return _through_icc(image, icc)
+        return _convert_through_icc(image, icc)
     wanted = _DIRECT[image.mode]
     if image.has_transparency_data:
         wanted = _WITH_ALPHA.get(wanted, wanted)
     return image if image.mode == wanted else image.convert(wanted)
 
 
-def _through_icc(image: Image.Image, icc: bytes | None) -> Image.Image:
+def _convert_through_icc(image: Image.Image, icc: bytes | None) -> Image.Image:
     """CMYK or LAB as sRGB: by the embedded profile when there is a usable one."""
     from PIL import ImageCms
 

@@ -33,7 +33,7 @@ def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
         levels = np.subtract(a, b, dtype=np.int32)
         error = int(np.sum(levels * levels, dtype=np.int64)) / (a.size * 255.0**2)
     else:
-        difference = _unit(a) - _unit(b)
+        difference = _to_unit(a) - _to_unit(b)
         error = float(np.mean(difference * difference))
     return math.inf if error == 0 else -10.0 * math.log10(error)
 
@@ -72,7 +72,9 @@ def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
     if min(a.shape[:2]) <= (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1):
         return None
     count = 1 if a.ndim == 2 else a.shape[2]
-    values = [_ms_ssim_plane(_plane(a, index), _plane(b, index)) for index in range(count)]
+    values = [
+        _ms_ssim_plane(_take_channel(a, index), _take_channel(b, index)) for index in range(count)
+    ]
     return sum(values) / count
 
 
@@ -99,13 +101,13 @@ def _check_shapes(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
         raise ValueError(f"the images hold no values: shape {a.shape}")
 
 
-def _unit(image: NDArray[np.generic]) -> NDArray[np.float64]:
+def _to_unit(image: NDArray[np.generic]) -> NDArray[np.float64]:
     """Values in 0..1 as float64."""
     unit: NDArray[np.float64] = image.astype(np.float64)
     return unit / 255.0 if image.dtype == np.uint8 else unit
 
 
-def _plane(image: NDArray[np.generic], index: int) -> Float32:
+def _take_channel(image: NDArray[np.generic], index: int) -> Float32:
     """One channel in 0..255 as contiguous float32."""
     plane = image if image.ndim == 2 else image[..., index]
     levels = np.ascontiguousarray(plane, dtype=np.float32)
@@ -119,7 +121,7 @@ def _ms_ssim_plane(a: Float32, b: Float32) -> float:
         last = scale == len(_WEIGHTS) - 1
         product *= max(0.0, structure if last else contrast) ** weight
         if not last:
-            a, b = _halved(a), _halved(b)
+            a, b = _halve(a), _halve(b)
     return product
 
 
@@ -130,10 +132,10 @@ def _ssim(a: Float32, b: Float32) -> tuple[float, float]:
     for top in range(0, rows, _BAND):
         band = slice(top, min(top + _BAND, rows) + _TAPS - 1)
         x, y = a[band], b[band]
-        mean_x, mean_y = _filtered(x), _filtered(y)
+        mean_x, mean_y = _filter(x), _filter(y)
         square_x, square_y, product = mean_x * mean_x, mean_y * mean_y, mean_x * mean_y
-        covariance = _filtered(x * y) - product
-        variances = _filtered(x * x + y * y) - square_x - square_y
+        covariance = _filter(x * y) - product
+        variances = _filter(x * x + y * y) - square_x - square_y
         contrasts = (2.0 * covariance + _C2) / (variances + _C2)
         luminances = (2.0 * product + _C1) / (square_x + square_y + _C1)
         contrast += float(np.sum(contrasts, dtype=np.float64))
@@ -141,12 +143,12 @@ def _ssim(a: Float32, b: Float32) -> tuple[float, float]:
     return structure / (rows * columns), contrast / (rows * columns)
 
 
-def _filtered(plane: Float32) -> Float32:
+def _filter(plane: Float32) -> Float32:
     """The Gaussian window's mean wherever the window fits, along rows and then columns."""
-    return _filtered_down(_filtered_down(plane).T).T
+    return _filter_columns(_filter_columns(plane).T).T
 
 
-def _filtered_down(plane: Float32) -> Float32:
+def _filter_columns(plane: Float32) -> Float32:
     rows = plane.shape[0] - _TAPS + 1
     total: Float32 = plane[_TAPS // 2 : _TAPS // 2 + rows] * _WINDOW[_TAPS // 2]
     for tap in range(_TAPS // 2):  # the window is symmetric
@@ -157,7 +159,7 @@ def _filtered_down(plane: Float32) -> Float32:
     return total
 
 
-def _halved(plane: Float32) -> Float32:
+def _halve(plane: Float32) -> Float32:
     """Means of 2x2 pixels; an odd side gets a row or column of zeros at both ends."""
     height, width = plane.shape
     padded = np.pad(plane, ((height % 2,) * 2, (width % 2,) * 2))
@@ -168,11 +170,11 @@ def _halved(plane: Float32) -> Float32:
     return means
 
 
-def _window() -> Float32:
+def _make_window() -> Float32:
     distance = np.arange(_TAPS, dtype=np.float64) - _TAPS // 2
     weights = np.exp(-(distance**2) / (2.0 * _SIGMA**2))
     window: Float32 = (weights / weights.sum()).astype(np.float32)
     return window
 
 
-_WINDOW = _window()
+_WINDOW = _make_window()

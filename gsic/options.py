@@ -76,22 +76,22 @@ class EncodeOptions:
                 f"give at most one of {', '.join(RATES)}"
             )
         if self.quality is not None:
-            _set(self, "quality", whole("quality", self.quality, 1, 100))
+            _set(self, "quality", check_whole("quality", self.quality, 1, 100))
         if self.bpp is not None:
-            _set(self, "bpp", positive("bpp", self.bpp))
+            _set(self, "bpp", check_positive("bpp", self.bpp))
         if self.max_bytes is not None:
-            _set(self, "max_bytes", whole("max_bytes", self.max_bytes, 1, 2**62))
+            _set(self, "max_bytes", check_whole("max_bytes", self.max_bytes, 1, 2**62))
         if self.psnr is not None:
-            _set(self, "psnr", positive("psnr", self.psnr))
+            _set(self, "psnr", check_positive("psnr", self.psnr))
         if self.gaussians is not None:
-            _set(self, "gaussians", whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
-        one_of("profile", self.profile, PROFILES)
-        _set(self, "effort", whole("effort", self.effort, 1, 9))
-        if one_of("tune", self.tune, TUNES) != "psnr" and self.profile != "gsic":
+            _set(self, "gaussians", check_whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
+        check_one_of("profile", self.profile, PROFILES)
+        _set(self, "effort", check_whole("effort", self.effort, 1, 9))
+        if check_one_of("tune", self.tune, TUNES) != "psnr" and self.profile != "gsic":
             raise OptionError(
                 f"tune {self.tune} and profile {self.profile} exclude each other: give gsic"
             )
-        _set(self, "seed", whole("seed", self.seed, 0, MAX_SEED))
+        _set(self, "seed", check_whole("seed", self.seed, 0, MAX_SEED))
         _set(self, "settings", _checked_settings(self.settings))
 
     @property
@@ -135,12 +135,12 @@ class FitOptions:
     settings: Settings = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _set(self, "gaussians", whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
-        _set(self, "iterations", whole("iterations", self.iterations, 1, MAX_ITERATIONS))
-        one_of("loss", self.loss, LOSSES)
-        one_of("covariance", self.covariance, COVARIANCES)
-        one_of("blend", self.blend, BLENDS)
-        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _set(self, "gaussians", check_whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
+        _set(self, "iterations", check_whole("iterations", self.iterations, 1, MAX_ITERATIONS))
+        check_one_of("loss", self.loss, LOSSES)
+        check_one_of("covariance", self.covariance, COVARIANCES)
+        check_one_of("blend", self.blend, BLENDS)
+        check_one_of("optimizer", self.optimizer, OPTIMIZERS)
         adan = self.optimizer == "adan"
         if self.covariance == "log" and adan:
             raise OptionError(
@@ -150,7 +150,7 @@ class FitOptions:
             raise OptionError(
                 f"blend {self.blend} and optimizer {self.optimizer} exclude each other: give adan"
             )
-        _set(self, "seed", whole("seed", self.seed, 0, MAX_SEED))
+        _set(self, "seed", check_whole("seed", self.seed, 0, MAX_SEED))
         _set(self, "settings", _checked_settings(self.settings))
 
 
@@ -171,11 +171,11 @@ class Limits:
     area_per_pixel: float = 4096.0
 
     def __post_init__(self) -> None:
-        _set(self, "pixels", whole("pixels", self.pixels, 1, 2**62))
-        _set(self, "area_per_pixel", positive("area_per_pixel", self.area_per_pixel))
+        _set(self, "pixels", check_whole("pixels", self.pixels, 1, 2**62))
+        _set(self, "area_per_pixel", check_positive("area_per_pixel", self.area_per_pixel))
 
 
-def whole(name: str, value: Any, low: int, high: int) -> int:
+def check_whole(name: str, value: Any, low: int, high: int) -> int:
     """`value` as an int inside low..high, or OptionError. Booleans and floats are refused."""
     try:
         number = None if isinstance(value, bool) else operator.index(value)
@@ -186,7 +186,7 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     return number
 
 
-def positive(name: str, value: Any) -> float:
+def check_positive(name: str, value: Any) -> float:
     """`value` as a finite float above 0, or OptionError."""
     try:
         number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
@@ -197,7 +197,7 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
-def one_of(name: str, value: str, known: Iterable[str]) -> str:
+def check_one_of(name: str, value: str, known: Iterable[str]) -> str:
     """`value` when it is one of `known`, or OptionError with the list."""
     names = tuple(known)
     if value not in names:
@@ -205,24 +205,24 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
     return value
 
 
-def thread_count(threads: int | None) -> int:
+def count_threads(threads: int | None) -> int:
     """Number of threads to use: `threads`, or every core that this process may use when None."""
     if threads is not None:
-        return whole("threads", threads, 1, MAX_THREADS)
+        return check_whole("threads", threads, 1, MAX_THREADS)
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         return os.cpu_count() or 1
 
 
-def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
+def scale_size(width: int, height: int, scale: float) -> tuple[int, int]:
     """Size in pixels of an image of `width` x `height` decoded at `scale`."""
-    factor = positive("scale", scale)
+    factor = check_positive("scale", scale)
     # Half up, as everywhere in the format: round() would send 2.5 to 2 and 3.5 to 4.
     return max(1, math.floor(factor * width + 0.5)), max(1, math.floor(factor * height + 0.5))
 
 
-def region_shape(region: Any) -> Region:
+def check_region(region: Any) -> Region:
     """`region` as four ints x, y, width, height with a corner >= 0 and a size >= 1."""
     try:
         x, y, width, height = region
@@ -231,16 +231,16 @@ def region_shape(region: Any) -> Region:
             f"region must be four whole numbers x, y, width, height, got {region!r}"
         ) from None
     return (
-        whole("region x", x, 0, 2**31),
-        whole("region y", y, 0, 2**31),
-        whole("region width", width, 1, 2**31),
-        whole("region height", height, 1, 2**31),
+        check_whole("region x", x, 0, 2**31),
+        check_whole("region y", y, 0, 2**31),
+        check_whole("region width", width, 1, 2**31),
+        check_whole("region height", height, 1, 2**31),
     )
 
 
-def region_inside(region: Any, width: int, height: int) -> Region:
+def check_region_inside(region: Any, width: int, height: int) -> Region:
     """`region` when it lies inside a decoded image of `width` x `height` pixels."""
-    x, y, region_width, region_height = checked = region_shape(region)
+    x, y, region_width, region_height = checked = check_region(region)
     if x + region_width > width or y + region_height > height:
         raise OptionError(
             f"region {x},{y},{region_width},{region_height} reaches outside the decoded image "

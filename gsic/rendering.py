@@ -23,7 +23,7 @@ from gsic.arrays import Bytes, Float64
 from gsic.container import Mode
 from gsic.errors import LimitError
 from gsic.gaussians import CovarianceEntries, compute_factor
-from gsic.options import Limits, positive, region_inside, scaled_size
+from gsic.options import Limits, check_positive, check_region_inside, scale_size
 from gsic.profiles.base import Drawing, OnGrid, Profile
 from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CUTOFF_MAX, MAX_SIDE_PX
@@ -63,12 +63,14 @@ def choose_view(width: int, height: int, scale: float, region: Any, limits: Limi
         OptionError: a scale or a region outside its domain.
         LimitError: more pixels than the limits allow.
     """
-    if positive("scale", scale) * max(width, height) > 2 * MAX_SIDE_PX:
+    if check_positive("scale", scale) * max(width, height) > 2 * MAX_SIDE_PX:
         raise LimitError(
             f"output: {scale:g} times {width}x{height} pixels, a side has at most {MAX_SIDE_PX}"
         )
-    columns, rows = scaled_size(width, height, scale)
-    part = region_inside(region, columns, rows) if region is not None else (0, 0, columns, rows)
+    columns, rows = scale_size(width, height, scale)
+    part = (
+        check_region_inside(region, columns, rows) if region is not None else (0, 0, columns, rows)
+    )
     if max(columns, rows) > MAX_SIDE_PX:
         raise LimitError(f"output: {columns}x{rows} pixels, a side has at most {MAX_SIDE_PX}")
     if part[2] * part[3] > limits.pixels:

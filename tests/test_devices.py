@@ -14,9 +14,9 @@ from gsic_kernels.backend import Backend, BackendUnavailable
 
 @pytest.fixture(autouse=True)
 def no_memory_of_a_choice() -> Iterator[None]:
-    devices._automatic.cache_clear()
+    devices._choose_automatically.cache_clear()
     yield
-    devices._automatic.cache_clear()
+    devices._choose_automatically.cache_clear()
 
 
 def failing(backend: Backend) -> str:
@@ -38,21 +38,21 @@ def test_auto_takes_the_cpu_and_says_once_why(
 ) -> None:
     monkeypatch.setattr(registry, "why_no_cuda", lambda: "there is no GPU")
     caplog.set_level(logging.INFO, "gsic")
-    assert devices.backend("auto").name == devices.backend("auto").name == "cpu"
+    assert devices.choose_backend("auto").name == devices.choose_backend("auto").name == "cpu"
     assert [record.getMessage() for record in caplog.records] == ["using the CPU: there is no GPU"]
 
 
 def test_auto_takes_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     with_a_gpu(monkeypatch)
-    assert devices.backend("auto").name == "cuda"
+    assert devices.choose_backend("auto").name == "cuda"
 
 
 def test_what_is_asked_for_and_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "why_no_cuda", lambda: "there is no GPU")
     with pytest.raises(BackendError, match="there is no GPU"):
-        devices.backend("cuda")
+        devices.choose_backend("cuda")
     with pytest.raises(OptionError, match="tpu"):
-        devices.backend("tpu")
+        devices.choose_backend("tpu")
 
 
 def test_the_cpu_takes_over_where_a_gpu_fails(
@@ -60,9 +60,9 @@ def test_the_cpu_takes_over_where_a_gpu_fails(
 ) -> None:
     with_a_gpu(monkeypatch)
     caplog.set_level(logging.WARNING, "gsic")
-    assert devices.run("auto", failing) == "cpu"
+    assert devices.run_on("auto", failing) == "cpu"
     assert [record.getMessage() for record in caplog.records] == [
         "device cuda has too little memory; using the CPU"
     ]
     with pytest.raises(BackendError, match="too little memory"):
-        devices.run("cuda", failing)
+        devices.run_on("cuda", failing)

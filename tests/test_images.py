@@ -247,8 +247,8 @@ def test_lossless_formats_give_the_same_pixels_back(
 ) -> None:
     image = scene(40, 33, channels)
     target = tmp_path / f"out{suffix}"
-    assert images.writer_for(target).lossless
-    if channels in (2, 4) and not images.writer_for(target).alpha:
+    assert images.choose_writer(target).lossless
+    if channels in (2, 4) and not images.choose_writer(target).alpha:
         with pytest.raises(InputError, match="cannot hold an alpha channel"):
             images.save(target, image)
         assert list(tmp_path.iterdir()) == []
@@ -264,7 +264,7 @@ def test_lossless_formats_give_the_same_pixels_back(
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".JPG", ".avif"])
 def test_lossy_formats_are_marked_and_close(suffix: str, scene: Scene, tmp_path: Path) -> None:
     target = tmp_path / f"out{suffix}"
-    assert not images.writer_for(target).lossless
+    assert not images.choose_writer(target).lossless
     image = scene(40, 33)
     images.save(target, image)
     difference = images.load(target).image.astype(int) - image
@@ -279,6 +279,6 @@ def test_the_profile_is_written(scene: Scene, tmp_path: Path) -> None:
 def test_unknown_suffixes_are_refused_with_the_known_ones() -> None:
     for name in ("out.xyz", "out", "out.gsi"):
         with pytest.raises(OptionError, match=r"known: \.png, \.jpg"):
-            images.writer_for(name)
-    assert images.writer_for("-").name == "PNG"
-    assert images.writer_for("/dev/stdout").name == "PNG"
+            images.choose_writer(name)
+    assert images.choose_writer("-").name == "PNG"
+    assert images.choose_writer("/dev/stdout").name == "PNG"

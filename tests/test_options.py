@@ -13,9 +13,9 @@ from gsic.options import (
     EncodeOptions,
     FitOptions,
     Limits,
-    region_inside,
-    scaled_size,
-    thread_count,
+    check_region_inside,
+    count_threads,
+    scale_size,
 )
 
 GOOD_RATES = {"quality": 50, "bpp": 0.3, "max_bytes": 2000, "psnr": 30.0, "gaussians": 100}
@@ -99,11 +99,11 @@ def test_who_is_at_fault_is_in_the_type() -> None:
 
 
 def test_threads() -> None:
-    assert thread_count(3) == 3
-    assert thread_count(None) >= 1
+    assert count_threads(3) == 3
+    assert count_threads(None) >= 1
     for bad in (0, -1, 1.0, 10**6):
         with pytest.raises(OptionError, match="threads"):
-            thread_count(bad)  # type: ignore[arg-type]
+            count_threads(bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -111,18 +111,18 @@ def test_threads() -> None:
     [(1.0, (7, 3)), (2, (14, 6)), (0.5, (4, 2)), (1e-9, (1, 1)), (1.5, (11, 5)), (1 / 3, (2, 1))],
 )
 def test_scaled_sizes_round_half_up_and_never_vanish(scale: float, size: tuple[int, int]) -> None:
-    assert scaled_size(7, 3, scale) == size
+    assert scale_size(7, 3, scale) == size
 
 
 @pytest.mark.parametrize("scale", [0, -1, math.nan, math.inf, "2"])
 def test_scales_are_positive(scale: Any) -> None:
     with pytest.raises(OptionError, match="scale"):
-        scaled_size(7, 3, scale)
+        scale_size(7, 3, scale)
 
 
 def test_regions_lie_inside() -> None:
-    assert region_inside((0, 0, 7, 3), 7, 3) == (0, 0, 7, 3)
-    assert region_inside(np.array([6, 2, 1, 1]), 7, 3) == (6, 2, 1, 1)
+    assert check_region_inside((0, 0, 7, 3), 7, 3) == (0, 0, 7, 3)
+    assert check_region_inside(np.array([6, 2, 1, 1]), 7, 3) == (6, 2, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_regions_lie_inside() -> None:
 )
 def test_regions_outside_are_refused(region: tuple[int, ...]) -> None:
     with pytest.raises(OptionError, match="outside the decoded image of 7x3 pixels"):
-        region_inside(region, 7, 3)
+        check_region_inside(region, 7, 3)
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ def test_regions_outside_are_refused(region: tuple[int, ...]) -> None:
 )
 def test_regions_that_are_none_are_refused(region: Any) -> None:
     with pytest.raises(OptionError, match="region"):
-        region_inside(region, 7, 3)
+        check_region_inside(region, 7, 3)

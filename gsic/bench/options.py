@@ -9,7 +9,7 @@ from typing import Any
 
 from gsic.bench import machine
 from gsic.errors import OptionError
-from gsic.options import DEVICES, EncodeOptions, one_of, thread_count, whole
+from gsic.options import DEVICES, EncodeOptions, check_one_of, check_whole, count_threads
 
 COMPARABLE = ("jpeg", "jpeg2000", "webp", "avif")
 DEFAULT_BPP = (0.1, 0.2, 0.3, 0.5)
@@ -54,11 +54,11 @@ class BenchOptions:
         if len(given) > 1:
             raise OptionError(f"{given[0]} and {given[1]} exclude each other")
         for name in self.compare:
-            one_of("compare", name, COMPARABLE)
+            check_one_of("compare", name, COMPARABLE)
         if self.limit is not None:
-            whole("limit", self.limit, 1, 2**31)
-        one_of("device", self.device, DEVICES)
-        thread_count(self.threads)
+            check_whole("limit", self.limit, 1, 2**31)
+        check_one_of("device", self.device, DEVICES)
+        count_threads(self.threads)
         self.encodings()
 
     def encodings(self) -> dict[str, EncodeOptions]:
@@ -89,7 +89,7 @@ class BenchOptions:
         parts += [f"--seed {self.seed}"]
         parts += [f"--set {name}={value}" for name, value in self.settings.items()]
         parts += [f"--compare {','.join(self.compare)}", f"--device {self.device}"]
-        parts += [f"--threads {thread_count(self.threads)}"]
+        parts += [f"--threads {count_threads(self.threads)}"]
         parts += [f"--limit {self.limit}"] if self.limit else []
         return " ".join(parts)
 
@@ -102,7 +102,7 @@ class BenchOptions:
             "seed": self.seed,
             "settings": sorted((name, str(value)) for name, value in self.settings.items()),
             "device": self.device,
-            "threads": thread_count(self.threads),
+            "threads": count_threads(self.threads),
             "code": machine.code_digest(),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

@@ -23,7 +23,7 @@ from gsic.bench.rows import Row, Table, read, to_json
 from gsic.bench.summary import GSIC
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.files import write_bytes_atomically
-from gsic.options import thread_count
+from gsic.options import count_threads
 
 __all__ = ["BenchOptions", "BenchResult", "run"]
 
@@ -86,7 +86,7 @@ class _Run:
         self.codecs = [BASELINES[name] for name in options.compare if BASELINES[name].available()]
         self.version = machine.gsic_version()
         self.digest = options.digest()
-        self.threads = thread_count(options.threads)
+        self.threads = count_threads(options.threads)
         self.digests = {path.name: resume.file_digest(path) for path in paths}
         conditions = resume.Conditions(self.version, self.digest, self.digests, self.files)
         kept = conditions.kept(read(output / "results.csv"))

@@ -18,7 +18,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line, without the program's name, and return its exit code."""
-    return console.guarded(lambda: _run(arguments))
+    return console.run_guarded(lambda: _run(arguments))
 
 
 def _run(arguments: list[str]) -> int:

@@ -12,9 +12,9 @@ from gsic.cli.console import Console
 from gsic.cli.options import (
     common_options,
     effort_option,
-    listed,
+    parse_list,
+    parse_region,
     profile_option,
-    region_of,
     seed_option,
     set_option,
     tune_option,
@@ -27,8 +27,8 @@ from gsic.options import (
     EncodeOptions,
     FitOptions,
     Region,
-    positive,
-    thread_count,
+    check_positive,
+    count_threads,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def encode(
     from gsic.files import check_target, write_bytes_atomically
 
     options = EncodeOptions(**rates_and_recipe)
-    cores = thread_count(threads)
+    cores = count_threads(threads)
     check_target(output, image)
     say = Console(output, as_json, quiet)
 
@@ -87,7 +87,7 @@ def encode(
 
     from gsic import encoding
 
-    with say.progress() as progress, console.about(image):
+    with say.show_progress() as progress, console.name_source(image):
         encoded = encoding.encode_with_report(
             loaded.image,
             options,
@@ -99,14 +99,16 @@ def encode(
         )
     write_bytes_atomically(output, encoded.data)
     report = encoded.report.to_json()
-    say.result(report, reports.describe_encoding(report))
+    say.print_result(report, reports.describe_encoding(report))
 
 
 @gsic.command(epilog=console.EXIT_CODES)
 @click.argument("source", metavar="IN.gsi")
 @click.argument("image")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Size of the output.")
-@click.option("--region", metavar="X,Y,W,H", callback=region_of, help="Part of the output, pixels.")
+@click.option(
+    "--region", metavar="X,Y,W,H", callback=parse_region, help="Part of the output, pixels."
+)
 @common_options
 def decode(
     source: str,
@@ -124,27 +126,27 @@ def decode(
     """
     from gsic.files import check_target, read_bytes
 
-    positive("scale", scale)
-    cores = thread_count(threads)
+    check_positive("scale", scale)
+    cores = count_threads(threads)
     check_target(image, source)
     say = Console(image, as_json, quiet)
 
     from gsic import images
 
-    writer = images.writer_for(image)
+    writer = images.choose_writer(image)
     data = read_bytes(source)
 
     from gsic import decoding
 
-    with console.about(source):
+    with console.name_source(source):
         decoded = decoding.decode_with_report(
             data, scale=scale, region=region, device=device, threads=cores, limits=None
         )
     if not writer.lossless:
-        say.note(f"{image}: {writer.name} is lossy and changes the decoded pixels")
+        say.print_note(f"{image}: {writer.name} is lossy and changes the decoded pixels")
     images.save(image, decoded.image, decoded.icc, writer)
     report = decoded.report.to_json() | {"seconds": console.seconds_since_start()}
-    say.result(report, reports.describe_decoding(report))
+    say.print_result(report, reports.describe_decoding(report))
 
 
 @gsic.command(epilog=console.EXIT_CODES)
@@ -191,7 +193,7 @@ def fit(
     from gsic.files import check_target
 
     options = FitOptions(**recipe)
-    cores = thread_count(threads)
+    cores = count_threads(threads)
     check_target(output, image)
     say = Console(output, as_json, quiet)
 
@@ -199,7 +201,7 @@ def fit(
 
     from gsic import api
 
-    with say.progress() as progress, console.about(image):
+    with say.show_progress() as progress, console.name_source(image):
         fitted = api.fit(
             loaded.image,
             **{field.name: getattr(options, field.name) for field in dataclasses.fields(options)},
@@ -208,7 +210,7 @@ def fit(
             progress=progress,
         )
     _write_fit(output, fitted)
-    say.result(fitted.report, reports.describe_fit(fitted.report))
+    say.print_result(fitted.report, reports.describe_fit(fitted.report))
 
 
 @gsic.command(epilog=console.EXIT_CODES)
@@ -218,23 +220,25 @@ def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bo
     """Print what a .gsi file says about itself."""
     from gsic.files import read_bytes
 
-    thread_count(threads)
+    count_threads(threads)
     say = Console(None, as_json, quiet)
 
     data = read_bytes(source)
 
     from gsic import api
 
-    with console.about(source):
+    with console.name_source(source):
         report = api.info(data)
-    say.result(report, reports.format_table(report))
+    say.print_result(report, reports.format_table(report))
 
 
 @gsic.command(epilog=console.EXIT_CODES)
 @click.argument("folder")
-@click.option("--bpp", callback=listed(float), metavar="B,...", help="Rates in bits per pixel.")
-@click.option("--gaussians", callback=listed(int), metavar="N,...", help="Numbers of Gaussians.")
-@click.option("--quality", callback=listed(int), metavar="Q,...", help="Qualities.")
+@click.option("--bpp", callback=parse_list(float), metavar="B,...", help="Rates in bits per pixel.")
+@click.option(
+    "--gaussians", callback=parse_list(int), metavar="N,...", help="Numbers of Gaussians."
+)
+@click.option("--quality", callback=parse_list(int), metavar="Q,...", help="Qualities.")
 @profile_option
 @effort_option
 @tune_option
@@ -242,7 +246,7 @@ def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bo
     "--compare",
     default="jpeg,jpeg2000,webp,avif",
     show_default=True,
-    callback=listed(str),
+    callback=parse_list(str),
     metavar="NAME,...",
     help="Other codecs to measure.",
 )
@@ -264,11 +268,11 @@ def bench(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
 
     from gsic.bench.runner import run
 
-    with say.progress(unit="unit") as progress:
+    with say.show_progress(unit="unit") as progress:
         result = run(asked, progress)
-    say.result(result.report, reports.describe_bench(result.report))
+    say.print_result(result.report, reports.describe_bench(result.report))
     for image, setting, error in result.report["errors"]:
-        say.warn(f"{image}, {setting}: {error}")
+        say.print_warning(f"{image}, {setting}: {error}")
     if result.exit_code:
         raise click.exceptions.Exit(result.exit_code)
 
@@ -278,7 +282,7 @@ def _load(path: str, say: Console) -> "Loaded":
 
     loaded = images.load(path)
     for note in loaded.notes:
-        say.note(note)
+        say.print_note(note)
     return loaded
 
 
@@ -288,7 +292,7 @@ def _read_fit(path: str) -> "Fit":
     from gsic.files import read_bytes
     from gsic.fitting.result import Fit
 
-    with console.about(path):
+    with console.name_source(path):
         return Fit.load(io.BytesIO(read_bytes(path)))
 
 

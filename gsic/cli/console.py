@@ -47,15 +47,15 @@ class Console:
         self._quiet = quiet
         self._listen()
 
-    def result(self, report: dict[str, Any], text: str) -> None:
+    def print_result(self, report: dict[str, Any], text: str) -> None:
         """Print a finished command's report: `text`, or the report as one JSON object."""
         if self._as_json:
-            print(json.dumps(_plain(report), indent=2, allow_nan=False), file=self._results)
+            print(json.dumps(_to_json(report), indent=2, allow_nan=False), file=self._results)
         elif not self._quiet:
             print(text, file=self._results)
         self._results.flush()
 
-    def note(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         """Tell something on stderr that is neither a result nor an error."""
         if not self._quiet:
             print(f"gsic: {text}", file=sys.stderr)
@@ -68,18 +68,18 @@ class Console:
             def emit(handler, record: logging.LogRecord) -> None:
                 # The report names the device, and may share stderr with what is said here.
                 if not self._as_json or record.levelno >= logging.WARNING:
-                    self.note(record.getMessage())
+                    self.print_note(record.getMessage())
 
         log = logging.getLogger("gsic")
         log.handlers[:] = [Notes()]
         log.setLevel(logging.INFO)
 
-    def warn(self, text: str) -> None:
+    def print_warning(self, text: str) -> None:
         """Tell on stderr what went wrong without ending the command, `quiet` or not."""
-        _say(text)
+        _print_error(text)
 
     @contextlib.contextmanager
-    def progress(self, unit: str = "step") -> Iterator[Progress | None]:
+    def show_progress(self, unit: str = "step") -> Iterator[Progress | None]:
         """A progress bar with the time left, on a terminal only; None where nobody sees it."""
         if self._quiet or not sys.stderr.isatty():
             yield None
@@ -89,7 +89,7 @@ class Console:
         def show(done: int, total: int, text: str) -> None:
             nonlocal bar
             if bar is None:  # only now the bar knows how long it is
-                bar = _bar(total, unit)
+                bar = _make_bar(total, unit)
             bar.total = total
             bar.set_postfix_str(text, refresh=False)
             bar.update(done - bar.n)
@@ -101,7 +101,7 @@ class Console:
                 bar.close()
 
 
-def _bar(total: int, unit: str) -> Any:
+def _make_bar(total: int, unit: str) -> Any:
     from tqdm import tqdm  # 35 ms
 
     # Some terminals say that they have 0 columns; tqdm would draw nothing on them.
@@ -111,7 +111,7 @@ def _bar(total: int, unit: str) -> Any:
 
 
 @contextlib.contextmanager
-def about(source: str) -> Iterator[None]:
+def name_source(source: str) -> Iterator[None]:
     """Let errors raised inside name the file that they are about."""
     name = "stdin" if source == STREAM else source
     try:
@@ -123,31 +123,33 @@ def about(source: str) -> Iterator[None]:
         raise
 
 
-def guarded(command: Callable[[], int]) -> int:
+def run_guarded(command: Callable[[], int]) -> int:
     """Run a command that returns its exit code; turn what it raises into one line and a code."""
     try:
         code = command()
         sys.stdout.flush()
         return code
     except GsicError as error:
-        _say(str(error))
+        _print_error(str(error))
         if isinstance(error, BackendError):
             return NO_BACKEND
         return USAGE if isinstance(error, OptionError) else BAD_INPUT
     except KeyboardInterrupt:
-        _say("interrupted")
+        _print_error("interrupted")
         return INTERRUPTED
     except MemoryError as error:
-        _say(f"not enough memory: {error}" if str(error) else "not enough memory")
+        _print_error(f"not enough memory: {error}" if str(error) else "not enough memory")
         return BAD_INPUT
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            _say(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-        _give_up_stdout()
+            _print_error(
+                ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+            )
+        _abandon_stdout()
         return BAD_INPUT
 
 
-def _give_up_stdout() -> None:
+def _abandon_stdout() -> None:
     """Keep the interpreter from complaining, at exit, of a stdout that takes nothing any more."""
     try:
         sys.stdout.flush()
@@ -155,16 +157,16 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(message: str) -> None:
+def _print_error(message: str) -> None:
     print(f"gsic: error: {' '.join(message.split())}", file=sys.stderr)
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """`value` without what JSON does not know: not a number and infinite become null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from gsic.options import DEVICES, PROFILES, TUNES, Region, region_shape
+from gsic.options import DEVICES, PROFILES, TUNES, Region, check_region
 
 Command = Callable[..., None]
 
 
-def _pairs(_context: Any, _parameter: Any, texts: tuple[str, ...]) -> dict[str, str]:
+def _parse_pairs(_context: Any, _parameter: Any, texts: tuple[str, ...]) -> dict[str, str]:
     """`--set KEY=VALUE` as a dictionary."""
     settings = {}
     for text in texts:
@@ -21,7 +21,7 @@ def _pairs(_context: Any, _parameter: Any, texts: tuple[str, ...]) -> dict[str, 
     return settings
 
 
-def region_of(_context: Any, _parameter: Any, text: str | None) -> Region | None:
+def parse_region(_context: Any, _parameter: Any, text: str | None) -> Region | None:
     """`X,Y,W,H` as four numbers."""
     if text is None:
         return None
@@ -29,10 +29,12 @@ def region_of(_context: Any, _parameter: Any, text: str | None) -> Region | None
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise click.BadParameter(f"{text!r} is not of the form X,Y,W,H") from None
-    return region_shape(numbers)
+    return check_region(numbers)
 
 
-def listed(kind: Callable[[str], Any]) -> Callable[[Any, Any, str | None], tuple[Any, ...] | None]:
+def parse_list(
+    kind: Callable[[str], Any],
+) -> Callable[[Any, Any, str | None], tuple[Any, ...] | None]:
     """A comma-separated list of numbers or names."""
 
     def parse(_context: Any, _parameter: Any, text: str | None) -> tuple[Any, ...] | None:
@@ -72,7 +74,7 @@ set_option = click.option(
     "--set",
     "settings",
     multiple=True,
-    callback=_pairs,
+    callback=_parse_pairs,
     metavar="KEY=VALUE",
     help="Change a constant of the recipe; may be repeated.",
 )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.options import LOSSES, one_of
+from gsic.options import LOSSES, check_one_of
 from gsic_kernels.backend import Backend, SumLoss
 from gsic_kernels.types import AlphaGradients, Gradients, Splats, Window
 
@@ -49,7 +49,7 @@ def objective(
     Raises:
         OptionError: there is no such loss.
     """
-    mix = _MIXES.get(one_of("loss", loss, LOSSES))
+    mix = _MIXES.get(check_one_of("loss", loss, LOSSES))
     if mix is None:
         return backend.SumLoss(target, loss, threads, stopped=stopped)
     return StructuralLoss(backend, target, mix, threads, stopped)
@@ -166,7 +166,7 @@ class BlendedLoss:
         self._backend, self._threads = backend, threads
         self._window = Window(0, 0, width, height)
         mix = {"l2": _Mix(1.0, 0.0, 0.0), "l1": _Mix(0.0, 1.0, 0.0), **_MIXES}
-        self._loss = _ImageLoss(target, mix[one_of("loss", loss, LOSSES)], threads, stopped)
+        self._loss = _ImageLoss(target, mix[check_one_of("loss", loss, LOSSES)], threads, stopped)
 
     def step(
         self, splats: Splats, opacity: Float32, background: Float32

@@ -215,7 +215,7 @@ def test_the_cpu_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
     get = registry.get
     gpu: Backend = replace(GPU, render_symbols_bytes=failed)
-    monkeypatch.setattr("gsic.devices._automatic", lambda: gpu)
+    monkeypatch.setattr("gsic.devices._choose_automatically", lambda: gpu)
     monkeypatch.setattr(registry, "get", lambda name: gpu if name == "cuda" else get(name))
     data = file_of(*random_scene(31, 22, 3, 40, seed=3), Mode.RGB)
     expected = codec.decode(data, device="cpu")
