@@ -1,4 +1,4 @@
-"""Which kernels run, and what takes over where a device fails."""
+"""Chooses the backend of a device, and lets the CPU take over where a GPU fails."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gsic.options import DEVICES, check_one_of
 from gsic_kernels import registry
 from gsic_kernels.backend import Backend, BackendUnavailable
 
-# The choice is told at level INFO, a device that fails at work at WARNING.
+# Told here: the chosen device at level INFO, and at WARNING a device that fails at work.
 _log = logging.getLogger("gsic")
 
 _Result = TypeVar("_Result")
 
 
 def choose_backend(device: str) -> Backend:
-    """The kernels of a device.
+    """Return the kernels of a device.
 
     Args:
         device: "auto" (a GPU where there is one that works, else the CPU), "cpu" or "cuda".
@@ -48,11 +48,11 @@ def _choose_automatically() -> Backend:
 
 
 def run_on(device: str, work: Callable[[Backend], _Result]) -> _Result:
-    """Do work on a device; with "auto" the CPU takes over where it fails.
+    """Run work on a device; with "auto" the CPU takes over where the GPU fails.
 
     Args:
-        device: as for `backend`.
-        work: is called with the kernels, and anew when another device takes over.
+        device: as for `choose_backend`.
+        work: is called with the kernels, and again from the start if the CPU takes over.
 
     Raises:
         BackendError: the device cannot be used, or has too little memory.

@@ -1,6 +1,6 @@
-"""Bytes in and out of files: inputs read whole, outputs written beside their target and renamed.
+"""Reads input files whole, and writes output files beside their target before renaming them.
 
-The only place that opens what a user named on the command line. `-` is stdin or stdout.
+This is the only module that opens what a user names on the command line. `-` is stdin or stdout.
 """
 
 import os
@@ -15,7 +15,7 @@ STREAM = "-"
 
 
 def read_bytes(source: str | Path) -> bytes:
-    """The whole content of a file, or of stdin for `-`.
+    """Return the whole content of a file, or of stdin for `-`.
 
     Raises:
         InputError: missing, unreadable, a directory or a device; the message names file and cause.
@@ -23,7 +23,7 @@ def read_bytes(source: str | Path) -> bytes:
     if str(source) == STREAM:
         return sys.stdin.buffer.read()
     try:
-        # /dev/zero and disks never end; a terminal or a pipe behind /dev/stdin does.
+        # /dev/zero and disks never end, but a terminal or a pipe behind /dev/stdin does.
         mode = os.stat(source).st_mode
         if stat.S_ISDIR(mode):
             raise InputError(f"{source}: is a directory, not a file")
@@ -38,7 +38,7 @@ def read_bytes(source: str | Path) -> bytes:
 
 
 def check_target(target: str | Path, source: str | Path | None = None) -> None:
-    """Refuse, before any work, a target that could not be written afterwards.
+    """Refuse, before any work, an output that could not be written afterwards.
 
     Args:
         target: path of the output, or `-`.
@@ -65,10 +65,11 @@ def check_target(target: str | Path, source: str | Path | None = None) -> None:
 
 
 def write_bytes_atomically(target: str | Path, data: bytes) -> None:
-    """Write `data` to a file, or to stdout for `-`; a regular target appears whole or not at all.
+    """Write `data` to a file, or to stdout for `-`, so that a regular file is never half-written.
 
-    A regular target is written beside itself and renamed, and what was written is removed when
-    anything interrupts that. Pipes and devices, which cannot be renamed, are written directly.
+    The bytes of a regular file are written to a temporary file in its folder, which is renamed when
+    it is complete, and removed if anything goes wrong. Pipes and devices cannot be renamed and are
+    written directly.
 
     Raises:
         OSError: no space, no permission; BrokenPipeError: nobody reads stdout any more.
@@ -102,7 +103,7 @@ def _write(target: str | Path, data: bytes) -> None:
 
 
 def _is_regular(target: str | Path) -> bool:
-    """Whether `target` is, or would become, a regular file that a rename may replace."""
+    """Tell whether `target` is, or would become, a regular file that a rename may replace."""
     path = os.path.abspath(target)
     # /dev/stdout may lead to a regular file, but one that somebody else holds open.
     if path.startswith(("/dev/", "/proc/")):
@@ -111,7 +112,7 @@ def _is_regular(target: str | Path) -> bool:
 
 
 def _choose_permissions(path: str) -> int:
-    """Permissions of the file being replaced, or those that open() would give a new one."""
+    """Return the permissions of the file being replaced, or those of a new file."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -121,5 +122,5 @@ def _choose_permissions(path: str) -> int:
 
 
 def _describe_cause(error: OSError) -> str:
-    """The reason alone, in lower case: the path stands before it already."""
+    """Return the reason alone, in lower case, as the path already stands before it."""
     return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,7 +1,8 @@
-"""Image files and arrays: the only module that knows image formats and their modes.
+"""Reads image files as arrays and writes arrays as image files.
 
-Everything becomes uint8: (H, W) grey, (H, W, 2) grey with alpha, (H, W, 3) RGB or (H, W, 4) RGB
-with alpha, alpha last and not premultiplied. What a file loses on the way is told in a note.
+This is the only module that knows image formats and their modes. Every image becomes uint8: (H, W)
+grey, (H, W, 2) grey with alpha, (H, W, 3) RGB or (H, W, 4) RGB with alpha, alpha last and not
+premultiplied. A note tells what a file loses on the way.
 """
 
 import io
@@ -33,7 +34,7 @@ _ICC_SPACES = {"L": b"GRAY", "LA": b"GRAY", "RGB": b"RGB ", "RGBA": b"RGB "}
 
 
 class Writer(NamedTuple):
-    """How Pillow writes one format: its name, its options and what it loses."""
+    """A format that Pillow writes: its name, its options, and what it cannot hold."""
 
     name: str
     options: dict[str, Any]
@@ -109,7 +110,7 @@ def load(source: str | Path | bytes, limits: Limits | None = None) -> Loaded:
 
 
 def choose_writer(target: str | Path) -> Writer:
-    """How the image file `target` would be written: by its suffix; PNG for `-` and devices.
+    """Choose the format of an output file by its suffix; it is PNG for `-` and devices.
 
     Raises:
         OptionError: a suffix that gsic does not write.
@@ -129,7 +130,7 @@ def save(
     icc: bytes | None = None,
     format: Writer | None = None,
 ) -> None:
-    """Write an image file beside its target and rename it; `-` is PNG on stdout.
+    """Write an image file that appears whole or not at all; `-` is PNG on stdout.
 
     Args:
         target: a path, whose suffix chooses the format, or `-`.
@@ -149,7 +150,7 @@ def save(
 def encode_image(
     image: NDArray[np.uint8], writer: Writer, icc: bytes | None = None, name: str = "image"
 ) -> bytes:
-    """The bytes of `image` as a file in the format of `writer`; `name` stands in messages."""
+    """Return an image as the bytes of a file in a format; `name` stands in messages."""
     import imageio.v3 as imageio  # 50 ms, and reading does without
 
     if image.ndim == 3 and image.shape[2] in (2, 4) and not writer.alpha:
@@ -165,7 +166,7 @@ def encode_image(
 
 
 def _list_formats() -> list[str]:
-    """Those of `READABLE` that this build of Pillow knows."""
+    """Return the formats of `READABLE` that this build of Pillow knows."""
     Image.init()
     return [name for name in READABLE if name in Image.OPEN]
 
@@ -179,7 +180,7 @@ def _check_size(name: str, size: tuple[int, int], most: int) -> None:
 
 
 def _convert(name: str, opened: Image.Image) -> Loaded:
-    """The first frame of an opened file as 8-bit channels."""
+    """Convert the first frame of an opened file to 8-bit channels."""
     notes = []
     if getattr(opened, "is_animated", False) and opened.format != "MPO":
         notes.append(f"{name}: holds several frames; the first one is used")
@@ -205,7 +206,7 @@ def _convert(name: str, opened: Image.Image) -> Loaded:
 
 
 def _apply_orientation(image: Image.Image) -> Image.Image:
-    """`image` turned as its EXIF orientation says; unreadable EXIF data turns nothing."""
+    """Turn an image as its EXIF orientation says; unreadable EXIF data turns nothing."""
     try:
         turned = ImageOps.exif_transpose(image)
     except Exception:  # EXIF blocks are damaged more often than images
@@ -214,7 +215,7 @@ def _apply_orientation(image: Image.Image) -> Image.Image:
 
 
 def _to_plain_mode(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """An image of any 8-bit mode as L, LA, RGB or RGBA."""
+    """Convert an image of any 8-bit mode to L, LA, RGB or RGBA."""
     if image.mode in _PROFILED:
         return _convert_through_icc(image, icc)
     wanted = _DIRECT[image.mode]
@@ -224,7 +225,7 @@ def _to_plain_mode(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def _convert_through_icc(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """CMYK or LAB as sRGB: by the embedded profile when there is a usable one."""
+    """Convert CMYK or LAB to sRGB, by the embedded profile where it can be used."""
     from PIL import ImageCms
 
     srgb = ImageCms.createProfile("sRGB")

@@ -1,11 +1,15 @@
-"""PSNR and MS-SSIM of images, in NumPy."""
+"""The quality measures of decoded images, PSNR and MS-SSIM, in NumPy.
+
+This MS-SSIM is the reference that reports state: windows that fit the image, as the paper has it.
+The MS-SSIM that the encoder optimises is a kernel, differentiable and with other borders.
+"""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Wang, Simoncelli and Bovik 2003: weights of the five scales; window, K1 and K2 of the SSIM paper.
+# Weights of the five scales (Wang, Simoncelli and Bovik, 2003); window, K1 and K2 of SSIM (2004).
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _TAPS, _SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
@@ -16,7 +20,7 @@ Float32 = NDArray[np.float32]
 
 
 def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
-    """Peak signal-to-noise ratio in dB, from one mean squared error over all pixels and channels.
+    """Return the peak signal-to-noise ratio of two images, from one mean squared error over all.
 
     Args:
         a: uint8, or float in 0..1; any shape.
@@ -52,10 +56,11 @@ def psnr_from_sse(sse: float, values: int) -> float:
 
 
 def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
-    """Multi-scale structural similarity, the mean of the channels' values.
+    """Return the multi-scale structural similarity of two images, as the mean over the channels.
 
-    An 11-tap Gaussian window without padding, 2x2 means between the five scales (odd sides padded
-    with zeros), negative contrast terms taken as 0.
+    The window is Gaussian with 11 taps and no padding. Between the five scales 2x2 pixels are
+    averaged, odd sides padded with zeros. Negative contrast terms are taken as 0. (Wang, Simoncelli
+    and Bovik, 2003.)
 
     Args:
         a: uint8 (H, W) or (H, W, C), or float in 0..1.
@@ -79,11 +84,10 @@ def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
 
 
 def premultiply(image: NDArray[np.uint8]) -> Float32:
-    """An image as float32 in 0..1, its colour multiplied by its alpha, alpha kept last.
+    """Return an image as float32 in 0..1, its colour multiplied by its alpha, alpha last.
 
     Args:
-        image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); without alpha it is
-            only scaled.
+        image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); without alpha it is only scaled.
 
     Returns:
         float32 of the same shape.
@@ -102,13 +106,13 @@ def _check_shapes(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
 
 
 def _to_unit(image: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Values in 0..1 as float64."""
+    """Return the values of an image in 0..1 as float64."""
     unit: NDArray[np.float64] = image.astype(np.float64)
     return unit / 255.0 if image.dtype == np.uint8 else unit
 
 
 def _take_channel(image: NDArray[np.generic], index: int) -> Float32:
-    """One channel in 0..255 as contiguous float32."""
+    """Return one channel in 0..255 as contiguous float32."""
     plane = image if image.ndim == 2 else image[..., index]
     levels = np.ascontiguousarray(plane, dtype=np.float32)
     return levels if image.dtype == np.uint8 else levels * np.float32(255.0)
@@ -126,7 +130,7 @@ def _ms_ssim_plane(a: Float32, b: Float32) -> float:
 
 
 def _ssim(a: Float32, b: Float32) -> tuple[float, float]:
-    """Mean SSIM and mean contrast-structure term of two planes."""
+    """Return the mean SSIM and the mean contrast-structure term of two planes."""
     rows, columns = a.shape[0] - _TAPS + 1, a.shape[1] - _TAPS + 1
     structure = contrast = 0.0
     for top in range(0, rows, _BAND):
@@ -144,7 +148,7 @@ def _ssim(a: Float32, b: Float32) -> tuple[float, float]:
 
 
 def _filter(plane: Float32) -> Float32:
-    """The Gaussian window's mean wherever the window fits, along rows and then columns."""
+    """Average a plane under the Gaussian window wherever the window fits."""
     return _filter_columns(_filter_columns(plane).T).T
 
 
@@ -160,7 +164,7 @@ def _filter_columns(plane: Float32) -> Float32:
 
 
 def _halve(plane: Float32) -> Float32:
-    """Means of 2x2 pixels; an odd side gets a row or column of zeros at both ends."""
+    """Average 2x2 pixels; an odd side gets a row or column of zeros at both ends."""
     height, width = plane.shape
     padded = np.pad(plane, ((height % 2,) * 2, (width % 2,) * 2))
     rows, columns = padded.shape[0] // 2 * 2, padded.shape[1] // 2 * 2

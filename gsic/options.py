@@ -1,4 +1,4 @@
-"""Options as frozen, validated values, and the checks that callers of the codec share.
+"""The options of encoding, decoding and fitting, checked when they are made.
 
 Nothing here imports NumPy or anything heavy: the command line refuses bad options before it loads
 the codec. Every refusal is an `OptionError`, raised before any work starts.
@@ -37,18 +37,20 @@ Settings = Mapping[str, str | float | int]
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """What `encode` is asked for. At most one of the five rates is set; all None: the default.
+    """The options of an encoding, of which at most one of the five rates is given.
+
+    Without a rate a good default quality is used.
 
     Args:
-        quality: int 1..100, the table of the global step size.
+        quality: int 1..100, on a fixed scale of the global quantiser step.
         bpp: float > 0, bits of the file per pixel.
-        max_bytes: int >= 1, size of the file that is never exceeded.
+        max_bytes: int >= 1, largest size of the file.
         psnr: float > 0, dB of the decoded image.
-        gaussians: int >= 1, number of Gaussians before rate-distortion trimming.
+        gaussians: int >= 1, number of Gaussians that are fitted; RDOQ may leave some out.
         profile: one of `PROFILES`.
-        effort: int 1..9, steps and searches against seconds.
-        tune: one of `TUNES`, the measure of quality that the file is made for. The papers'
-            profiles know psnr only.
+        effort: int 1..9, encoding effort; higher is slower and better.
+        tune: one of `TUNES`, the measure of quality that the encoder raises. The papers' profiles
+            know psnr only.
         seed: int 0..2**63 - 1; the same seed gives the same bytes on the same machine.
         settings: recipe constants of the profile by name, as `--set` gives them.
 
@@ -96,7 +98,7 @@ class EncodeOptions:
 
     @property
     def rate(self) -> tuple[str, float] | None:
-        """The rate option that was given, as (name, value), or None."""
+        """The rate option that was given, as (name, value); None without one."""
         for name in RATES:
             value = getattr(self, name)
             if value is not None:
@@ -106,7 +108,7 @@ class EncodeOptions:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What `fit` is asked for.
+    """The options of a float fit.
 
     Args:
         gaussians: int >= 1, number of Gaussians at the end of the fit.
@@ -156,7 +158,7 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a decoder accepts from a file, checked before it allocates anything.
+    """What a decoder accepts of a file; it is checked before anything is allocated.
 
     Args:
         pixels: int >= 1, largest width times height.
@@ -176,7 +178,7 @@ class Limits:
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> int:
-    """`value` as an int inside low..high, or OptionError. Booleans and floats are refused."""
+    """Return `value` as an int in low..high; booleans and floats are refused."""
     try:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -187,7 +189,7 @@ def check_whole(name: str, value: Any, low: int, high: int) -> int:
 
 
 def check_positive(name: str, value: Any) -> float:
-    """`value` as a finite float above 0, or OptionError."""
+    """Return `value` as a finite float above 0."""
     try:
         number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -198,7 +200,7 @@ def check_positive(name: str, value: Any) -> float:
 
 
 def check_one_of(name: str, value: str, known: Iterable[str]) -> str:
-    """`value` when it is one of `known`, or OptionError with the list."""
+    """Return `value` if it is one of `known`; the refusal lists them."""
     names = tuple(known)
     if value not in names:
         raise OptionError(f"{name} must be one of {', '.join(names)}, got {value!r}")
@@ -206,7 +208,7 @@ def check_one_of(name: str, value: str, known: Iterable[str]) -> str:
 
 
 def count_threads(threads: int | None) -> int:
-    """Number of threads to use: `threads`, or every core that this process may use when None."""
+    """Return the number of threads to use: `threads`, or for None every core that may be used."""
     if threads is not None:
         return check_whole("threads", threads, 1, MAX_THREADS)
     try:
@@ -216,14 +218,14 @@ def count_threads(threads: int | None) -> int:
 
 
 def scale_size(width: int, height: int, scale: float) -> tuple[int, int]:
-    """Size in pixels of an image of `width` x `height` decoded at `scale`."""
+    """Return the size in pixels of an image of `width` x `height` that is decoded at `scale`."""
     factor = check_positive("scale", scale)
     # Half up, as everywhere in the format: round() would send 2.5 to 2 and 3.5 to 4.
     return max(1, math.floor(factor * width + 0.5)), max(1, math.floor(factor * height + 0.5))
 
 
 def check_region(region: Any) -> Region:
-    """`region` as four ints x, y, width, height with a corner >= 0 and a size >= 1."""
+    """Return `region` as four ints x, y, width, height, with a corner >= 0 and a size >= 1."""
     try:
         x, y, width, height = region
     except (TypeError, ValueError):
@@ -239,7 +241,7 @@ def check_region(region: Any) -> Region:
 
 
 def check_region_inside(region: Any, width: int, height: int) -> Region:
-    """`region` when it lies inside a decoded image of `width` x `height` pixels."""
+    """Return `region` if it lies inside a decoded image of `width` x `height` pixels."""
     x, y, region_width, region_height = checked = check_region(region)
     if x + region_width > width or y + region_height > height:
         raise OptionError(

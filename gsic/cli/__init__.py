@@ -12,7 +12,7 @@ from gsic.cli.commands import gsic
 
 
 def main() -> None:
-    """The console script `gsic`."""
+    """Run the console script `gsic`."""
     sys.exit(run(sys.argv[1:]))
 
 
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """Parse and run; Click's own errors are told in Click's way."""
+    """Parse and run one command line; Click prints its own errors."""
     try:
         code = gsic.main(arguments, prog_name="gsic", standalone_mode=False)
     except click.Abort:

@@ -1,4 +1,4 @@
-"""The command line: parse, make options, one call, print.
+"""The commands: each parses its options, makes one call to the codec, and prints the report.
 
 Commands import what they need inside their bodies, so that `gsic --help` stays fast.
 """
@@ -48,16 +48,18 @@ def gsic() -> None:
 @gsic.command(epilog=console.EXIT_CODES)
 @click.argument("image")
 @click.argument("output", metavar="OUT.gsi")
-@click.option("--quality", type=int, metavar="1..100", help="Quality on a fixed scale.")
-@click.option("--bpp", type=float, metavar="B", help="Bits of the file per pixel.")
-@click.option("--max-bytes", type=int, metavar="N", help="File size that is never exceeded.")
-@click.option("--psnr", type=float, metavar="DB", help="Quality of the decoded image in dB.")
-@click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians.")
+@click.option(
+    "--quality", type=int, metavar="1..100", help="Quality on a fixed scale of quantiser steps."
+)
+@click.option("--bpp", type=float, metavar="B", help="Largest bits of the file per pixel.")
+@click.option("--max-bytes", type=int, metavar="N", help="Largest size of the file in bytes.")
+@click.option("--psnr", type=float, metavar="DB", help="Least PSNR of the decoded image in dB.")
+@click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians that are fitted.")
 @profile_option
 @effort_option
 @tune_option
 @seed_option
-@click.option("--init", metavar="FIT.npz", help="Continue from a file that `gsic fit` wrote.")
+@click.option("--init", metavar="FIT.npz", help="Continue from a fit that `gsic fit` wrote.")
 @set_option
 @common_options
 def encode(
@@ -105,9 +107,18 @@ def encode(
 @gsic.command(epilog=console.EXIT_CODES)
 @click.argument("source", metavar="IN.gsi")
 @click.argument("image")
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Size of the output.")
 @click.option(
-    "--region", metavar="X,Y,W,H", callback=parse_region, help="Part of the output, pixels."
+    "--scale",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Size of the output over that of the image.",
+)
+@click.option(
+    "--region",
+    metavar="X,Y,W,H",
+    callback=parse_region,
+    help="Part of the output to decode, in pixels.",
 )
 @common_options
 def decode(
@@ -152,22 +163,44 @@ def decode(
 @gsic.command(epilog=console.EXIT_CODES)
 @click.argument("image")
 @click.argument("output", metavar="OUT.npz")
-@click.option("--gaussians", type=int, default=5000, show_default=True, help="How many.")
-@click.option("--iterations", type=int, default=1500, show_default=True, help="Steps.")
-@click.option("--loss", default="l2", show_default=True, metavar="|".join(LOSSES), help="Loss.")
 @click.option(
-    "--covariance",
-    default="log",
+    "--gaussians",
+    type=int,
+    default=FitOptions.gaussians,
     show_default=True,
-    metavar="|".join(COVARIANCES),
-    help="What is optimised in place of the covariance.",
+    help="Number of Gaussians.",
 )
 @click.option(
-    "--blend", default="sum", show_default=True, metavar="|".join(BLENDS), help="Blending."
+    "--iterations",
+    type=int,
+    default=FitOptions.iterations,
+    show_default=True,
+    help="Number of optimiser steps.",
+)
+@click.option(
+    "--loss",
+    default=FitOptions.loss,
+    show_default=True,
+    metavar="|".join(LOSSES),
+    help="Loss that is minimised.",
+)
+@click.option(
+    "--covariance",
+    default=FitOptions.covariance,
+    show_default=True,
+    metavar="|".join(COVARIANCES),
+    help="Parameterisation of the covariance that is optimised.",
+)
+@click.option(
+    "--blend",
+    default="sum",
+    show_default=True,
+    metavar="|".join(BLENDS),
+    help="How Gaussians are combined.",
 )
 @click.option(
     "--optimizer",
-    default="adam",
+    default=FitOptions.optimizer,
     show_default=True,
     metavar="|".join(OPTIMIZERS),
     help="Optimiser.",
@@ -184,7 +217,7 @@ def fit(
     quiet: bool,
     **recipe: Any,
 ) -> None:
-    """Fit Gaussians to IMAGE and write their floats.
+    """Fit unquantised Gaussians to IMAGE.
 
     OUT.npz holds what `gsic encode --init` continues from.
     """
@@ -217,7 +250,7 @@ def fit(
 @click.argument("source", metavar="IN.gsi")
 @common_options
 def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bool) -> None:
-    """Print what a .gsi file says about itself."""
+    """Print what a .gsi file says about itself, without decoding it."""
     from gsic.files import read_bytes
 
     count_threads(threads)
@@ -248,15 +281,15 @@ def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bo
     show_default=True,
     callback=parse_list(str),
     metavar="NAME,...",
-    help="Other codecs to measure.",
+    help="Codecs to compare with.",
 )
 @click.option("--output", metavar="DIR", help="Folder of the results. [default: gsic-bench]")
-@click.option("--limit", type=int, metavar="N", help="At most so many images.")
+@click.option("--limit", type=int, metavar="N", help="Largest number of images.")
 @seed_option
 @set_option
 @common_options
 def bench(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Measure the images of FOLDER beside other codecs.
+    """Measure gsic beside other codecs on the images of FOLDER.
 
     Without --bpp, --gaussians or --quality: 0.1, 0.2, 0.3 and 0.5 bpp. Finished rows of the same
     version and options are kept when a run is repeated.

@@ -1,6 +1,6 @@
-"""What the command line says: results to stdout, talk and progress to stderr, exit codes.
+"""How the command line talks: results to stdout, notes and progress to stderr, exit codes.
 
-Imports nothing heavy; `gsic --help` goes through here.
+This module imports nothing heavy, as `gsic --help` goes through it.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ _STARTED = time.perf_counter()
 
 
 def seconds_since_start() -> float:
-    """Wall seconds since this process began to load gsic."""
+    """Return the wall seconds since this process began to load gsic."""
     return time.perf_counter() - _STARTED
 
 
 class Console:
-    """One command's way of talking.
+    """The output of one command.
 
     Args:
         output: the command's output path; with `-`, which is stdout, results go to stderr.
@@ -56,12 +56,12 @@ class Console:
         self._results.flush()
 
     def print_note(self, text: str) -> None:
-        """Tell something on stderr that is neither a result nor an error."""
+        """Print something on stderr that is neither a result nor an error."""
         if not self._quiet:
             print(f"gsic: {text}", file=sys.stderr)
 
     def _listen(self) -> None:
-        """Tell what the codec logs, and no longer what an earlier command would have."""
+        """Print what the codec logs, in place of the handler of an earlier command."""
         import logging
 
         class Notes(logging.Handler):
@@ -75,12 +75,12 @@ class Console:
         log.setLevel(logging.INFO)
 
     def print_warning(self, text: str) -> None:
-        """Tell on stderr what went wrong without ending the command, `quiet` or not."""
+        """Print on stderr what went wrong without ending the command, even if `quiet`."""
         _print_error(text)
 
     @contextlib.contextmanager
     def show_progress(self, unit: str = "step") -> Iterator[Progress | None]:
-        """A progress bar with the time left, on a terminal only; None where nobody sees it."""
+        """Show a progress bar with the time left; on a terminal only, None elsewhere."""
         if self._quiet or not sys.stderr.isatty():
             yield None
             return
@@ -112,7 +112,7 @@ def _make_bar(total: int, unit: str) -> Any:
 
 @contextlib.contextmanager
 def name_source(source: str) -> Iterator[None]:
-    """Let errors raised inside name the file that they are about."""
+    """Let the errors raised inside name the file that they are about."""
     name = "stdin" if source == STREAM else source
     try:
         yield
@@ -124,7 +124,7 @@ def name_source(source: str) -> Iterator[None]:
 
 
 def run_guarded(command: Callable[[], int]) -> int:
-    """Run a command that returns its exit code; turn what it raises into one line and a code."""
+    """Run a command and return its exit code; an exception becomes one line and a code."""
     try:
         code = command()
         sys.stdout.flush()
@@ -150,7 +150,7 @@ def run_guarded(command: Callable[[], int]) -> int:
 
 
 def _abandon_stdout() -> None:
-    """Keep the interpreter from complaining, at exit, of a stdout that takes nothing any more."""
+    """Keep the interpreter from complaining, at exit, of a stdout that nobody reads any more."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -162,7 +162,7 @@ def _print_error(message: str) -> None:
 
 
 def _to_json(value: Any) -> Any:
-    """`value` without what JSON does not know: not a number and infinite become null."""
+    """Return `value` as JSON can hold it; NaN and infinity become null."""
     if isinstance(value, dict):
         return {str(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,17 +1,17 @@
-"""Options that several commands share, and the parsing of their values."""
+"""The options that several commands share, and the parsing of their values."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from gsic.options import DEVICES, PROFILES, TUNES, Region, check_region
+from gsic.options import DEVICES, PROFILES, TUNES, EncodeOptions, Region, check_region
 
 Command = Callable[..., None]
 
 
 def _parse_pairs(_context: Any, _parameter: Any, texts: tuple[str, ...]) -> dict[str, str]:
-    """`--set KEY=VALUE` as a dictionary."""
+    """Parse `--set KEY=VALUE` options to a dictionary."""
     settings = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -22,7 +22,7 @@ def _parse_pairs(_context: Any, _parameter: Any, texts: tuple[str, ...]) -> dict
 
 
 def parse_region(_context: Any, _parameter: Any, text: str | None) -> Region | None:
-    """`X,Y,W,H` as four numbers."""
+    """Parse `X,Y,W,H` to four numbers."""
     if text is None:
         return None
     try:
@@ -35,7 +35,7 @@ def parse_region(_context: Any, _parameter: Any, text: str | None) -> Region | N
 def parse_list(
     kind: Callable[[str], Any],
 ) -> Callable[[Any, Any, str | None], tuple[Any, ...] | None]:
-    """A comma-separated list of numbers or names."""
+    """Return a parser of a comma-separated list of numbers or names."""
 
     def parse(_context: Any, _parameter: Any, text: str | None) -> tuple[Any, ...] | None:
         if text is None:
@@ -49,7 +49,7 @@ def parse_list(
 
 
 def common_options(command: Command) -> Command:
-    """The options that every command takes."""
+    """Add the options that every command takes."""
     for option in (
         click.version_option(package_name="gsic", prog_name="gsic"),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
@@ -60,7 +60,7 @@ def common_options(command: Command) -> Command:
             type=click.Choice(DEVICES),
             default="auto",
             show_default=True,
-            help="Where to compute.",
+            help="Device that computes.",
         ),
     ):
         command = option(command)
@@ -68,7 +68,11 @@ def common_options(command: Command) -> Command:
 
 
 seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Same seed, same bytes."
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of all random choices; the same seed gives the same bytes.",
 )
 set_option = click.option(
     "--set",
@@ -76,22 +80,27 @@ set_option = click.option(
     multiple=True,
     callback=_parse_pairs,
     metavar="KEY=VALUE",
-    help="Change a constant of the recipe; may be repeated.",
+    help="Change a constant of the recipe; may be given several times.",
 )
 profile_option = click.option(
     "--profile",
-    default="gsic",
+    default=EncodeOptions.profile,
     show_default=True,
     metavar="|".join(PROFILES),
-    help="Coding profile.",
+    help="Profile: gsic, or the codec of one of the papers.",
 )
 effort_option = click.option(
-    "--effort", type=int, default=5, show_default=True, metavar="1..9", help="Time for quality."
+    "--effort",
+    type=int,
+    default=5,
+    show_default=True,
+    metavar="1..9",
+    help="Encoding effort; higher is slower and better.",
 )
 tune_option = click.option(
     "--tune",
-    default="psnr",
+    default=EncodeOptions.tune,
     show_default=True,
     metavar="|".join(TUNES),
-    help="Measure of quality to optimise.",
+    help="Measure of quality that the encoder raises.",
 )

@@ -7,7 +7,7 @@ from typing import Any
 def describe_encoding(report: dict[str, Any]) -> str:
     """Return one line on a finished encoding."""
     return (
-        f"{report['bytes']} bytes, {report['bpp']:.3f} bpp, {_decibels(report['psnr'])}, "
+        f"{report['bytes']} bytes, {report['bpp']:.3f} bpp, {_format_decibels(report['psnr'])}, "
         f"{report['seconds']:.1f} s"
     )
 
@@ -24,9 +24,8 @@ def describe_decoding(report: dict[str, Any]) -> str:
 
 def describe_fit(report: dict[str, Any]) -> str:
     """Return one line on a finished fit."""
-    return (
-        f"{report['gaussians']} Gaussians, {_decibels(report['psnr'])}, {report['seconds']:.1f} s"
-    )
+    psnr = _format_decibels(report["psnr"])
+    return f"{report['gaussians']} Gaussians, {psnr}, {report['seconds']:.1f} s"
 
 
 def format_table(report: dict[str, Any], indent: str = "") -> str:
@@ -38,7 +37,7 @@ def format_table(report: dict[str, Any], indent: str = "") -> str:
         if isinstance(value, dict):
             lines += [f"{indent}{name}:", format_table(value, indent + "  ")]
         else:
-            lines.append(f"{indent}{name:<{width}}  {_value(value)}")
+            lines.append(f"{indent}{name:<{width}}  {_format_value(value)}")
     return "\n".join(lines)
 
 
@@ -53,31 +52,33 @@ def describe_bench(report: dict[str, Any]) -> str:
         )
         lines.append(
             f"{rate['setting']}: {rate['bpp']:.3f} bpp, {rate['psnr']:.2f} dB"
-            + _beside("; against ", others)
+            + _join_after("; against ", others)
         )
-    rates = (f"{codec} {entry['percent']:+.1f} %" for codec, entry in _given(report["bd_rate"]))
-    bd_rates = _beside("BD-rate against ", rates)
+    rates = (
+        f"{codec} {entry['percent']:+.1f} %" for codec, entry in _drop_missing(report["bd_rate"])
+    )
+    bd_rates = _join_after("BD-rate against ", rates)
     return "\n".join([*lines, bd_rates] if bd_rates else lines)
 
 
-def _given(entries: dict[str, Any]) -> list[tuple[str, Any]]:
+def _drop_missing(entries: dict[str, Any]) -> list[tuple[str, Any]]:
     return [(name, entry) for name, entry in entries.items() if entry]
 
 
-def _beside(label: str, parts: Iterable[str]) -> str:
+def _join_after(label: str, parts: Iterable[str]) -> str:
     text = ", ".join(parts)
     return label + text if text else ""
 
 
-def _decibels(value: float | None) -> str:
+def _format_decibels(value: float | None) -> str:
     return "exact" if value is None else f"{value:.2f} dB"
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):
-        return ", ".join(_value(item) for item in value)
+        return ", ".join(_format_value(item) for item in value)
     return str(value)
