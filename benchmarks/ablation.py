@@ -23,8 +23,7 @@ from gsic import container, encoding, images
 from gsic.bench import machine
 from gsic.bench.bdrate import bd_rate
 from gsic.options import EncodeOptions
-from gsic.profiles.gsic.profile import Quantised
-from gsic.profiles.gsic.symbols import grid_size
+from gsic.profiles.gsic.symbols import QuantisedImage, count_cells
 from gsic.profiles.registry import find_by_name
 
 # Steps of the fit: what is left out, by settings.
@@ -89,18 +88,18 @@ def row_of(path: Path, rate: float, fit: str, arguments: argparse.Namespace) -> 
     return row
 
 
-def coded_bits(image: Quantised, actual: int) -> dict[str, float]:
+def coded_bits(image: QuantisedImage, actual: int) -> dict[str, float]:
     """Bits of a file of the same symbols, coded with less."""
     header, symbols = image
     count = len(symbols)
     cells = sum(
         float(np.sum(symbols.position_class == group))
-        * math.log2(math.prod(grid_size(header, group)))
+        * math.log2(math.prod(count_cells(header, group)))
         for group in np.unique(symbols.position_class).tolist()
     )
     columns = [
-        *(symbols.position_class, symbols.amplitude_class, symbols.size),
-        *symbols.stretch.T,
+        *(symbols.position_class, symbols.amplitude_class, symbols.log_scale),
+        *symbols.log_anisotropy.T,
         *symbols.color.T,
     ]
     fixed = sum(count * math.ceil(math.log2(int(np.ptp(column)) + 1)) for column in columns)

@@ -30,8 +30,9 @@ from gsic.encoders.gaussianimage.recipe import VARIANTS
 from gsic.fitting.result import Fit
 from gsic.gaussians import COVARIANCES, compute_factor
 from gsic.options import EncodeOptions, count_threads
-from gsic.profiles.gaussianimage.bitstream import with_bits_back
-from gsic.profiles.gaussianimage.symbols import CUTOFF, Quantised
+from gsic.profiles.gaussianimage.bitstream import choose_bits_back
+from gsic.profiles.gaussianimage.dequantisation import CUTOFF
+from gsic.profiles.gaussianimage.symbols import QuantisedImage
 from gsic.profiles.registry import find_by_name
 from gsic_kernels import registry
 from gsic_kernels.types import Splats, Window
@@ -182,7 +183,7 @@ def fit_sample(
     count = scaled_count(run, count)
     fitted = float_fit(run, image, count, how)
     drawn, milliseconds = render(fitted, run)
-    target = pixels.coded(image, pixels.mode_of(image))
+    target = pixels.to_planes(image, pixels.choose_mode(image))
     clamped = np.clip(drawn, 0.0, 1.0)
     return run.note(
         image=name,
@@ -280,10 +281,10 @@ def sizes(data: bytes, pixel_count: int) -> Row:
     """Bytes and rates of the same Gaussians, written in every way."""
     profile = find_by_name("gaussianimage")
     file = container.read(data)
-    image: Quantised = profile.read(file)
+    image: QuantisedImage = profile.read(file)
 
-    def file_of(coding: str, strategy: str) -> tuple[int, Quantised]:
-        written = with_bits_back(replace(image, coding=coding, plain=None), strategy)
+    def file_of(coding: str, strategy: str) -> tuple[int, QuantisedImage]:
+        written = choose_bits_back(replace(image, coding=coding, plain=None), strategy)
         parameters, payload = profile.write(written)
         whole = container.write(replace(file, parameters=parameters, payload=payload))
         return len(whole), written
@@ -293,8 +294,8 @@ def sizes(data: bytes, pixel_count: int) -> Row:
     bits_back, partial = file_of("packed", "partial")
     both, _ = file_of("ans", "partial")
     count, plain = len(image), partial.plain or 0
-    floats = image.shape_grid.step.size + image.shape_grid.origin.size
-    floats += sum(array.size for array in image.palette if isinstance(array, np.ndarray))
+    floats = image.shape_quantiser.step.size + image.shape_quantiser.origin.size
+    floats += sum(array.size for array in image.color_quantiser if isinstance(array, np.ndarray))
     formula = math.ceil(count * image.gaussian_bits / 8) + 4 * floats
     return {
         "formula_bytes": formula,

@@ -30,7 +30,7 @@ from gsic.bench.baselines import BASELINES, Sweep
 from gsic.bench.bdrate import HIGHEST_MEAN_BPP, Point, bd_rate
 from gsic.bench.rows import Row, to_csv
 from gsic.options import EncodeOptions
-from gsic.profiles.gsic import bitstream as gsic_streams
+from gsic.profiles.gsic.code_lengths import estimate_bits_by_attribute
 from gsic.profiles.registry import find_by_name
 
 DECODES = 5
@@ -159,7 +159,7 @@ def bits_of(data: bytes) -> dict[str, float]:
     """Bits of a file by attribute: estimates that add up to the payload within a percent."""
     file = container.read(data)
     header, symbols = find_by_name("gsic").read(file)
-    bits = gsic_streams.bits_by_attribute(header, symbols)
+    bits = estimate_bits_by_attribute(header, symbols)
     bits["header"] = 8.0 * (len(data) - len(file.payload))
     return {name: round(value, 1) for name, value in bits.items()}
 

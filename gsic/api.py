@@ -162,7 +162,7 @@ def fit(
         seed=seed,
         settings=settings or {},
     )
-    planes = pixels.coded(image, pixels.mode_of(image))
+    planes = pixels.to_planes(image, pixels.choose_mode(image))
     cores = count_threads(threads)
 
     from gsic.fitting.api import fit_image

@@ -86,13 +86,13 @@ def encode_with_report(
         InputError, BackendError: as for `gsic.encode`.
     """
     began, compiled = time.perf_counter(), compile_seconds()
-    mode = pixels.mode_of(image)
-    planes = pixels.coded(image, mode)
+    mode = pixels.choose_mode(image)
+    planes = pixels.to_planes(image, mode)
     _check_init(init, planes.shape)
     sections = (Section(ICC, icc),) if icc else ()
     cores = count_threads(threads)
     profile = registry.find_by_name(options.profile)
-    original = pixels.comparable(image)
+    original = pixels.to_comparable(image)
     height, width, _ = planes.shape
 
     def encode_on(backend: Backend) -> tuple[Encoding, str]:
@@ -104,7 +104,7 @@ def encode_with_report(
             # Read back what was written: the PSNR is that of the file, not of the encoder's state.
             picture = rendering.Picture(profile, profile.read(file), mode, view)
             decoded = picture.draw(backend, cores)
-            psnr = metrics.psnr(original, pixels.comparable(decoded))
+            psnr = metrics.psnr(original, pixels.to_comparable(decoded))
             return Coded(container.write(file), psnr)
 
         job = EncodeJob(planes, options, code, init, backend, cores, progress)
@@ -112,7 +112,7 @@ def encode_with_report(
 
     encoding, device = devices.run_on(device, encode_on)
     decoded = decode_with_report(encoding.data, device=device, threads=cores)
-    shown = pixels.comparable(decoded.image)
+    shown = pixels.to_comparable(decoded.image)
     compiled = compile_seconds() - compiled
     report = EncodeReport(
         bytes=len(encoding.data),

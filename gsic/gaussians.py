@@ -1,12 +1,16 @@
-"""Gaussians as arrays: covariance parameterisations and the whitening factor the kernels take.
+"""Covariances of Gaussians: their parameterisations, and the factor that the kernels take.
 
-A covariance Sigma reaches the kernels as the upper-triangular factor (p, r, t) of its inverse,
-u = p dx + r dy and v = t dy with exponent q = (u^2 + v^2) / 2:
+The kernels take a covariance Sigma as its *factor* (p, r, t): the Cholesky factor of the precision
+matrix Sigma^-1, which the field calls the conic. With (dx, dy) from the mean to a pixel centre, the
+exponent of the Gaussian is q = (u^2 + v^2) / 2 with u = p dx + r dy and v = t dy, so that
 
+    Sigma^-1 = U'U,   U = [[p, r], [0, t]],
     t = Sigma22^-1/2,   p = (Sigma22 / det)^1/2,   r = -Sigma12 (Sigma22 det)^-1/2.
 
-Each parameterisation knows Sigma12, Sigma22 and det as functions of its three numbers, det without
-the cancellation of Sigma11 Sigma22 - Sigma12^2, and pulls a gradient on the factor back to them.
+Each parameterisation computes the *covariance entries* Sigma12, Sigma22 and det Sigma from its
+three numbers, det without the cancellation of Sigma11 Sigma22 - Sigma12^2. Gradients go the same
+way backward: `factor_backward` from the factor to the entries, `Covariance.backward` from the
+entries to the three numbers.
 """
 
 from __future__ import annotations
@@ -15,13 +19,15 @@ import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
+from gsic.arrays import Bools, Float64
 
 
 class CovarianceEntries(NamedTuple):
-    """Sigma12, Sigma22 (px^2) and det Sigma (px^4) of N Gaussians, float64 (N,) each."""
+    """Sigma12, Sigma22 (px^2) and det Sigma (px^4) of N Gaussians, float64 (N,) each.
+
+    Gradients have the same fields, but `det` is then the gradient on ln det Sigma.
+    """
 
     s12: Float64
     s22: Float64
@@ -29,7 +35,7 @@ class CovarianceEntries(NamedTuple):
 
 
 def compute_factor(entries: CovarianceEntries) -> Float64:
-    """Whitening factor (p, r, t), float64 (N, 3) in px^-1, of covariances given by `moments`."""
+    """Compute the factors (p, r, t), float64 (N, 3) in px^-1, of covariances."""
     s12, s22, det = entries
     t = 1.0 / np.sqrt(s22)
     root = 1.0 / np.sqrt(det)
@@ -39,7 +45,16 @@ def compute_factor(entries: CovarianceEntries) -> Float64:
 def factor_backward(
     entries: CovarianceEntries, factor: Float64, grad: Float64
 ) -> CovarianceEntries:
-    """Gradients on (Sigma12, Sigma22, ln det) from gradients on the factor, float64 (N, 3)."""
+    """Vector-Jacobian product of `compute_factor`.
+
+    Args:
+        entries: of N covariances.
+        factor: float64 (N, 3), their factors.
+        grad: float64 (N, 3), gradient on the factors.
+
+    Returns:
+        Gradients on Sigma12, Sigma22 and ln det Sigma.
+    """
     _, s22, _ = entries
     p, r, t = factor.T
     gp, gr, gt = grad.T
@@ -51,38 +66,56 @@ def factor_backward(
 
 
 class Covariance(Protocol):
-    """A way to write a covariance as three numbers."""
+    """A parameterisation of covariances by three numbers, `theta`."""
 
     name: str
 
     def entries(self, theta: Float64) -> CovarianceEntries:
-        """(Sigma12, Sigma22, det) of parameters float64 (N, 3)."""
+        """Compute the covariance entries of parameters, float64 (N, 3)."""
 
     def backward(self, theta: Float64, grad: CovarianceEntries) -> Float64:
-        """Gradient on `theta`, float64 (N, 3), from one on (Sigma12, Sigma22, ln det)."""
+        """Vector-Jacobian product of `entries`.
+
+        Args:
+            theta: float64 (N, 3), parameters.
+            grad: gradients on Sigma12, Sigma22 and ln det Sigma.
+
+        Returns:
+            Gradient on `theta`, float64 (N, 3).
+        """
 
     def from_sigmas(self, sigma: Float64) -> Float64:
-        """Parameters, float64 (N, 3), of circular Gaussians with standard deviations `sigma` px."""
+        """Return the parameters (N, 3) of circular Gaussians of standard deviations (N,) in px."""
 
-    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
-        """Keep `theta` inside bounds, in place.
+    def clamp(self, theta: Float64, min_sigma: float, max_sigma: float, max_ratio: float) -> None:
+        """Clamp parameters to bounds, in place.
 
-        `log` keeps both axes above `least` px, their geometric mean below `most` px and their
-        ratio below `stretch`; the papers' parameterisations only keep their scales in
-        `least`..`most`, as no more is said of them.
+        `log` keeps the standard deviations along both axes above `min_sigma`, their geometric mean
+        below `max_sigma` and their ratio below `max_ratio`. The papers' parameterisations only keep
+        the magnitudes of their scales in `min_sigma`..`max_sigma`, because the papers say no more.
+
+        Args:
+            theta: float64 (N, 3), parameters.
+            min_sigma, max_sigma: px.
+            max_ratio: at least 1.
         """
 
 
 class LogCovariance:
-    """ln Sigma = [[m + u, v], [v, m - u]]: unconstrained, no angle wrap; m, u, v in nats."""
+    """ln Sigma = [[m + u, v], [v, m - u]] with m, u, v in nats.
+
+    Every (m, u, v) is a covariance, and no number is an angle that wraps around. m is the log-scale
+    (2 ln of the geometric mean of the standard deviations along the axes), (u, v) is the
+    log-anisotropy (its length rho is ln of the ratio of the axes).
+    """
 
     name = "log"
 
     def entries(self, theta: Float64) -> CovarianceEntries:
         m, u, v = theta.T
         cosh, sinhc, _, _ = _hyperbolic(u, v)
-        size = np.exp(m)
-        return CovarianceEntries(size * sinhc * v, size * (cosh - sinhc * u), size * size)
+        scale = np.exp(m)
+        return CovarianceEntries(scale * sinhc * v, scale * (cosh - sinhc * u), scale * scale)
 
     def backward(self, theta: Float64, grad: CovarianceEntries) -> Float64:
         m, u, v = theta.T
@@ -92,26 +125,27 @@ class LogCovariance:
         near = 1.0 / 3.0 + square / 30.0
         safe = np.where(small, 1.0, np.sqrt(square))
         slope = np.where(small, near, (cosh - sinhc) / (safe * safe))
-        size = np.exp(m)
-        s12, s22 = size * sinhc * v, size * (cosh - sinhc * u)
-        du = g12 * size * slope * u * v + g22 * size * (sinhc * u - sinhc - slope * u * u)
-        dv = g12 * size * (slope * v * v + sinhc) + g22 * size * (sinhc - slope * u) * v
+        scale = np.exp(m)
+        s12, s22 = scale * sinhc * v, scale * (cosh - sinhc * u)
+        du = g12 * scale * slope * u * v + g22 * scale * (sinhc * u - sinhc - slope * u * u)
+        dv = g12 * scale * (slope * v * v + sinhc) + g22 * scale * (sinhc - slope * u) * v
         return np.stack((g12 * s12 + g22 * s22 + 2.0 * g_log_det, du, dv), axis=1)
 
     def from_sigmas(self, sigma: Float64) -> Float64:
         zero = np.zeros_like(sigma)
         return np.stack((2.0 * np.log(sigma), zero, zero), axis=1)
 
-    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
-        smallest = 2.0 * math.log(least)
-        np.clip(theta[:, 0], smallest, 2.0 * math.log(most), out=theta[:, 0])
+    def clamp(self, theta: Float64, min_sigma: float, max_sigma: float, max_ratio: float) -> None:
+        least = 2.0 * math.log(min_sigma)
+        np.clip(theta[:, 0], least, 2.0 * math.log(max_sigma), out=theta[:, 0])
         rho = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
-        widest = np.minimum(math.log(stretch), theta[:, 0] - smallest)
-        over = np.flatnonzero(rho > widest)
-        theta[over, 1:] *= (widest[over] / rho[over])[:, None]
+        # The smaller variance has the logarithm m - rho.
+        most = np.minimum(math.log(max_ratio), theta[:, 0] - least)
+        over = np.flatnonzero(rho > most)
+        theta[over, 1:] *= (most[over] / rho[over])[:, None]
 
     def from_entries(self, entries: CovarianceEntries) -> Float64:
-        """Parameters, float64 (N, 3), of covariances given by `moments`."""
+        """Return the parameters, float64 (N, 3), of covariances."""
         s12, s22, det = entries
         m = 0.5 * np.log(det)
         # Sigma / sqrt(det) = [[cosh + u sinhc, v sinhc], [v sinhc, cosh - u sinhc]].
@@ -148,8 +182,8 @@ class CholeskyCovariance:
     def from_sigmas(self, sigma: Float64) -> Float64:
         return np.stack((sigma, np.zeros_like(sigma), sigma), axis=1)
 
-    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
-        _keep_from_zero(theta[:, 0::2], least, most)
+    def clamp(self, theta: Float64, min_sigma: float, max_sigma: float, max_ratio: float) -> None:
+        _clamp_magnitudes(theta[:, 0::2], min_sigma, max_sigma)
 
 
 class RotationScaleCovariance:
@@ -181,22 +215,23 @@ class RotationScaleCovariance:
     def from_sigmas(self, sigma: Float64) -> Float64:
         return np.stack((sigma, sigma, np.zeros_like(sigma)), axis=1)
 
-    def bound(self, theta: Float64, least: float, most: float, stretch: float) -> None:
-        _keep_from_zero(theta[:, :2], least, most)
+    def clamp(self, theta: Float64, min_sigma: float, max_sigma: float, max_ratio: float) -> None:
+        _clamp_magnitudes(theta[:, :2], min_sigma, max_sigma)
 
 
-def _keep_from_zero(scale: Float64, least: float, most: float) -> None:
-    """Clip magnitudes to least..most, in place; a sign, which draws nothing else, is kept."""
+def _clamp_magnitudes(scale: Float64, least: float, most: float) -> None:
+    """Clamp magnitudes to least..most, in place; signs, which change no covariance, are kept."""
     np.copyto(scale, np.copysign(np.clip(np.abs(scale), least, most), scale))
 
 
-def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64, NDArray[np.bool_]]:
-    """cosh rho, sinh(rho) / rho, rho^2 = u^2 + v^2 and whether that is too small to divide by."""
+def _hyperbolic(u: Float64, v: Float64) -> tuple[Float64, Float64, Float64, Bools]:
+    """Compute cosh rho, sinh(rho) / rho, rho^2 = u^2 + v^2, and where rho^2 is near 0."""
     square = u * u + v * v
     rho = np.sqrt(square)
     up = np.exp(rho)
     down = 1.0 / up
     cosh = 0.5 * (up + down)
+    # Near 0 the quotients lose their digits, and the series below are exact.
     small = square < 1e-6
     safe = np.where(small, 1.0, rho)
     sinhc = np.where(small, 1.0 + square / 6.0, 0.5 * (up - down) / safe)

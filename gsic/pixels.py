@@ -1,4 +1,4 @@
-"""Pixels <-> coded planes: which channels are coded, and what a viewer gets of them.
+"""Pixels <-> coded planes: which channels are coded, and how drawn planes become an image again.
 
 Colour is coded premultiplied by alpha, so colour under alpha 0 is not kept. RGB with three equal
 channels is coded as grey and restored.
@@ -12,20 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import metrics
+from gsic.arrays import Bytes, Float32
 from gsic.container import Mode
 from gsic.errors import InputError
 from gsic.options import Limits
 from gsic_kernels.constants import MAX_SIDE_PX
 
-Float32 = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-
-# Rows that are un-premultiplied at once: temporary arrays stay small.
+# Rows whose colour is divided by alpha at once, so that temporary arrays stay small.
 _BAND = 64
 
 
-def mode_of(image: Any) -> Mode:
-    """The mode that an image is coded in.
+def choose_mode(image: Any) -> Mode:
+    """Choose the mode in which an image is coded, the one with the fewest channels.
 
     Args:
         image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4).
@@ -33,7 +31,7 @@ def mode_of(image: Any) -> Mode:
     Raises:
         InputError: anything else, or more pixels than gsic codes.
     """
-    _check(image)
+    _check_image(image)
     if image.ndim == 2:
         return Mode.L
     if image.shape[2] == 2:
@@ -45,12 +43,15 @@ def mode_of(image: Any) -> Mode:
     return Mode.RGBA_AS_LA if (equal | (image[..., 3] == 0)).all() else Mode.RGBA
 
 
-def coded(image: Bytes, mode: Mode) -> Float32:
-    """The planes that are fitted and coded, float32 (H, W, C) in 0..1, colour premultiplied.
+def to_planes(image: Bytes, mode: Mode) -> Float32:
+    """Convert an image to the planes that are fitted and coded.
 
     Args:
-        image: uint8, as for `mode_of`.
-        mode: what `mode_of` says of it.
+        image: uint8, as for `choose_mode`.
+        mode: what `choose_mode` returned for it.
+
+    Returns:
+        float32 (H, W, C) in 0..1, colour premultiplied by alpha.
     """
     if mode is Mode.RGB_AS_L:
         image = image[..., 0]
@@ -60,19 +61,22 @@ def coded(image: Bytes, mode: Mode) -> Float32:
     return planes[..., None] if planes.ndim == 2 else planes
 
 
-def shown(drawn: NDArray[Any], mode: Mode) -> Bytes:
-    """The image of drawn planes, uint8 (H, W) or (H, W, 2..4).
+def to_image(planes: NDArray[Any], mode: Mode) -> Bytes:
+    """Convert drawn planes to the image that a viewer gets (FORMAT.md section 7.5).
 
     Args:
-        drawn: (H, W, C): float32, premultiplied in modes with alpha; in modes without it also
+        planes: (H, W, C): float32, premultiplied in modes with alpha; in modes without alpha also
             uint8, clamped and rounded.
         mode: of the file.
+
+    Returns:
+        uint8 (H, W) or (H, W, 2..4).
     """
-    image = drawn
+    image = planes
     if mode.alpha:
-        image = _straight(drawn)
-    elif drawn.dtype != np.uint8:
-        image = np.rint(np.clip(drawn, 0.0, 1.0) * np.float32(255.0)).astype(np.uint8)
+        image = _unpremultiply(planes)
+    elif planes.dtype != np.uint8:
+        image = np.rint(np.clip(planes, 0.0, 1.0) * np.float32(255.0)).astype(np.uint8)
     if mode is Mode.L:
         return image[..., 0]
     if mode is Mode.RGB_AS_L:
@@ -82,8 +86,8 @@ def shown(drawn: NDArray[Any], mode: Mode) -> Bytes:
     return image
 
 
-def averaged(planes: Float32, times: int) -> Float32:
-    """Means of blocks of `times` x `times` pixels, float32 (H / times, W / times, C)."""
+def average_blocks(planes: Float32, times: int) -> Float32:
+    """Average blocks of `times` x `times` pixels, (H, W, C) -> (H / times, W / times, C)."""
     if times == 1:
         return planes
     height, width, channels = planes.shape
@@ -92,28 +96,28 @@ def averaged(planes: Float32, times: int) -> Float32:
     return means
 
 
-def comparable(image: Bytes) -> NDArray[Any]:
-    """What PSNR is taken of: the image, or with alpha its premultiplied channels."""
+def to_comparable(image: Bytes) -> NDArray[Any]:
+    """Convert an image to what its PSNR is taken of: with alpha, its premultiplied channels."""
     has_alpha = image.ndim == 3 and image.shape[2] in (2, 4)
     return metrics.premultiply(image) if has_alpha else image
 
 
-def _straight(drawn: Float32) -> Bytes:
-    """Planes whose colour is premultiplied as bytes whose colour is not, 0 under alpha 0."""
-    image = np.empty(drawn.shape, np.uint8)
-    for top in range(0, len(drawn), _BAND):
-        planes = np.clip(drawn[top : top + _BAND], 0.0, 1.0)
+def _unpremultiply(planes: Float32) -> Bytes:
+    """Divide colour by alpha and round to bytes; colour under alpha 0 becomes 0."""
+    image = np.empty(planes.shape, np.uint8)
+    for top in range(0, len(planes), _BAND):
+        clamped = np.clip(planes[top : top + _BAND], 0.0, 1.0)
         band = image[top : top + _BAND]
-        band[..., -1] = planes[..., -1] * np.float32(255.0) + np.float32(0.5)
-        # The alpha that is shown, not the one that was drawn: a viewer multiplies by that.
+        band[..., -1] = clamped[..., -1] * np.float32(255.0) + np.float32(0.5)
+        # Colour is divided by the rounded alpha, because that is what a viewer multiplies by.
         alpha = band[..., -1:].astype(np.float32)
         scale = np.float32(255.0 * 255.0) / np.maximum(alpha, 1.0)
-        color = planes[..., :-1] * scale + np.float32(0.5)
+        color = clamped[..., :-1] * scale + np.float32(0.5)
         band[..., :-1] = np.where(alpha > 0.0, np.minimum(color, 255.0), 0.0)
     return image
 
 
-def _check(image: Any) -> None:
+def _check_image(image: Any) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         kind = getattr(image, "dtype", type(image).__name__)
         raise InputError(f"image: a uint8 NumPy array is needed, got {kind}")

@@ -1,12 +1,16 @@
-"""A drawing -> what a kernel draws of it, at any scale and in any part of the output.
+"""A quantised image and a view of it -> pixels, at any scale and for any part of the output.
 
-At scale 1 a pixel is a sample of the sum. An output pixel of p input pixels is a mean over p of
-them, which convolution of each Gaussian with a box gives: about a Gaussian with (p^2 - 1) / 12
-more variance along that axis and the same integral. With p < 1 variance is taken away. What is
-drawn of a Gaussian, the weight with its cut and its offset, keeps its form and its integral.
+The way of a pixel: `choose_view` decides which part of the output is drawn, `Picture.prepare`
+dequantises the image and converts its Gaussians to pixels of the output (`make_splats`), and
+`Picture.draw` calls the kernel and converts the drawn planes to an image (`pixels.to_image`).
 
-Gaussians that are blended hide each other, and the mean of a blend is no blend of means: those are
-sampled at a whole multiple of the output, at least as densely as the image, and averaged.
+At scale 1 a pixel is a sample of the sum of Gaussians. An output pixel that covers p input pixels
+along an axis is their mean, which is a convolution of each Gaussian with a box: approximately a
+Gaussian with (p^2 - 1) / 12 px^2 more variance along that axis and the same integral. For p < 1
+this takes variance away. Cutoff and offset of a Gaussian do not change.
+
+Blended Gaussians hide each other, and the mean of a blend is not the blend of means. Therefore they
+are sampled at a whole multiple of the output, at least as densely as the image, and averaged.
 """
 
 from __future__ import annotations
@@ -19,28 +23,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gsic import pixels
-from gsic.arrays import Bytes, Float64
+from gsic.arrays import Bytes, Float32, Float64
 from gsic.container import Mode
 from gsic.errors import LimitError
 from gsic.gaussians import CovarianceEntries, compute_factor
 from gsic.options import Limits, check_positive, check_region_inside, scale_size
-from gsic.profiles.base import Drawing, OnGrid, Profile
+from gsic.profiles.base import Profile, Scene, SymbolScene
 from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CUTOFF_MAX, MAX_SIDE_PX
 from gsic_kernels.types import SHAPE_ROWS, LogGrid, LogSymbols, Splats, Window, round_splats
 
-# Of the variance along a Gaussian's thinner axis, how much may be taken away.
-_MOST_SHARPENING = 0.5
+# Largest share of the variance along a Gaussian's thinner axis that magnification takes away.
+_MAX_SHARPENING = 0.5
 
 
 class View(NamedTuple):
-    """What to show of an image.
+    """Which part of an image is drawn, and at which scale.
 
     Attributes:
-        window: the part of the output that is shown, in its pixels.
+        window: the part of the output that is drawn, in pixels of the output.
         pitch: input px per output px, along x and y.
-        image, output: pixels of the image and of the whole output.
-        density: most splat-pixels per pixel.
+        image, output: number of pixels of the image and of the whole output.
+        density: limit of the summed area of all Gaussians, per pixel.
     """
 
     window: Window
@@ -51,13 +55,13 @@ class View(NamedTuple):
 
 
 def choose_view(width: int, height: int, scale: float, region: Any, limits: Limits) -> View:
-    """Choose a part of an image at a scale.
+    """Choose the view that shows a part of an image at a scale.
 
     Args:
         width, height: of the image, px.
         scale: size of the output relative to the image, above 0.
         region: x, y, width, height in output pixels, or None for all of it.
-        limits: most pixels and area to draw.
+        limits: largest number of pixels and largest area to draw.
 
     Raises:
         OptionError: a scale or a region outside its domain.
@@ -79,78 +83,81 @@ def choose_view(width: int, height: int, scale: float, region: Any, limits: Limi
     return View(Window(*part), pitch, width * height, columns * rows, limits.area_per_pixel)
 
 
-def samples_per_pixel(view: View, drawing: Drawing) -> int:
-    """Samples per output pixel and axis that a drawing needs."""
-    if drawing.opacity is None:
+def count_samples(view: View, scene: Scene) -> int:
+    """Count the samples per output pixel along each axis that a scene needs."""
+    if scene.opacity is None:
         return 1
-    # A side that was rounded to whole pixels is no reason for one more.
+    # The margin keeps a side that was rounded to whole pixels from asking for one more sample.
     return max(1, math.ceil(max(view.pitch) - 0.125))
 
 
-def make_splats(drawing: Drawing, view: View) -> Splats:
-    """Gaussians as a kernel draws them, in samples of the output.
+def make_splats(scene: Scene, view: View) -> Splats:
+    """Convert the Gaussians of a scene to what a kernel draws, in samples of the output.
 
     Args:
-        drawing: N Gaussians in input px.
-        view: what to show.
+        scene: N Gaussians in input px.
+        view: which part is drawn, and at which scale.
 
     Raises:
         LimitError: the Gaussians cover more of the image or of the output than the limits allow.
     """
-    mean, entries, color, cutoff, offset, *_ = drawing
-    _check_area("image", entries, drawing, view.image, view.density * view.image)
-    times = samples_per_pixel(view, drawing)
+    mean, entries, color, cutoff, offset, *_ = scene
+    _check_area("image", entries, scene, view.image, view.density * view.image)
+    times = count_samples(view, scene)
     pitch = view.pitch[0] / times, view.pitch[1] / times
     if pitch != (1.0, 1.0):
         mean = mean / pitch
-        if drawing.opacity is None:
+        if scene.opacity is None:
             filtered = _filter_covariances(entries, pitch)
             color = color * np.sqrt(entries.det / filtered.det)[:, None]
             entries = filtered
         entries = _scale_covariances(entries, pitch)
         output = view.output * times**2
-        # A small output draws the Gaussians of all the image: it may cost what that may cost.
+        # A small output still draws all Gaussians of the image, so it may cost as much as that.
         most = view.density * max(view.image, output)
-        _check_area("output", entries, drawing, output, most)
+        _check_area("output", entries, scene, output, most)
     return round_splats(mean, compute_factor(entries), color, cutoff, offset)
 
 
-def draws_at_scale_one(size: Float64, view: View) -> bool:
-    """Tell whether a view shows samples at scale 1 and Gaussians of any cutoff are within limits.
+def can_draw_symbols(root_det: Float64, view: View) -> bool:
+    """Tell whether a kernel may draw a scene from its symbols, without a look at its cutoffs.
+
+    It may if the view has scale 1 and the Gaussians are within the limits even with the largest
+    cutoff.
 
     Args:
-        size: (N,), sqrt(det Sigma) in px^2.
-        view: what to show.
+        root_det: float64 (N,), sqrt(det Sigma) in px^2.
+        view: which part is drawn, and at which scale.
     """
-    each = np.minimum(2.0 * math.pi * CUTOFF_MAX * size, float(view.image))
+    each = np.minimum(2.0 * math.pi * CUTOFF_MAX * root_det, float(view.image))
     return view.pitch == (1.0, 1.0) and float(each.sum()) <= view.density * view.image
 
 
 def _filter_covariances(
     entries: CovarianceEntries, pitch: tuple[float, float]
 ) -> CovarianceEntries:
-    """Covariances with the variance of an output pixel in place of that of an input pixel."""
+    """Replace the variance of an input pixel in covariances by that of an output pixel."""
     s12, s22, det = entries
     s11 = (det + s12 * s12) / s22
     half = 0.5 * (s11 + s22)
     thinnest = det / (half + np.sqrt(np.maximum(half * half - det, 0.0)))
-    more_x, more_y = (np.maximum((p * p - 1.0) / 12.0, -_MOST_SHARPENING * thinnest) for p in pitch)
+    more_x, more_y = (np.maximum((p * p - 1.0) / 12.0, -_MAX_SHARPENING * thinnest) for p in pitch)
     det = det + more_x * s22 + more_y * s11 + more_x * more_y
     return CovarianceEntries(s12, s22 + more_y, det)
 
 
 def _scale_covariances(entries: CovarianceEntries, pitch: tuple[float, float]) -> CovarianceEntries:
-    """Covariances in units of a pitch."""
+    """Convert covariances from px to units of a pitch."""
     s12, s22, det = entries
     x, y = pitch
     return CovarianceEntries(s12 / (x * y), s22 / (y * y), det / (x * y) ** 2)
 
 
 def _check_area(
-    name: str, entries: CovarianceEntries, drawing: Drawing, pixels: int, most: float
+    name: str, entries: CovarianceEntries, scene: Scene, pixels: int, most: float
 ) -> None:
-    """Check the summed area of the ellipses within reach, each at most the whole picture."""
-    cutoff = np.clip(drawing.cutoff, 0.0, CUTOFF_MAX)
+    """Check the summed area of the ellipses within the cutoff, each at most all `pixels`."""
+    cutoff = np.clip(scene.cutoff, 0.0, CUTOFF_MAX)
     each = np.minimum(2.0 * math.pi * cutoff * np.sqrt(entries.det), float(pixels))
     area = float(each.sum())
     if area > most:
@@ -161,79 +168,107 @@ def _check_area(
 
 @dataclass(frozen=True)
 class Picture:
-    """A view of an image. What a kernel draws of it is worked out when that is asked for.
+    """A view of a quantised image; everything that drawing it needs is computed when first asked.
 
     Args:
-        profile, quantised: an image as the integers of its profile.
+        profile: the profile of the image.
+        image: a quantised image of that profile.
         mode: what its channels are.
-        view: what to show.
+        view: which part is drawn, and at which scale.
     """
 
     profile: Profile
-    quantised: Any
+    image: Any
     mode: Mode
     view: View
 
     @cached_property
-    def drawing(self) -> Drawing:
-        """Its Gaussians in px of the image."""
-        return self.profile.drawing(self.quantised)
+    def scene(self) -> Scene:
+        """The Gaussians in px of the image."""
+        return self.profile.dequantise(self.image)
 
     @cached_property
     def splats(self) -> Splats:
-        """Its Gaussians in px of the view; raises LimitError if they are too large."""
-        return make_splats(self.drawing, self.view)
+        """The Gaussians in samples of the output; raises LimitError if they are too large."""
+        return make_splats(self.scene, self.view)
 
     @cached_property
-    def on_grid(self) -> OnGrid | None:
-        """Its Gaussians as integers, if these are all that a backend needs for 8-bit pixels."""
-        # Colour is divided by alpha before it is rounded, so that is done to floats.
-        coded = None if self.mode.alpha else self.profile.on_grid(self.quantised)
-        fits = coded is not None and draws_at_scale_one(coded.size, self.view)
-        return coded if fits else None
+    def symbol_scene(self) -> SymbolScene | None:
+        """The Gaussians as symbols, None where a kernel cannot draw the view from these alone."""
+        # With alpha, colour is divided by alpha before it is rounded, so floats are needed.
+        if self.mode.alpha:
+            return None
+        scene = self.profile.make_symbol_scene(self.image)
+        if scene is None or not can_draw_symbols(scene.root_det, self.view):
+            return None
+        return scene
 
-    def prepare(self, backend: Backend) -> OnGrid | Splats:
-        """What a backend draws, worked out on the CPU unless that was done before.
+    def prepare(self, backend: Backend) -> SymbolScene | Splats:
+        """Compute on the CPU what a backend draws, unless that was done before.
 
         Raises:
             LimitError: the Gaussians cover more than the limits allow.
         """
-        on_grid = None if backend.render_symbols_bytes is None else self.on_grid
-        return self.splats if on_grid is None else on_grid
+        if backend.render_symbols_bytes is not None and self.symbol_scene is not None:
+            return self.symbol_scene
+        return self.splats
 
     def draw(self, backend: Backend, threads: int) -> Bytes:
-        """The pixels."""
-        gaussians, window = self.prepare(backend), self.view.window
-        if isinstance(gaussians, OnGrid):
-            assert backend.render_symbols_bytes is not None
-            behind = gaussians.background.astype(np.float32)
-            image = backend.render_symbols_bytes(gaussians.symbols, window, behind)
-            return pixels.shown(image, self.mode)
-        drawing = self.drawing
-        background = drawing.background.astype(np.float32)
-        if drawing.opacity is not None:
-            times = samples_per_pixel(self.view, drawing)
-            opacity = drawing.opacity.astype(np.float32)
-            window = Window(*(times * edge for edge in window))
-            planes = backend.render_alpha(gaussians, opacity, window, background, threads).image
-            return pixels.shown(pixels.averaged(planes, times), self.mode)
-        render = backend.render_sum if self.mode.alpha else backend.render_sum_bytes
-        return pixels.shown(render(gaussians, window, background, threads), self.mode)
+        """Draw the view.
+
+        Args:
+            backend: whose kernels draw.
+            threads: CPU threads, at least 1.
+
+        Returns:
+            uint8 (H, W) or (H, W, 2..4).
+        """
+        prepared = self.prepare(backend)
+        planes: Bytes | Float32
+        if isinstance(prepared, SymbolScene):
+            planes = self._draw_symbols(backend, prepared)
+        elif self.scene.opacity is not None:
+            planes = self._draw_blended(backend, prepared, self.scene.opacity, threads)
+        else:
+            # Planes with alpha are divided by it before they are rounded, so floats are needed.
+            render = backend.render_sum if self.mode.alpha else backend.render_sum_bytes
+            planes = render(prepared, self.view.window, self._background, threads)
+        return pixels.to_image(planes, self.mode)
+
+    @property
+    def _background(self) -> Float32:
+        return self.scene.background.astype(np.float32)
+
+    def _draw_symbols(self, backend: Backend, scene: SymbolScene) -> Bytes:
+        assert backend.render_symbols_bytes is not None
+        background = scene.background.astype(np.float32)
+        return backend.render_symbols_bytes(scene.symbols, self.view.window, background)
+
+    def _draw_blended(
+        self, backend: Backend, splats: Splats, opacity: Float64, threads: int
+    ) -> Float32:
+        """Blend at several samples per pixel, and average them."""
+        times = count_samples(self.view, self.scene)
+        window = Window(*(times * edge for edge in self.view.window))
+        blended = backend.render_alpha(
+            splats, opacity.astype(np.float32), window, self._background, threads
+        )
+        return pixels.average_blocks(blended.image, times)
 
 
 def warm_up(picture: Picture, backend: Backend) -> None:
-    """Load the kernels that draw a picture, by drawing a pixel."""
-    on_grid = isinstance(picture.prepare(backend), OnGrid)
-    blended = not on_grid and picture.drawing.opacity is not None
-    _warm_up(backend, picture.mode.channels, picture.mode.alpha, blended, on_grid)
+    """Load the kernels that draw a picture, by drawing one pixel with them."""
+    symbols = isinstance(picture.prepare(backend), SymbolScene)
+    blended = not symbols and picture.scene.opacity is not None
+    _warm_up(backend, picture.mode.channels, picture.mode.alpha, blended, symbols)
 
 
 @cache
-def _warm_up(backend: Backend, channels: int, alpha: bool, blended: bool, on_grid: bool) -> None:
+def _warm_up(backend: Backend, channels: int, alpha: bool, blended: bool, symbols: bool) -> None:
     none = np.zeros((0, 3), np.float32)
     splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), none[:, 0], none[:, 0])
     window, background = Window(0, 0, 1, 1), np.zeros(channels, np.float32)
-    if on_grid and backend.render_symbols_bytes is not None:
+    if symbols and backend.render_symbols_bytes is not None:
         grid = LogGrid(0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, np.eye(channels))
         rows = np.zeros((SHAPE_ROWS + channels, 0), np.int32)
         backend.render_symbols_bytes(LogSymbols(rows, grid), window, background)

@@ -29,27 +29,28 @@ class Splats(NamedTuple):
 
 
 class LogGrid(NamedTuple):
-    """What makes Gaussians of integers, for a covariance log2 Sigma = [[m + u, v], [v, m - u]].
+    """Constants that turn symbols into Gaussians with log2 Sigma = [[m + u, v], [v, m - u]].
 
-    A Gaussian has a position class P and an amplitude class A. With E the sum of the squares of its
-    amplitudes, at most 2^52, its cutoff is (level + h bitlength(E) - floor(h m)) ln 2 / (2 h), or 0
-    if E = 0, and its offset exp(-cutoff).
+    m is the log-scale and (u, v) the log-anisotropy of a Gaussian, P its position class and A its
+    amplitude class. With E the sum of the squares of its amplitudes, at most 2^52, and with h =
+    half_resolution, its cutoff is (cutoff_level + h bitlength(E) - floor(h m)) ln 2 / (2 h), or 0
+    if E = 0, and its offset is exp(-cutoff).
     """
 
     margin: float  # px from the origin back to cell 0; cells are 2^-P px
-    size: float  # steps of m, times 2^-A
-    stretch: float  # steps of u and v, times 2^-A
-    least: float  # least m, which log2 of the smaller variance, m - sqrt(u^2 + v^2), keeps as well
-    most: float  # largest m
-    ratio: float  # largest sqrt(u^2 + v^2)
-    unit: float  # an amplitude of one, 1.0 = full scale, where m = 0; elsewhere times 2^(-m / 2)
-    half: float  # h
-    level: float
+    log_scale_step: float  # step of m, times 2^-A
+    log_anisotropy_step: float  # step of u and v, times 2^-A
+    min_log_scale: float  # least m, and least log2 of the smaller variance, m - sqrt(u^2 + v^2)
+    max_log_scale: float  # largest m
+    max_log_anisotropy: float  # largest sqrt(u^2 + v^2)
+    amplitude_unit: float  # full scale per amplitude of 1 where m = 0; elsewhere times 2^(-m / 2)
+    half_resolution: float  # h
+    cutoff_level: float
     transform: F64  # (C, C) a row of amplitudes times this is a colour
 
 
 class LogSymbols(NamedTuple):
-    """N Gaussians as integers, for a backend that makes splats of them itself.
+    """N Gaussians as integers, for a backend that dequantises them itself.
 
     The rows are P in -1000..1000, A in 0..1000, column and row of the cell, m, u and v in steps,
     and an amplitude for each of C channels.

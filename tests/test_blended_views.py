@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 import gsic
 from gsic import rendering
 from gsic.options import Limits
-from gsic.profiles.base import Drawing
+from gsic.profiles.base import Scene
 
 FILES = two_dgs_scenes.files()
 DATA = max(FILES.values(), key=lambda data: gsic.info(data)["width"] * gsic.info(data)["height"])
@@ -56,6 +56,6 @@ def test_samples_are_at_least_as_dense_as_the_image(pitch: float, expected: int)
     view = rendering.choose_view(1000, 800, 1 / pitch, None, Limits())
     one = np.ones(1)
     entries = (0 * one, one, one)
-    blended = Drawing(np.ones((1, 2)), entries, np.ones((1, 3)), one, 0 * one, np.zeros(3), one)  # type: ignore[arg-type]
-    assert rendering.samples_per_pixel(view, blended) == expected
-    assert rendering.samples_per_pixel(view, blended._replace(opacity=None)) == 1
+    blended = Scene(np.ones((1, 2)), entries, np.ones((1, 3)), one, 0 * one, np.zeros(3), one)  # type: ignore[arg-type]
+    assert rendering.count_samples(view, blended) == expected
+    assert rendering.count_samples(view, blended._replace(opacity=None)) == 1

@@ -22,7 +22,9 @@ from gsic.errors import (
 )
 from gsic.metrics import premultiply, psnr
 from gsic.options import Limits
-from gsic.profiles.gsic.symbols import Classes, Header, dequantise, nearest_step_index, quantise
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians
+from gsic.profiles.gsic.quantisation import Classes, quantise
+from gsic.profiles.gsic.symbols import Header, find_step_index
 
 RGB = file_of(*random_scene(61, 43, 3, 120, seed=1), Mode.RGB)
 ALPHA = file_of(*random_scene(29, 37, 4, 80, seed=2), Mode.RGBA)
@@ -32,7 +34,7 @@ def smooth_scene(width: int, height: int, sigma: float) -> bytes:
     """RGB of Gaussians of about `sigma` px, inside 0..1 nearly everywhere."""
     rng = np.random.default_rng(3)
     count = math.ceil(3 * width * height / sigma**2 / 10)
-    header = Header(width, height, 3, nearest_step_index(0.01), (128, 120, 110))
+    header = Header(width, height, 3, find_step_index(0.01), (128, 120, 110))
     mean = rng.uniform(0, 1, (count, 2)) * (width, height)
     theta = rng.normal(0, 0.3, (count, 3))
     theta[:, 0] += 2 * math.log(sigma)
@@ -135,12 +137,12 @@ def test_large_outputs_have_the_image_as_their_means(sigma: float) -> None:
 
 
 def test_the_least_gaussian_stays_one_at_any_scale() -> None:
-    header = Header(5, 5, 1, nearest_step_index(0.01), (0,))
+    header = Header(5, 5, 1, find_step_index(0.01), (0,))
     theta = np.array([[2 * math.log(0.1), 3.0, 1.0], [-9.0, 0.0, 0.0]])
     classes = Classes(np.full(2, 4), np.full(2, 6))
     symbols = quantise(header, classes, np.full((2, 2), 2.5), theta, np.full((2, 1), 0.2))
     data = file_of(header, symbols, Mode.L)
-    assert np.isfinite(dequantise(header, symbols).factor()).all()
+    assert np.isfinite(dequantise_gaussians(header, symbols).factor()).all()
     for scale in (1.0, 1.9, 7.0, 200.0):
         image = gsic.decode(data, scale=scale)
         assert 0 < image.max() <= 255

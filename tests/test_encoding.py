@@ -16,8 +16,8 @@ from gsic.encoders.base import EncodeJob, Encoding
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.metrics import ms_ssim, premultiply, psnr
 from gsic.options import EncodeOptions, Limits
-from gsic.profiles.gsic.profile import Quantised
-from gsic.profiles.gsic.symbols import Classes, Header, Symbols, nearest_step_index, quantise
+from gsic.profiles.gsic.quantisation import Classes, quantise
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, find_step_index
 
 Scene = Callable[..., NDArray[np.uint8]]
 
@@ -27,7 +27,7 @@ def mosaic(planes: NDArray[np.float32]) -> tuple[Header, Symbols]:
     height, width, channels = planes.shape
     background = planes.mean(axis=(0, 1))
     levels = tuple(int(level) for level in np.rint(255 * background))
-    header = Header(width, height, channels, nearest_step_index(0.05), levels)
+    header = Header(width, height, channels, find_step_index(0.05), levels)
     y, x = (grid.ravel() for grid in np.mgrid[0:height:4, 0:width:4])
     color = (planes[y, x] - background).astype(np.float64) * 1.0186
     theta = np.tile([2 * math.log(2.5), 0.0, 0.0], (len(x), 1))
@@ -44,7 +44,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def encode(job: EncodeJob) -> Encoding:
-        coded = job.code(Quantised(*mosaic(job.planes)))
+        coded = job.code(QuantisedImage(*mosaic(job.planes)))
         seen.update(vars(job), coded=coded)
         return Encoding(coded.data, psnr_float=30.25, iterations=7)
 
@@ -64,7 +64,7 @@ def test_encode_and_decode(fitted: dict[str, Any], scene: Scene, channels: int) 
     encoded = encoding.encode_with_report(image, EncodeOptions(), threads=2)
     decoded = gsic.decode(encoded.data)
     assert decoded.shape == image.shape
-    assert encoded.report.psnr == psnr(*(pixels.comparable(each) for each in (image, decoded)))
+    assert encoded.report.psnr == psnr(*(pixels.to_comparable(each) for each in (image, decoded)))
     assert encoded.report.psnr > 20
     # What the fit was told of its symbols is what a decoder shows.
     assert fitted["coded"] == (encoded.data, encoded.report.psnr)
@@ -210,4 +210,4 @@ def test_a_gpu_that_is_not_there(scene: Scene) -> None:
 
 def test_the_limits_of_encoding_are_those_of_decoding() -> None:
     assert Limits().pixels == 2**27
-    assert pixels.mode_of(np.broadcast_to(np.uint8(0), (2**13, 2**13))) is Mode.L
+    assert pixels.choose_mode(np.broadcast_to(np.uint8(0), (2**13, 2**13))) is Mode.L

@@ -411,7 +411,7 @@ def test_log_bounds_sizes_and_aspects(seed: int) -> None:
     theta = np.random.default_rng(seed).uniform([-8, -6, -6], [20, 6, 6], (30, 3))
     least, most, stretch = 0.3, 2000.0, 64.0
     before = theta.copy()
-    LogCovariance().bound(theta, least, most, stretch)
+    LogCovariance().clamp(theta, least, most, stretch)
     minor, major = axes_of(LogCovariance().entries(theta)).T
     assert (minor >= least * (1 - 1e-9)).all()
     assert (np.sqrt(minor * major) <= most * (1 + 1e-9)).all()
@@ -422,7 +422,7 @@ def test_log_bounds_sizes_and_aspects(seed: int) -> None:
     inside = (minor > least) & (np.sqrt(minor * major) < most) & (major / minor < stretch)
     assert np.array_equal(theta[inside], before[inside])
     again = theta.copy()
-    LogCovariance().bound(again, least, most, stretch)
+    LogCovariance().clamp(again, least, most, stretch)
     np.testing.assert_allclose(again, theta, rtol=0, atol=1e-12)
 
 
@@ -432,7 +432,7 @@ def test_the_papers_scales_do_not_vanish(name: str, scales: list[int]) -> None:
     if name == "rs":
         theta = theta[:, [0, 2, 1]]
     before = theta.copy()
-    COVARIANCES[name].bound(theta, 0.3, 2000.0, 64.0)
+    COVARIANCES[name].clamp(theta, 0.3, 2000.0, 64.0)
     kept = theta[:, scales]
     assert (np.abs(kept) >= 0.3).all()
     assert (np.abs(kept) <= 2000.0).all()

@@ -8,12 +8,13 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.fitting import placement
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
-from gsic.gaussians import Covariance, CovarianceEntries, Float64, compute_factor, factor_backward
+from gsic.gaussians import Covariance, CovarianceEntries, compute_factor, factor_backward
 from gsic.metrics import psnr_from_sse
-from gsic.profiles.gsic.symbols import MAX_STRETCH, MIN_SIGMA_PX
+from gsic.profiles.gsic.symbols import MAX_LOG_ANISOTROPY, MIN_SIGMA_PX
 from gsic_kernels import types
 from gsic_kernels.backend import SumLoss
 from gsic_kernels.types import Gradients, Splats
@@ -22,7 +23,7 @@ Float32 = NDArray[np.float32]
 
 # Where the float fit lets shapes end, a little inside what the profile can hold.
 LEAST_SIGMA_PX = 1.05 * MIN_SIGMA_PX
-MOST_STRETCH = 0.99 * 2.0**MAX_STRETCH
+MOST_STRETCH = 0.99 * 2.0**MAX_LOG_ANISOTROPY
 
 
 class GaussianFit:
@@ -118,7 +119,7 @@ class GaussianFit:
     def move(self, gradient: Float64, scale: float) -> None:
         """Let the optimiser move the Gaussians, and keep them within bounds."""
         self.adam.step(gradient, scale)
-        self.covariance.bound(self.theta, LEAST_SIGMA_PX, self.most_sigma, MOST_STRETCH)
+        self.covariance.clamp(self.theta, LEAST_SIGMA_PX, self.most_sigma, MOST_STRETCH)
 
     @property
     def most_sigma(self) -> float:

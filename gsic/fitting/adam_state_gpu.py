@@ -8,10 +8,11 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.fitting.adam_state import LEAST_SIGMA_PX, MOST_STRETCH, GaussianFit
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
-from gsic.gaussians import Covariance, Float64
+from gsic.gaussians import Covariance
 from gsic_kernels.backend import Backend, ResidentFit, Rules, SumLoss
 
 Float32 = NDArray[np.float32]

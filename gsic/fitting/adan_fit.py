@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gsic.arrays import Float32, Progress
+from gsic.arrays import Float32, Float64, Progress
 from gsic.fitting.blended_canvas import BlendedCanvas
 from gsic.fitting.canvas import Canvas, random_start, shape_of, sigmoid
 from gsic.fitting.losses import BlendedLoss, objective
@@ -16,10 +16,9 @@ from gsic.fitting.optimisers import Adan
 from gsic.fitting.progress import FitProgress, Tick
 from gsic.fitting.recipe import AdanRecipe
 from gsic.fitting.result import Fit
-from gsic.gaussians import Float64
 from gsic.metrics import psnr_from_sse
 from gsic.options import FitOptions
-from gsic.profiles.gaussianimage.symbols import SHAPES, mean_px
+from gsic.profiles.gaussianimage.dequantisation import SHAPE_OFFSETS, compute_means
 from gsic_kernels.backend import Backend
 from gsic_kernels.cpu.runtime.compiling import compile_seconds
 
@@ -124,8 +123,8 @@ def _drawn(
     raw: Float64, options: FitOptions, width: int, height: int, channels: int
 ) -> tuple[Float64, Float64, Float64, Float64 | None]:
     """Means, covariance parameters, colours, and opacities where Gaussians are blended."""
-    mean = mean_px(np.tanh(raw[:, :2]), width, height)
-    theta = shape_of(options.covariance, raw[:, 2:5]) + SHAPES[options.covariance]
+    mean = compute_means(np.tanh(raw[:, :2]), width, height)
+    theta = shape_of(options.covariance, raw[:, 2:5]) + SHAPE_OFFSETS[options.covariance]
     if options.covariance == "rs":
         np.abs(theta[:, :2], out=theta[:, :2])
     color = raw[:, 5 : 5 + channels]

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from gsic.arrays import Float64
 from gsic.fitting.canvas import Geometry, raw_slope, shape_of, sigmoid
 from gsic.fitting.losses import BlendedLoss
-from gsic.gaussians import Float64
 from gsic_kernels.types import F32, Splats
 
 

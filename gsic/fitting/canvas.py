@@ -13,8 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.gaussians import COVARIANCES, Float64, compute_factor, factor_backward
-from gsic.profiles.gaussianimage.symbols import CUTOFF, SHAPES, entries_of, mean_px
+from gsic.arrays import Float64
+from gsic.gaussians import COVARIANCES, compute_factor, factor_backward
+from gsic.profiles.gaussianimage.dequantisation import (
+    CUTOFF,
+    SHAPE_OFFSETS,
+    compute_entries,
+    compute_means,
+)
 from gsic_kernels.backend import SumLoss
 from gsic_kernels.types import Splats
 
@@ -84,9 +90,9 @@ class Geometry:
         self._covariance = COVARIANCES[covariance]
         self._tanh = np.tanh(position)
         self._half_size = 0.5 * width, 0.5 * height
-        self.mean = mean_px(self._tanh, width, height)
-        self.theta = shape + SHAPES[covariance]
-        self.entries, self._singular = entries_of(covariance, self.theta)
+        self.mean = compute_means(self._tanh, width, height)
+        self.theta = shape + SHAPE_OFFSETS[covariance]
+        self.entries, self._singular = compute_entries(covariance, self.theta)
         self.factor = compute_factor(self.entries)
 
     def splats(self, color: Float64) -> Splats:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.gaussians import Float64
+from gsic.arrays import Float64
 
 _TINY = 1e-12
 

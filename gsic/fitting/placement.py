@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.gaussians import Covariance, Float64
+from gsic.arrays import Float64
+from gsic.gaussians import Covariance
 
 _SAMPLES = 9
 

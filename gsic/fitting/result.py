@@ -11,10 +11,11 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.errors import InputError
 from gsic.files import read_bytes, write_bytes_atomically
 from gsic.fitting import npz
-from gsic.gaussians import COVARIANCES, Float64, LogCovariance, compute_factor
+from gsic.gaussians import COVARIANCES, LogCovariance, compute_factor
 from gsic.options import MAX_GAUSSIANS
 from gsic_kernels.constants import MAX_SIDE_PX
 

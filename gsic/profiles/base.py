@@ -1,19 +1,27 @@
-"""What every profile offers the codec, and what the Gaussians of a file draw."""
+"""The interface of a profile, and the scene that every profile dequantises an image to.
+
+A profile is a way to write Gaussians as integers, and these integers as bytes. Its folder has the
+same files as the others: `symbols.py` holds the integers, `dequantisation.py` turns them into a
+scene, `parameters.py` and `bitstream.py` turn them into bytes and back, and `profile.py` implements
+`Profile` with these.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from gsic.arrays import Float64
 from gsic.container import Container
-from gsic.gaussians import CovarianceEntries, Float64
+from gsic.gaussians import CovarianceEntries
 from gsic_kernels.types import LogSymbols
 
 
-class Drawing(NamedTuple):
+class Scene(NamedTuple):
     """N Gaussians over a background, in float64; a kernel gets them rounded once to float32.
 
-    The weight of a Gaussian is exp(-q) - offset where its exponent q is at most `cutoff`. Without
-    opacities the Gaussians are summed; with them they are blended, the first in front.
+    The weight of a Gaussian is exp(-q) - offset where its exponent q is at most `cutoff`, and 0
+    elsewhere. Without opacities the Gaussians are summed; with opacities they are alpha-blended,
+    the first in front.
     """
 
     mean: Float64  # (N, 2) px; the centre of pixel (row i, column j) is (j + 0.5, i + 0.5)
@@ -22,57 +30,57 @@ class Drawing(NamedTuple):
     cutoff: Float64  # (N,); where it is at most 0, nothing is drawn
     offset: Float64  # (N,)
     background: Float64  # (C,) 1.0 = full scale
-    opacity: Float64 | None = None  # (N,)
+    opacity: Float64 | None = None  # (N,) in 0..1
 
 
-class OnGrid(NamedTuple):
-    """A drawing without opacities, for a backend that dequantises its N Gaussians."""
+class SymbolScene(NamedTuple):
+    """A scene without opacities as integers, for a backend that dequantises by itself."""
 
     symbols: LogSymbols
-    size: Float64  # (N,) px^2, sqrt(det Sigma)
+    root_det: Float64  # (N,) px^2, sqrt(det Sigma)
     background: Float64  # (C,) 1.0 = full scale
 
 
 class Profile(Protocol):
-    """A way to write Gaussians as integers, and those as bytes.
+    """The decoder side of a profile, and its writer.
 
-    What stands between, an image as the profile's integers, is the profile's own affair: the codec
-    only hands it on.
+    Every profile has a class `QuantisedImage` of its own, an image as integers. The codec passes
+    such images from one of these methods to another and does not look into them.
     """
 
     @property
     def name(self) -> str:
-        """As `--profile` has it."""
+        """The name that `--profile` takes."""
 
     @property
     def number(self) -> int:
-        """As files have it."""
+        """The number in the header of files (FORMAT.md section 2)."""
 
-    def write(self, quantised: Any) -> tuple[bytes, bytes]:
-        """Parameter bytes and payload of an image."""
+    def write(self, image: Any) -> tuple[bytes, bytes]:
+        """Return the parameter bytes and the payload of a quantised image.
+
+        Raises:
+            ValueError: an integer out of its range.
+        """
 
     def read(self, file: Container) -> Any:
-        """The image that a file holds.
+        """Return the quantised image that a file holds.
 
         Raises:
             FormatError: no encoder can have made its parameters and payload.
         """
 
-    def count(self, quantised: Any) -> int:
-        """How many Gaussians an image has."""
+    def count(self, image: Any) -> int:
+        """Return the number of Gaussians of a quantised image."""
 
-    def drawing(self, quantised: Any) -> Drawing:
-        """What an image draws.
+    def dequantise(self, image: Any) -> Scene:
+        """Convert a quantised image to the scene that a decoder draws."""
 
-        Raises:
-            CorruptFile: a number that is not finite.
-        """
-
-    def on_grid(self, quantised: Any) -> OnGrid | None:
-        """The same for a backend that dequantises, or None if none can do that."""
+    def make_symbol_scene(self, image: Any) -> SymbolScene | None:
+        """Pack a quantised image for a backend that dequantises; None if no backend can."""
 
     def describe(self, file: Container) -> dict[str, Any]:
-        """What the parameters of a file say, the number of Gaussians first, for `gsic info`.
+        """Return what the parameters of a file say, for `gsic info`; the number of Gaussians first.
 
         Raises:
             FormatError: no encoder can have made them.

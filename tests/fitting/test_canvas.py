@@ -8,6 +8,7 @@ import pytest
 from fit_images import planes_of
 
 from gsic import api as codec
+from gsic.arrays import Float64
 from gsic.encoders.gaussianimage.initial import raw_of_fit
 from gsic.errors import InputError, OptionError
 from gsic.fitting.adan_fit import optimise
@@ -15,9 +16,9 @@ from gsic.fitting.blended_canvas import BlendedCanvas
 from gsic.fitting.canvas import Canvas, Geometry, random_start, raw_slope, shape_of, sigmoid
 from gsic.fitting.losses import BlendedLoss, objective
 from gsic.fitting.recipe import AdanRecipe
-from gsic.gaussians import COVARIANCES, Float64
+from gsic.gaussians import COVARIANCES
 from gsic.options import LOSSES, FitOptions
-from gsic.profiles.gaussianimage.symbols import CUTOFF
+from gsic.profiles.gaussianimage.dequantisation import CUTOFF
 from gsic_kernels import reference, registry
 from gsic_kernels.types import Splats, Window
 

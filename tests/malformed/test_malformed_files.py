@@ -19,7 +19,7 @@ from gsic.coding.sorted_set import write_sets
 from gsic.container import ByteReader, Container, Mode, varint
 from gsic.errors import CorruptFile, FormatError, LimitError, TruncatedFile
 from gsic.options import Limits
-from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, Header, Symbols, grid_size
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, Header, Symbols, count_cells
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "v1"
 FILES = [path.read_bytes() for path in sorted(GOLDEN.glob("*.gsi"))]
@@ -159,7 +159,7 @@ def hand_made(amplitude: int, value: int, count: int = 40) -> bytes:
     """A payload by the book but for one class or value."""
     header = Header(40, 30, 1, 600, (0,))
     position = np.zeros(count, np.int64)
-    columns, rows = grid_size(header, 0)
+    columns, rows = count_cells(header, 0)
     writer = SymbolWriter()
     write_sets(writer, [np.arange(count)], [columns * rows])
     classes = np.full(count, amplitude)

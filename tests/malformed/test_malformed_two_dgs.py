@@ -11,12 +11,12 @@ from two_dgs_scenes import random_scene
 
 import gsic
 from gsic import container
-from gsic.coding.range_coder import RangeWriter
+from gsic.coding.range_coder import RangeWriter, table_of_counts
 from gsic.container import Container, Mode, varint
 from gsic.errors import CorruptFile, FormatError, LimitError
 from gsic.options import Limits
-from gsic.profiles.two_dgs import bitstream as streams
-from gsic.profiles.two_dgs.symbols import Grid, Scene
+from gsic.profiles.two_dgs import bitstream
+from gsic.profiles.two_dgs.symbols import Grid, QuantisedImage
 
 GRID = Grid(40, 30, 1, False)
 
@@ -92,14 +92,14 @@ def test_rows_used_more_often_than_said() -> None:
     writer = RangeWriter()
     writer.raw(np.zeros(6, np.int64), 4)
     writer.gamma(np.array([1]))  # the last row twice, so the first one five times
-    table = streams.table_of_counts(np.array([5, 2]))
+    table = table_of_counts(np.array([5, 2]))
     writer.symbols(np.zeros(7, np.int64), table)
     with pytest.raises(CorruptFile, match="as often as it says"):
         gsic.decode(file_with(fields(0, 7, 2, 1, 4, 4), writer.finish()))
 
 
 def test_another_payload_of_the_same_symbols() -> None:
-    parameters, payload = streams.write(random_scene(GRID, 1, 20, (3, 4), seed=1))
+    parameters, payload = bitstream.write(random_scene(GRID, 1, 20, (3, 4), seed=1))
     assert not refused(file_with(parameters, payload))
     for changed in (payload + bytes(4), payload[:-4] + bytes([payload[-4] ^ 1]) + payload[-3:]):
         assert refused(file_with(parameters, changed))
@@ -107,11 +107,13 @@ def test_another_payload_of_the_same_symbols() -> None:
 
 def test_area_and_counts_are_bounded() -> None:
     scene = random_scene(GRID, 1, 40000, (3, 3), seed=2)
-    wide = Scene(GRID, scene.places, scene.position, scene.shapes, scene.colors)
+    wide = QuantisedImage(
+        GRID, scene.position_quantiser, scene.position, scene.shapes, scene.colors
+    )
     tracemalloc.start()
     began = time.perf_counter()
     with pytest.raises(LimitError, match="40000 Gaussians cover"):
-        gsic.decode(file_with(*streams.write(wide)))
+        gsic.decode(file_with(*bitstream.write(wide)))
     assert time.perf_counter() - began < 5.0
     assert tracemalloc.get_traced_memory()[1] < 100_000_000
     tracemalloc.stop()

@@ -5,15 +5,14 @@ import numpy as np
 from gsic import container
 from gsic.container import COMMENT, ICC, Container, Mode, Section
 from gsic.profiles import registry
-from gsic.profiles.gsic.profile import Quantised
+from gsic.profiles.gsic.quantisation import classify, quantise
 from gsic.profiles.gsic.symbols import (
     AMPLITUDE_CLASSES,
     Header,
+    QuantisedImage,
     Symbols,
-    classify,
-    grid_size,
-    nearest_step_index,
-    quantise,
+    count_cells,
+    find_step_index,
 )
 
 
@@ -23,7 +22,7 @@ def random_scene(
     """Gaussians of all sizes, needles too, some of them outside the image."""
     rng = np.random.default_rng(seed)
     background = tuple(rng.integers(0, 256, channels).tolist())
-    header = Header(width, height, channels, nearest_step_index(step), background)
+    header = Header(width, height, channels, find_step_index(step), background)
     mean = rng.uniform(-0.1, 1.1, (count, 2)) * (width, height)
     theta = rng.normal(0.0, 0.7, (count, 3))
     theta[:, 0] += 2.0 * np.log(rng.uniform(0.4, 6.0, count))
@@ -34,7 +33,7 @@ def random_scene(
 def equal_gaussians(width: int, height: int, count: int) -> tuple[Header, Symbols]:
     """The same Gaussian `count` times, RGB."""
     header, symbols = random_scene(width, height, 3, 1, seed=5)
-    return header, symbols.take(np.zeros(count, np.int64))
+    return header, symbols.select(np.zeros(count, np.int64))
 
 
 def extremes(width: int, height: int) -> tuple[Header, Symbols]:
@@ -42,7 +41,7 @@ def extremes(width: int, height: int) -> tuple[Header, Symbols]:
     header = Header(width, height, 3, 500, (0, 128, 255))
     positions = np.repeat(np.arange(-8, 8), 4)
     count = len(positions)
-    grids = np.array([grid_size(header, int(position)) for position in positions])
+    grids = np.array([count_cells(header, int(position)) for position in positions])
     index = np.arange(count)
     corner = np.stack((index % 2, index // 2 % 2), axis=1)
     amplitude = index * 7 % len(AMPLITUDE_CLASSES)
@@ -65,7 +64,7 @@ def file_of(
     """A `.gsi` file of symbols in any order."""
     assert mode.channels == header.channels
     profile = registry.find_by_name("gsic")
-    parts = profile.write(Quantised(header, symbols))
+    parts = profile.write(QuantisedImage(header, symbols))
     return container.write(
         Container(profile.number, header.width, header.height, mode, *parts, sections)
     )

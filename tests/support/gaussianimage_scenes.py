@@ -9,9 +9,10 @@ import numpy as np
 from gsic import container
 from gsic.container import Container, Mode
 from gsic.gaussians import compute_factor
-from gsic.profiles.gaussianimage.bitstream import with_bits_back
+from gsic.profiles.gaussianimage.bitstream import choose_bits_back
+from gsic.profiles.gaussianimage.dequantisation import dequantise
 from gsic.profiles.gaussianimage.profile import GaussianImageProfile
-from gsic.profiles.gaussianimage.symbols import Codebooks, Grid, Quantised, drawing, half
+from gsic.profiles.gaussianimage.symbols import Codebooks, QuantisedImage, Quantiser, round_position
 
 PROFILE = GaussianImageProfile()
 
@@ -30,44 +31,44 @@ def scene(
     size: int = 8,
     coding: str = "ans",
     bits_back: str = "none",
-) -> Quantised:
+) -> QuantisedImage:
     """Gaussians of a few px, some of them alike, symbols of all values."""
     rng = np.random.default_rng(seed)
-    position = half(np.arctanh(rng.uniform(-1.0, 1.0, (count, 2)))).view(np.uint16)
+    position = round_position(np.arctanh(rng.uniform(-1.0, 1.0, (count, 2)))).view(np.uint16)
     most = 2**bits - 1
     span = np.array([8.0, 6.0, 8.0] if covariance == "cholesky" else [6.0, 6.0, 2.0 * np.pi])
     origin = np.array([-1.0, -3.0, 0.3] if covariance == "cholesky" else [0.2, 0.3, 0.0])
-    shape_grid = Grid(bits, (span / most).astype(np.float32), origin.astype(np.float32))
-    palette: Codebooks | Grid
+    shape_quantiser = Quantiser(bits, (span / most).astype(np.float32), origin.astype(np.float32))
+    color_quantiser: Codebooks | Quantiser
     if color == "rvq":
         vectors = rng.normal(0.1, 0.3, (stages, size, channels))
-        palette = Codebooks(vectors.astype(np.float32))
+        color_quantiser = Codebooks(vectors.astype(np.float32))
         symbols = rng.binomial(size - 1, 0.4, (count, stages))
     else:
         step = np.full(channels, 0.9 / most, np.float32)
-        palette = Grid(bits, step, np.full(channels, -0.3, np.float32))
+        color_quantiser = Quantiser(bits, step, np.full(channels, -0.3, np.float32))
         symbols = rng.integers(0, most + 1, (count, channels))
-    image = Quantised(
+    image = QuantisedImage(
         width,
         height,
         channels,
         covariance,
         position,
         rng.binomial(most, 0.5, (count, 3)).astype(np.int64),
-        shape_grid,
+        shape_quantiser,
         symbols.astype(np.int64),
-        palette,
+        color_quantiser,
         coding,
     )
-    return with_bits_back(image, bits_back)
+    return choose_bits_back(image, bits_back)
 
 
-def with_twins(image: Quantised) -> Quantised:
+def with_twins(image: QuantisedImage) -> QuantisedImage:
     """An image in which the first Gaussians occur two and three times."""
-    return image.take(np.concatenate((np.arange(len(image)), [0, 0, 1])))
+    return image.select(np.concatenate((np.arange(len(image)), [0, 0, 1])))
 
 
-def file_of(image: Quantised) -> bytes:
+def file_of(image: QuantisedImage) -> bytes:
     """A file of Gaussians in any order."""
     mode = (Mode.L, Mode.LA, Mode.RGB, Mode.RGBA)[image.channels - 1]
     size = image.width, image.height
@@ -81,7 +82,7 @@ def files() -> dict[str, bytes]:
         "gaussianimage-ans": scene(channels=4, seed=1, stages=3, size=5),
         "gaussianimage-rs": scene(covariance="rs", color="scalar", channels=1, seed=2, bits=8),
         "gaussianimage-partial": scene(120, seed=3, bits_back="partial"),
-        "gaussianimage-full": with_bits_back(
+        "gaussianimage-full": choose_bits_back(
             with_twins(scene(60, channels=2, seed=4, coding="packed")), "full"
         ),
         "gaussianimage-one": scene(1, 1, 1, seed=5, bits=1, stages=1, size=2, coding="packed"),
@@ -90,23 +91,23 @@ def files() -> dict[str, bytes]:
     return {name: file_of(image) for name, image in images.items()}
 
 
-def singular() -> Quantised:
+def singular() -> QuantisedImage:
     """Gaussians with no width, with too little, and with just enough."""
     image = scene(40, bits=3, seed=6, coding="packed")
-    grid = Grid(3, np.array([0.5, 0.25, 0.0005], np.float32), np.float32([-2.0, 0.0, -0.5]))
-    return replace(image, shape_grid=grid)
+    grid = Quantiser(3, np.array([0.5, 0.25, 0.0005], np.float32), np.float32([-2.0, 0.0, -0.5]))
+    return replace(image, shape_quantiser=grid)
 
 
 def described(data: bytes, info: dict[str, Any]) -> dict[str, Any]:
     """What must never change about a golden file, before it is hashed."""
     image = PROFILE.read(container.read(data))
-    seen = drawing(image)
+    seen = dequantise(image)
     drawn = seen.mean, compute_factor(seen.entries), seen.color, np.maximum(seen.cutoff, 0.0)
     return {"info": info, "symbols": [image.rows], "parameters": [np.float32(a) for a in drawn]}
 
 
-def every_way(image: Quantised) -> Iterator[Quantised]:
+def every_way(image: QuantisedImage) -> Iterator[QuantisedImage]:
     """The same Gaussians, written in each way."""
     for coding in ("packed", "ans"):
         for strategy in ("none", "partial", "full"):
-            yield with_bits_back(replace(image, coding=coding), strategy)
+            yield choose_bits_back(replace(image, coding=coding), strategy)

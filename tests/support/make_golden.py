@@ -20,10 +20,9 @@ from gsic import container, images
 from gsic.container import Container
 from gsic.gaussians import compute_factor
 from gsic.profiles import registry
-from gsic.profiles.gsic import bitstream as gsic_streams
-from gsic.profiles.gsic.symbols import Symbols, dequantise
-from gsic.profiles.two_dgs import bitstream as two_dgs_streams
-from gsic.profiles.two_dgs.symbols import Scene
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians
+from gsic.profiles.gsic.symbols import Symbols
+from gsic.profiles.two_dgs.symbols import QuantisedImage
 
 FOLDER = Path(__file__).parents[1] / "golden" / "v1"
 
@@ -77,29 +76,29 @@ def described(path: Path) -> dict[str, Any]:
 
 def _arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Integers of a file, and what they are dequantised to."""
-    if registry.find_by_number(file.profile).name == "2dgs":
-        stored = file.width, file.height, file.mode.channels, file.parameters, file.payload
-        scene = two_dgs_streams.read(*stored)
-        drawing = registry.find_by_number(file.profile).drawing(scene)
-        factor = compute_factor(drawing.entries)
-        return scene_fields(scene), [drawing.mean, factor, drawing.color, drawing.opacity]
-    header, symbols = gsic_streams.read(
-        file.width, file.height, file.mode.channels, file.parameters, file.payload
-    )
-    seen = dequantise(header, symbols)
+    profile = registry.find_by_number(file.profile)
+    image = profile.read(file)
+    if profile.name == "2dgs":
+        scene = profile.dequantise(image)
+        factor = compute_factor(scene.entries)
+        return list_levels(image), [scene.mean, factor, scene.color, scene.opacity]
+    header, symbols = image
+    seen = dequantise_gaussians(header, symbols)
     arrays = [seen.mean, seen.factor(), seen.color, np.maximum(seen.cutoff, 0.0)]
-    return fields(symbols), arrays
+    return list_symbols(symbols), arrays
 
 
-def scene_fields(scene: Scene) -> list[np.ndarray]:
-    books = [array for book in (scene.shapes, scene.colors) for array in (book.rows, book.index)]
-    return [scene.position, *books]
+def list_levels(image: QuantisedImage) -> list[np.ndarray]:
+    """The integers of a `2dgs` image, in a fixed order."""
+    books = [array for book in (image.shapes, image.colors) for array in (book.rows, book.index)]
+    return [image.position, *books]
 
 
-def fields(symbols: Symbols) -> list[np.ndarray]:
+def list_symbols(symbols: Symbols) -> list[np.ndarray]:
+    """The integers of a `gsic` image, in a fixed order."""
     return [
         *(symbols.position_class, symbols.amplitude_class, symbols.cell),
-        *(symbols.size, symbols.stretch, symbols.color),
+        *(symbols.log_scale, symbols.log_anisotropy, symbols.color),
     ]
 
 

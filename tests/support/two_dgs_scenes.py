@@ -4,9 +4,15 @@ import numpy as np
 
 from gsic import container
 from gsic.container import Container, Mode
-from gsic.profiles.two_dgs.bitstream import empty
 from gsic.profiles.two_dgs.profile import TwoDgsProfile
-from gsic.profiles.two_dgs.symbols import BOUND_LEVELS, Book, Grid, Quantiser, Scene
+from gsic.profiles.two_dgs.symbols import (
+    BOUND_LEVELS,
+    Codebook,
+    Grid,
+    QuantisedImage,
+    Quantiser,
+    make_empty_image,
+)
 
 
 def bounds(*pairs: tuple[float, float]) -> np.ndarray:
@@ -16,7 +22,7 @@ def bounds(*pairs: tuple[float, float]) -> np.ndarray:
 
 def random_scene(
     grid: Grid, channels: int, count: int, rows: tuple[int, int], seed: int, bits: int = 9
-) -> Scene:
+) -> QuantisedImage:
     """Gaussians of many shapes, some of them needles and some nearly or wholly transparent."""
     rng = np.random.default_rng(seed)
     shapes = Quantiser(bits, bounds((0.0, 0.3), (0.02, 0.4), (0.0, 1.0)))
@@ -27,28 +33,28 @@ def random_scene(
         # Every row is used; the first ones far more often than the last.
         more = np.minimum(rng.geometric(0.2, count - size) - 1, size - 1)
         index = rng.permutation(np.concatenate((np.arange(size), more)))
-        books.append(Book(quantiser, levels, index))
+        books.append(Codebook(quantiser, levels, index))
     places = Quantiser(10, bounds((0.0, 1.0), (0.05, 0.9)))
     position = rng.integers(0, 1 << 10, (count, 2))
-    return Scene(grid, places, position, *books)
+    return QuantisedImage(grid, places, position, *books)
 
 
-def corners(grid: Grid) -> Scene:
+def corners(grid: Grid) -> QuantisedImage:
     """One bit, bounds that coincide, a scale of 0, an opacity of 0 and one of 1, RGB."""
     places = Quantiser(1, bounds((0.0, 1.0), (0.5, 0.5)))
     shapes = Quantiser(1, bounds((0.0, 1.0), (0.25, 0.25), (0.5, 0.5)))
     colors = Quantiser(1, bounds((0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 1.0)))
     index = np.array([0, 1, 1, 0, 1], np.int64)
-    return Scene(
+    return QuantisedImage(
         grid,
         places,
         np.array([[0, 0], [1, 0], [0, 0], [1, 0], [0, 0]], np.int64),
-        Book(shapes, np.array([[0, 0, 0], [1, 0, 0]], np.int64), index),
-        Book(colors, np.array([[0, 0, 0, 0], [1, 0, 0, 1]], np.int64), index[::-1].copy()),
+        Codebook(shapes, np.array([[0, 0, 0], [1, 0, 0]], np.int64), index),
+        Codebook(colors, np.array([[0, 0, 0, 0], [1, 0, 0, 1]], np.int64), index[::-1].copy()),
     )
 
 
-def file_of(scene: Scene, mode: Mode) -> bytes:
+def file_of(scene: QuantisedImage, mode: Mode) -> bytes:
     """A `.gsi` file of a scene."""
     profile = TwoDgsProfile()
     width, height = scene.grid.width, scene.grid.height
@@ -67,5 +73,5 @@ def files() -> dict[str, bytes]:
         "2dgs-one": file_of(random_scene(Grid(6, 4, 1, True), 3, 1, (1, 1), seed=6), rgb),
         "2dgs-column": file_of(random_scene(Grid(1, 33, 2, True), 3, 20, (5, 5), seed=7), rgb),
         "2dgs-corners": file_of(corners(Grid(9, 7, 1, False)), rgb),
-        "2dgs-none": file_of(empty(Grid(5, 3, 1, False), 3), rgb),
+        "2dgs-none": file_of(make_empty_image(Grid(5, 3, 1, False), 3), rgb),
     }

@@ -10,6 +10,7 @@ from typing import SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.encoders.base import Code, Coded, EncodeJob, Encoding
 from gsic.encoders.gaussianimage.initial import raw_of_fit
 from gsic.encoders.gaussianimage.qat import Tuning
@@ -19,11 +20,11 @@ from gsic.fitting.adan_fit import optimise
 from gsic.fitting.canvas import Canvas, Geometry, random_start
 from gsic.fitting.losses import objective
 from gsic.fitting.result import Fit
-from gsic.gaussians import Float64
 from gsic.metrics import psnr_from_sse
 from gsic.options import MAX_GAUSSIANS, EncodeOptions
-from gsic.profiles.gaussianimage.bitstream import with_bits_back
-from gsic.profiles.gaussianimage.symbols import Quantised, drawing
+from gsic.profiles.gaussianimage.bitstream import choose_bits_back
+from gsic.profiles.gaussianimage.dequantisation import dequantise
+from gsic.profiles.gaussianimage.symbols import QuantisedImage
 
 Float32 = NDArray[np.float32]
 
@@ -132,17 +133,17 @@ def _file_bytes(count: int, recipe: GaussianImageRecipe, channels: int) -> int:
 
 
 def _landed(
-    image: Quantised,
+    image: QuantisedImage,
     bits_back: str,
     limit: int | None,
     options: EncodeOptions,
     code: Code,
-) -> tuple[Quantised, Coded]:
+) -> tuple[QuantisedImage, Coded]:
     """The file, without so many of the faintest Gaussians that it is not too large."""
     order = np.argsort(-_energy(image), kind="stable")
 
-    def kept(dropped: int) -> Quantised:
-        return with_bits_back(image.take(order[: len(order) - dropped]), bits_back)
+    def kept(dropped: int) -> QuantisedImage:
+        return choose_bits_back(image.select(order[: len(order) - dropped]), bits_back)
 
     whole = kept(0)
     coded = code(whole)
@@ -161,17 +162,17 @@ def _landed(
     return part, coded
 
 
-def _energy(image: Quantised) -> Float64:
+def _energy(image: QuantisedImage) -> Float64:
     """What each Gaussian adds to the sum of squares of the picture, float64 (N,)."""
-    seen = drawing(image)
+    seen = dequantise(image)
     energy: Float64 = (seen.color**2).sum(axis=1) * np.sqrt(seen.entries.det)
     return np.where(seen.cutoff > 0.0, energy, 0.0)
 
 
-def _sse(canvas: Canvas, image: Quantised) -> float:
+def _sse(canvas: Canvas, image: QuantisedImage) -> float:
     """Sum of squared errors of what a file draws, clamped but not rounded."""
     position = image.position.view(np.float16).astype(np.float64)
-    shape = image.shape_grid.values(image.shape)
+    shape = image.shape_quantiser.dequantise(image.shape)
     geometry = Geometry(canvas.covariance, canvas.width, canvas.height, position, shape)
-    color = image.palette.values(image.color)
+    color = image.color_quantiser.dequantise(image.color)
     return canvas.objective.sse(geometry.splats(color), np.zeros(canvas.channels, np.float32))

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from gsic.arrays import Float64
 from gsic.errors import InputError
 from gsic.fitting.result import Fit
-from gsic.gaussians import COVARIANCES, CovarianceEntries, Float64
-from gsic.profiles.gaussianimage.symbols import CENTRE_PX, SHAPES
+from gsic.gaussians import COVARIANCES, CovarianceEntries
+from gsic.profiles.gaussianimage.dequantisation import CENTRE_PX, SHAPE_OFFSETS
 
 # Means nearer to an edge, or outside, are brought so far inside, in halves of the image.
 _INSIDE = 1e-4
@@ -39,7 +40,7 @@ def raw_of_fit(fit: Fit, covariance: str) -> Float64:
     else:
         entries = COVARIANCES[fit.covariance].entries(fit.theta)
         theta = _cholesky(entries) if covariance == "cholesky" else _rotation_scale(entries)
-    raw = theta - SHAPES[covariance]
+    raw = theta - SHAPE_OFFSETS[covariance]
     if covariance == "rs":
         # Turned by half a circle a Gaussian is the same.
         share = np.clip(np.mod(theta[:, 2], math.pi) / (2.0 * math.pi), 1e-6, None)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic.gaussians import Float64
-from gsic.profiles.gaussianimage.symbols import Grid, Int64
+from gsic.arrays import Float64, Int64
+from gsic.profiles.gaussianimage.symbols import Quantiser
 
 # Steps stay above this, so that nothing is divided by zero.
 _LEAST_STEP = 1e-6
@@ -42,13 +42,13 @@ class LearnedGrid:
         self.learned = np.stack((step, least))
         """float64 (2, K): steps and origins; what an optimiser moves."""
 
-    def frozen(self) -> Grid:
+    def frozen(self) -> Quantiser:
         """The grid as a file holds it."""
         np.maximum(self.learned[0], _LEAST_STEP, out=self.learned[0])
         step, origin = self.learned.astype(np.float32)
-        return Grid(self.bits, step, origin)
+        return Quantiser(self.bits, step, origin)
 
-    def quantise(self, values: Float64, grid: Grid) -> OnGrid:
+    def quantise(self, values: Float64, grid: Quantiser) -> OnGrid:
         """Symbols of values, float64 (N, K), on the frozen grid."""
         exact = (values - grid.origin.astype(np.float64)) / grid.step.astype(np.float64)
         symbols = self._round(np.clip(exact, 0.0, self._most))

@@ -9,20 +9,20 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from gsic.arrays import Float64, Int64
 from gsic.encoders.gaussianimage.lsq import LearnedGrid
 from gsic.encoders.gaussianimage.recipe import GaussianImageRecipe
 from gsic.encoders.gaussianimage.rvq import LearnedCodebooks, commitment
 from gsic.fitting.adan_fit import make_adan
 from gsic.fitting.canvas import Canvas, raw_slope, shape_of
 from gsic.fitting.progress import Tick
-from gsic.gaussians import Float64
-from gsic.profiles.gaussianimage.symbols import Codebooks, Grid, Int64, Quantised, half
+from gsic.profiles.gaussianimage.symbols import Codebooks, QuantisedImage, Quantiser, round_position
 
 
 class SeenColors(NamedTuple):
     """Colours as a decoder sees them."""
 
-    palette: Codebooks | Grid
+    palette: Codebooks | Quantiser
     symbols: Int64
     values: Float64
 
@@ -87,7 +87,7 @@ class GridColors:
 class Snapshot(NamedTuple):
     """A quantised state and its squared error, summed over all values."""
 
-    image: Quantised
+    image: QuantisedImage
     sse: float
 
 
@@ -132,13 +132,13 @@ class Tuning:
         """One step at `scale` times the rate; the state before it."""
         canvas, recipe = self._canvas, self._recipe
         raw = self._adan.values
-        position = half(raw[:, :2])
+        position = round_position(raw[:, :2])
         shape = shape_of(recipe.covariance, raw[:, 2:5])
         grid = self._grid.frozen()
         on_grid = self._grid.quantise(shape, grid)
         seen = self._colors.see(raw[:, 5:])
         slopes = canvas.draw(position.astype(np.float64), on_grid.values, seen.values)
-        image = Quantised(
+        image = QuantisedImage(
             canvas.width,
             canvas.height,
             canvas.channels,

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic.gaussians import Float64
-from gsic.profiles.gaussianimage.symbols import Codebooks, Int64
+from gsic.arrays import Float64, Int64
+from gsic.profiles.gaussianimage.symbols import Codebooks
 
 # Added to the size of every cluster before it divides, as in the paper's code.
 _SMOOTHING = 1e-5

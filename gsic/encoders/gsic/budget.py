@@ -10,12 +10,12 @@ from gsic.encoders.gsic.context import EncoderContext
 from gsic.encoders.gsic.qat import WeightAt, splats_of
 from gsic.encoders.gsic.rate_control import Target
 from gsic.metrics import psnr_from_sse
-from gsic.profiles.gsic.profile import Quantised
-from gsic.profiles.gsic.symbols import Dequantised, dequantise
+from gsic.profiles.gsic.dequantisation import Dequantised, dequantise_gaussians
+from gsic.profiles.gsic.symbols import QuantisedImage
 from gsic_kernels.types import Gradients
 
 
-def fit_to_budget(context: EncoderContext, target: Target, state: Quantised) -> Encoding:
+def fit_to_budget(context: EncoderContext, target: Target, state: QuantisedImage) -> Encoding:
     """Leave out as many of the least valuable Gaussians as a target allows or asks for.
 
     Args:
@@ -28,22 +28,22 @@ def fit_to_budget(context: EncoderContext, target: Target, state: Quantised) -> 
     """
     order = np.argsort(-_estimate_values(context, state), kind="stable")
 
-    def shorten(dropped: int) -> Quantised:
+    def shorten(dropped: int) -> QuantisedImage:
         # A file without Gaussians has no step.
         header = state.header if dropped < len(order) else context.header
-        return Quantised(header, state.symbols.take(order[: len(order) - dropped]))
+        return QuantisedImage(header, state.symbols.select(order[: len(order) - dropped]))
 
     dropped, coded = target.fit_to_budget(lambda n: context.code(shorten(n)), len(order))
     header, symbols = shorten(dropped)
-    seen = dequantise(header, symbols)
+    seen = dequantise_gaussians(header, symbols)
     sse = context.loss.sse(splats_of(seen, seen.factor()), _background(context))
     psnr = psnr_from_sse(sse, context.planes.size)
     return Encoding(coded.data, psnr, context.iterations)
 
 
-def _estimate_values(context: EncoderContext, state: Quantised) -> Float64:
+def _estimate_values(context: EncoderContext, state: QuantisedImage) -> Float64:
     """Estimate by how much the loss grows without each Gaussian alone, float64 (N,)."""
-    seen = dequantise(*state)
+    seen = dequantise_gaussians(*state)
     _, drawn = context.loss.step(splats_of(seen, seen.factor()), _background(context))
     return estimate_removal_costs(seen, drawn, context.weight_at)
 

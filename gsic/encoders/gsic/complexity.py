@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gsic.arrays import Float32, Float64
-from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, step_of
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, compute_step
 
 # Regressions over encodings of the tuning images at 0.05 to 1.2 bits per pixel: log2 of Gaussians
 # per pixel against log2 of coefficients above the step per pixel (standard deviation 0.29 octaves),
@@ -57,7 +57,7 @@ class Complexity:
 
     def count_gaussians(self, index: int) -> int:
         """Return the number of Gaussians to fit for a step index, 1 or more."""
-        density = self._count_above(step_of(index)) / self._pixels
+        density = self._count_above(compute_step(index)) / self._pixels
         if density == 0.0:
             return 1
         wanted: float = 2.0 ** (_COUNT_SLOPE * math.log2(density) + _COUNT_OFFSET) * self._pixels
@@ -69,7 +69,7 @@ class Complexity:
 
     def predict_psnr(self, index: int) -> float:
         """Estimate the PSNR in dB that a step index leads to."""
-        threshold = step_of(index)
+        threshold = compute_step(index)
         below = int(np.searchsorted(self._magnitude, threshold, side="right"))
         rounding = (len(self._magnitude) - below) * threshold**2 / 12.0
         error = (float(self._energy[below]) + rounding) * self._repeats / self._values

@@ -14,8 +14,7 @@ from gsic.encoders.gsic.rate_control import DEFAULT_QUALITY
 from gsic.encoders.gsic.recipe import recipe_of_effort
 from gsic.fitting.losses import objective
 from gsic.metrics import psnr_from_sse
-from gsic.profiles.gsic.profile import Quantised
-from gsic.profiles.gsic.symbols import Header, no_symbols
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, make_empty_symbols
 from gsic_kernels.backend import SumLoss
 
 _PROGRESS_STEPS = 20
@@ -80,9 +79,9 @@ class EncoderContext:
         """Tell whether all pixels of the image have the same colour."""
         return not np.ptp(self.planes, axis=(0, 1)).any()
 
-    def make_empty(self) -> Quantised:
+    def make_empty(self) -> QuantisedImage:
         """Return the symbols of a file that has a background and no Gaussians."""
-        return Quantised(self.header, no_symbols(self.header.channels))
+        return QuantisedImage(self.header, make_empty_symbols(self.header.channels))
 
     def learning_rate_factor(self, steps: int) -> float:
         """Return the factor of the learning rates of an encoding in `steps` steps."""

@@ -31,8 +31,8 @@ from gsic.fitting.adam_fit import Schedule, run
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.adam_state_gpu import gaussian_fit_on
 from gsic.gaussians import COVARIANCES
-from gsic.profiles.gsic.profile import Quantised
-from gsic.profiles.gsic.symbols import Header, color_transform, nearest_step_index
+from gsic.profiles.gsic.dequantisation import make_color_transform
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, find_step_index
 
 
 def encode(job: EncodeJob) -> Encoding:
@@ -75,7 +75,7 @@ def _choose_target(context: EncoderContext) -> Target:
     if name in ("bpp", "max_bytes"):
         return _make_bytes_target(context)
     header = context.header
-    transform = color_transform(header.channels)
+    transform = make_color_transform(header.channels)
     complexity = Complexity(context.planes, header.background_color, transform)
     if name == "gaussians":
         if given not in (None, value):
@@ -123,7 +123,7 @@ def _calibrate_step(context: EncoderContext, complexity: Complexity, psnr: float
     return complexity.index_of_psnr(complexity.predict_psnr(index) + missed)
 
 
-def _attempt(context: EncoderContext, target: Target) -> tuple[Quantised, Coded]:
+def _attempt(context: EncoderContext, target: Target) -> tuple[QuantisedImage, Coded]:
     """Encode once, and correct the step index until the file is near the target.
 
     Returns:
@@ -145,7 +145,7 @@ def _attempt(context: EncoderContext, target: Target) -> tuple[Quantised, Coded]
 
 def _fit_and_quantise(
     context: EncoderContext, target: Target, steps: int, passes: int
-) -> tuple[Qat, Quantised]:
+) -> tuple[Qat, QuantisedImage]:
     """Run the stages of one encoding: float fit, QAT, RDOQ.
 
     Args:
@@ -194,10 +194,10 @@ def _fit_floats(
 def _guess_header(context: EncoderContext, fit: GaussianFit) -> Header:
     """Return a header with a first guess of the step: about nine times the error of a value."""
     error = 10.0 ** (-min(fit.draw_error(fit.splats()), 60.0) / 20.0)
-    return replace(context.header, step_index=nearest_step_index(9.0 * error))
+    return replace(context.header, step_index=find_step_index(9.0 * error))
 
 
-def _correct(context: EncoderContext, qat: Qat, index: int) -> Quantised:
+def _correct(context: EncoderContext, qat: Qat, index: int) -> QuantisedImage:
     """Train on for a little at another step index, then run RDOQ again."""
     recipe = context.recipe
     steps = max(round(recipe.correction_share * recipe.steps), 1)

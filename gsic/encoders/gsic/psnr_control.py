@@ -15,8 +15,7 @@ from gsic.encoders.gsic.rate_control import Shorten, Target, find_first_below, m
 from gsic.encoders.gsic.rdoq import Rdoq, run_rdoq
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import InputError
-from gsic.profiles.gsic.profile import Quantised
-from gsic.profiles.gsic.symbols import STEP_RESOLUTION, Symbols
+from gsic.profiles.gsic.symbols import STEP_RESOLUTION, QuantisedImage, Symbols
 
 PSNR_TOLERANCE_DB = 0.1
 
@@ -149,8 +148,8 @@ def predict_psnr(planes: Float32, qat: Qat, share: float) -> float:
 
 
 def trim_to_psnr(
-    context: EncoderContext, target: PsnrTarget, state: Quantised, coded: Coded
-) -> Quantised:
+    context: EncoderContext, target: PsnrTarget, state: QuantisedImage, coded: Coded
+) -> QuantisedImage:
     """Make a file smaller by RDOQ at rising lambdas, down to the PSNR that is asked for.
 
     Args:
@@ -166,7 +165,7 @@ def trim_to_psnr(
             break
         lambda_ *= rise
         symbols, _ = Rdoq(context.planes, *state).run_pass(state.symbols, lambda_)
-        smaller = Quantised(state.header, symbols.visible())
+        smaller = QuantisedImage(state.header, symbols.drop_invisible())
         less = context.code(smaller)
         if target.is_met_by(less):
             state, coded = smaller, less
@@ -178,17 +177,21 @@ def trim_to_psnr(
 
 
 def _replace_some(
-    context: EncoderContext, target: PsnrTarget, state: Quantised, coded: Coded, smaller: Symbols
-) -> tuple[Quantised, Coded]:
+    context: EncoderContext,
+    target: PsnrTarget,
+    state: QuantisedImage,
+    coded: Coded,
+    smaller: Symbols,
+) -> tuple[QuantisedImage, Coded]:
     """Replace as many Gaussians by those of `smaller`, in the same order, as the PSNR allows."""
     header, symbols = state
-    waiting = np.flatnonzero(symbols.differs(smaller))
+    waiting = np.flatnonzero(symbols.find_differences(smaller))
     taken, step = waiting[:0], len(waiting)
     # Ever fewer at once; at last one by one, of which the PSNR may allow some and others not.
     while len(waiting) and not target.is_within_tolerance(coded):
         step = min(step, len(waiting))
         more = np.concatenate((taken, waiting[:step]))
-        mixed = Quantised(header, symbols.replaced(more, smaller).visible())
+        mixed = QuantisedImage(header, symbols.replace_rows(more, smaller).drop_invisible())
         less = context.code(mixed)
         if target.is_met_by(less):
             taken, waiting = more, waiting[step:]

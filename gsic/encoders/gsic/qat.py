@@ -17,18 +17,15 @@ from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.progress import Tick
 from gsic.gaussians import compute_factor
-from gsic.profiles.gsic.bitstream import estimate_bits
-from gsic.profiles.gsic.profile import Quantised
+from gsic.profiles.gsic.code_lengths import estimate_bits
+from gsic.profiles.gsic.dequantisation import Dequantised, dequantise_gaussians
+from gsic.profiles.gsic.quantisation import Classes, classify, quantise
 from gsic.profiles.gsic.symbols import (
     MAX_STEP_INDEX,
     STEP_RESOLUTION,
-    Classes,
-    Dequantised,
     Header,
+    QuantisedImage,
     Symbols,
-    classify,
-    dequantise,
-    quantise,
 )
 from gsic_kernels import types
 from gsic_kernels.types import Splats
@@ -59,7 +56,7 @@ class Qat:
         self.lr_factor = lr_factor
         self.classes = self._classify(header)
 
-    def train(self, factors: Sequence[float], tick: Tick) -> Quantised:
+    def train(self, factors: Sequence[float], tick: Tick) -> QuantisedImage:
         """Train at the frozen step index and classes.
 
         Args:
@@ -83,31 +80,31 @@ class Qat:
         self.header = replace(self.header, step_index=step_index)
         self.classes = self._classify(self.header)
 
-    def symbols_at(self, step_index: int) -> Quantised:
+    def symbols_at(self, step_index: int) -> QuantisedImage:
         """Return the symbols of the Gaussians at a step index, without those that draw nothing."""
         header = replace(self.header, step_index=step_index)
         symbols = self._quantise(header, self._classify(header))
-        return Quantised(header, symbols.visible())
+        return QuantisedImage(header, symbols.drop_invisible())
 
-    def measure_psnr(self, state: Quantised) -> float:
+    def measure_psnr(self, state: QuantisedImage) -> float:
         """Return the PSNR in dB of the clamped rendering of symbols."""
-        seen = dequantise(*state)
+        seen = dequantise_gaussians(*state)
         return self.fit.draw_error(splats_of(seen, seen.factor()))
 
-    def step(self, factor: float) -> tuple[float, Quantised]:
+    def step(self, factor: float) -> tuple[float, QuantisedImage]:
         """Take one step at `factor` times the learning rates.
 
         Returns:
             The loss before the step, and the symbols it was measured on.
         """
         symbols = self._quantise(self.header, self.classes)
-        seen = dequantise(self.header, symbols)
+        seen = dequantise_gaussians(self.header, symbols)
         entries = seen.entries
         cholesky = compute_factor(entries)
         loss, drawn = self.fit.draw_step(splats_of(seen, cholesky))
         # Straight through: the gradient by what was rounded moves what was not.
         self.fit.move(self.fit.gradient(drawn, seen.theta, entries, cholesky), factor)
-        return loss, Quantised(self.header, symbols)
+        return loss, QuantisedImage(self.header, symbols)
 
     def _classify(self, header: Header) -> Classes:
         recipe = self.recipe

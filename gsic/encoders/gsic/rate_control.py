@@ -16,7 +16,7 @@ from gsic.encoders.gsic.complexity import most_gaussians
 from gsic.encoders.gsic.qat import Qat, solve_bits
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import InputError
-from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, STEP_RESOLUTION, nearest_step_index
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, STEP_RESOLUTION, find_step_index
 
 DEFAULT_QUALITY = 60
 
@@ -193,7 +193,7 @@ def make_bytes_target(
 
 def index_of_quality(quality: int) -> int:
     """Return the step index of a quality of 1 to 100."""
-    return nearest_step_index(2.0 ** (_COARSEST + (_FINEST - _COARSEST) * (quality - 1) / 99.0))
+    return find_step_index(2.0 ** (_COARSEST + (_FINEST - _COARSEST) * (quality - 1) / 99.0))
 
 
 def move_step(index: int, octaves: float) -> int:

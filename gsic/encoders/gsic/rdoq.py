@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gsic.arrays import Float32
 from gsic.gaussians import compute_factor
-from gsic.profiles.gsic.bitstream import code_lengths
-from gsic.profiles.gsic.profile import Quantised, grid_of, rows_of
-from gsic.profiles.gsic.symbols import Header, Symbols, dequantise
+from gsic.profiles.gsic.code_lengths import compute_code_lengths
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
 from gsic_kernels.registry import get
 from gsic_kernels.types import LogSymbols, Window, round_splats
@@ -28,7 +28,7 @@ _MARGIN = 16
 _LEAST_MOVED = 0.02
 
 
-def run_rdoq(planes: Float32, state: Quantised, lambda_: float, passes: int) -> Quantised:
+def run_rdoq(planes: Float32, state: QuantisedImage, lambda_: float, passes: int) -> QuantisedImage:
     """Lower D + lambda R by moves of single Gaussians, in passes over all of them.
 
     RDOQ runs on one thread of the CPU, whatever device the Gaussians were fitted on: each move
@@ -46,13 +46,13 @@ def run_rdoq(planes: Float32, state: Quantised, lambda_: float, passes: int) -> 
     header, symbols = state
     rdoq = Rdoq(planes, header, symbols)
     for _ in range(passes):
-        symbols = symbols.visible()
+        symbols = symbols.drop_invisible()
         if not len(symbols):
             break
         symbols, moves = rdoq.run_pass(symbols, lambda_)
         if moves < _LEAST_MOVED * len(symbols):
             break
-    return Quantised(header, symbols.visible())
+    return QuantisedImage(header, symbols.drop_invisible())
 
 
 class Rdoq:
@@ -81,7 +81,7 @@ class Rdoq:
             The Gaussians in the same order, and how many of them were moved.
         """
         header = self._header
-        on_grid = LogSymbols(rows_of(symbols), grid_of(header))
+        on_grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
         lengths = code_lengths_of(header, symbols)
         lambda_ *= header.step**2
         done = search_sweep(on_grid, lengths, lambda_, self._image, self._target)
@@ -90,7 +90,7 @@ class Rdoq:
 
 def _render(header: Header, symbols: Symbols) -> Float32:
     """Render Gaussians without clamping, float32 (C, H, W)."""
-    seen = dequantise(header, symbols)
+    seen = dequantise_gaussians(header, symbols)
     splats = round_splats(
         seen.mean, compute_factor(seen.entries), seen.color, seen.cutoff, np.exp(-seen.cutoff)
     )
@@ -102,7 +102,7 @@ def _render(header: Header, symbols: Symbols) -> Float32:
 
 def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:
     """Estimate the code length of each symbol of one or more Gaussians, as a kernel takes them."""
-    values, own = code_lengths(header, symbols, _MARGIN)
+    values, own = compute_code_lengths(header, symbols, _MARGIN)
     # One array for all columns: the lengths of a column begin where those of the last one end.
     starts = np.cumsum([0, *(len(lengths.bits) for lengths in values[:-1])])
     origins = [lengths.origins + start for lengths, start in zip(values, starts, strict=True)]
@@ -117,5 +117,7 @@ def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:
 
 def _unpack_rows(symbols: Symbols, rows: NDArray[np.int32]) -> Symbols:
     """Return the symbols of a kernel's rows; classes are those of `symbols`."""
-    cell, size, stretch, color = np.split(rows[2:].astype(np.int64), (2, 3, 5))
-    return replace(symbols, cell=cell.T, size=size[0], stretch=stretch.T, color=color.T)
+    cell, scale, anisotropy, color = np.split(rows[2:].astype(np.int64), (2, 3, 5))
+    return replace(
+        symbols, cell=cell.T, log_scale=scale[0], log_anisotropy=anisotropy.T, color=color.T
+    )

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.encoders.two_dgs.parameters import COLOR, POSITION, SHAPE, logit, sigmoid
 from gsic.encoders.two_dgs.recipe import TwoDgsRecipe
 from gsic.fitting.optimisers import Adam
-from gsic.gaussians import Float64
-from gsic.profiles.two_dgs.symbols import Grid, entries
+from gsic.profiles.two_dgs.dequantisation import compute_entries
+from gsic.profiles.two_dgs.symbols import Grid
 
 Int64 = NDArray[np.int64]
 
@@ -122,7 +123,7 @@ def _repeat(recipe: TwoDgsRecipe, adam: Adam, rows: Int64, split: bool) -> None:
 
 def _spread(grid: Grid, logits: Float64, normal: Float64) -> Float64:
     """Normal numbers (N, 2) as displacements of each Gaussian's own shape, in sides."""
-    s12, s22, det = entries(grid, sigmoid(logits[:, SHAPE]))
+    s12, s22, det = compute_entries(grid, sigmoid(logits[:, SHAPE]))
     y = np.sqrt(s22) * normal[:, 1]
     x = s12 / s22 * y + np.sqrt(det / s22) * normal[:, 0]
     return np.stack((x, y), axis=1) / grid.sides

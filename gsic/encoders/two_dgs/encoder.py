@@ -15,8 +15,9 @@ from gsic.encoders.two_dgs.recipe import ADAPTIVE_ROWS, TwoDgsRecipe, adaptive_c
 from gsic.encoders.two_dgs.training import Trained, Training
 from gsic.errors import InputError, OptionError
 from gsic.metrics import psnr_from_sse
-from gsic.profiles.two_dgs.bitstream import MAX_GAUSSIANS, empty, expected_bytes
-from gsic.profiles.two_dgs.symbols import Grid, Scene
+from gsic.profiles.two_dgs.bitstream import estimate_bytes
+from gsic.profiles.two_dgs.parameters import MAX_GAUSSIANS
+from gsic.profiles.two_dgs.symbols import Grid, QuantisedImage, make_empty_image
 from gsic_kernels.types import Splats, Window
 
 Float32 = NDArray[np.float32]
@@ -93,7 +94,7 @@ class _Encoder:
 
     def by_size(self, limit: int, name: str, asked: float) -> Encoding:
         """As many Gaussians as a file of `limit` bytes holds, with the best of a few numbers."""
-        nothing = empty(self.grid, self.channels)
+        nothing = make_empty_image(self.grid, self.channels)
         bare = self.code(nothing)
         if len(bare.data) > limit:
             least: float = len(bare.data)
@@ -106,7 +107,7 @@ class _Encoder:
         plan = self._plan(limit - len(bare.data))
         if plan is None:
             return self._encoding(nothing, bare)
-        best: tuple[Scene, Coded] | None = None
+        best: tuple[QuantisedImage, Coded] | None = None
         for attempt in range(_ATTEMPTS):
             self.planned = (attempt + 1) * self.recipe.steps
             scene, coded = self._within(limit, self._trained(plan))
@@ -140,7 +141,7 @@ class _Encoder:
         while low < high:
             middle = (low + high + 1) // 2
             bits = self.recipe.position_bits, max(middle.bit_length() - 1, 1)
-            if expected_bytes(middle, min(rows, middle), self.channels, *bits) <= size:
+            if estimate_bytes(middle, min(rows, middle), self.channels, *bits) <= size:
                 low = middle
             else:
                 high = middle - 1
@@ -151,7 +152,7 @@ class _Encoder:
         training = Training(self.planes, recipe, *plan, self.seed, backend, threads)
         return training.run(self._tick)
 
-    def _candidates(self, trained: Trained) -> list[tuple[Scene, Coded]]:
+    def _candidates(self, trained: Trained) -> list[tuple[QuantisedImage, Coded]]:
         """Scenes of the bits of codebooks that are tried, with their files."""
         scenes = [
             quantised(self.recipe, self.grid, trained, bits)
@@ -159,7 +160,7 @@ class _Encoder:
         ]
         return [(scene, self.code(scene)) for scene in scenes]
 
-    def _within(self, limit: int, trained: Trained) -> tuple[Scene, Coded]:
+    def _within(self, limit: int, trained: Trained) -> tuple[QuantisedImage, Coded]:
         """The best scene of at most `limit` bytes, without the least visible ones if need be."""
         candidates = self._candidates(trained)
         fitting = [each for each in candidates if len(each[1].data) <= limit]
@@ -167,7 +168,7 @@ class _Encoder:
             return max(fitting, key=_value)
         scene, _ = min(candidates, key=lambda each: len(each[1].data))
         order = np.argsort(-self._visibility(scene), kind="stable")
-        nothing = empty(self.grid, self.channels)
+        nothing = make_empty_image(self.grid, self.channels)
         best = nothing, self.code(nothing)
         low, high = 0, len(order) - 1
         while low <= high:
@@ -180,7 +181,7 @@ class _Encoder:
                 high = middle - 1
         return best
 
-    def _visibility(self, scene: Scene) -> NDArray[np.float32]:
+    def _visibility(self, scene: QuantisedImage) -> NDArray[np.float32]:
         """How much of the image each Gaussian is, in px, float32 (N,)."""
         arguments = self._drawn(scene)
         blended = self.backend.render_alpha(*arguments, self.threads)
@@ -189,14 +190,14 @@ class _Encoder:
         gradients = self.backend.render_alpha_backward(*arguments, blended, ones, self.threads)
         return np.ascontiguousarray(gradients.color[:, 0])
 
-    def _encoding(self, scene: Scene, coded: Coded) -> Encoding:
+    def _encoding(self, scene: QuantisedImage, coded: Coded) -> Encoding:
         drawn = self.backend.render_alpha(*self._drawn(scene), self.threads).image
         error = np.square(np.clip(drawn, 0.0, 1.0) - self.planes, dtype=np.float64).sum()
         return Encoding(coded.data, psnr_from_sse(float(error), self.planes.size), self.iterations)
 
-    def _drawn(self, scene: Scene) -> tuple[Splats, Float32, Window, Float32]:
-        position = scene.places.values(scene.position)
-        attributes = Attributes(position, scene.shapes.values(), scene.colors.values())
+    def _drawn(self, scene: QuantisedImage) -> tuple[Splats, Float32, Window, Float32]:
+        position = scene.position_quantiser.dequantise(scene.position)
+        attributes = Attributes(position, scene.shapes.dequantise(), scene.colors.dequantise())
         drawn = draw(self.grid, attributes, normalise=False)
         window = Window(0, 0, self.grid.width, self.grid.height)
         return drawn.splats, drawn.opacity, window, np.zeros(self.channels, np.float32)
@@ -209,7 +210,7 @@ class _Encoder:
             self.progress(done, self.planned, f"{count} Gaussians, {psnr:.2f} dB")
 
 
-def _value(candidate: tuple[Scene, Coded]) -> float:
+def _value(candidate: tuple[QuantisedImage, Coded]) -> float:
     """PSNR per byte, by which the public code chooses bits."""
     _, coded = candidate
     return coded.psnr / len(coded.data)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.encoders.two_dgs.recipe import TwoDgsRecipe
-from gsic.gaussians import Float64
 
 Int64 = NDArray[np.int64]
 

@@ -7,8 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.gaussians import CovarianceEntries, Float64, compute_factor, factor_backward
-from gsic.profiles.two_dgs.symbols import Grid, cutoff_of, entries, means, shape_gradients
+from gsic.arrays import Float64
+from gsic.gaussians import CovarianceEntries, compute_factor, factor_backward
+from gsic.profiles.two_dgs.dequantisation import (
+    compute_cutoff,
+    compute_entries,
+    compute_means,
+    shape_backward,
+)
+from gsic.profiles.two_dgs.symbols import Grid
 from gsic_kernels.types import AlphaGradients, Splats, round_splats
 
 Float32 = NDArray[np.float32]
@@ -59,12 +66,12 @@ def draw(grid: Grid, attributes: Attributes, normalise: bool) -> Drawn:
         normalise: divide all by the largest value of any of them, as the public code does.
     """
     position, shape, color = attributes
-    by = entries(grid, shape)
+    by = compute_entries(grid, shape)
     factor = compute_factor(by)
-    mean = means(grid, position)
+    mean = compute_means(grid, position)
     strength = 1.0 / (peak(grid, mean, factor) + _NORMALISER) if normalise else 1.0
     opacity = color[:, -1] * strength
-    splats = round_splats(mean, factor, color[:, :-1], cutoff_of(opacity), np.zeros(len(mean)))
+    splats = round_splats(mean, factor, color[:, :-1], compute_cutoff(opacity), np.zeros(len(mean)))
     return Drawn(splats, opacity.astype(np.float32), shape, by, factor, strength)
 
 
@@ -73,7 +80,7 @@ def backward(grid: Grid, drawn: Drawn, grad: AlphaGradients) -> Attributes:
     by_entries = factor_backward(drawn.entries, drawn.factor, grad.factor.astype(np.float64))
     return Attributes(
         grad.mean * grid.sides,
-        shape_gradients(grid, drawn.shape, by_entries),
+        shape_backward(grid, drawn.shape, by_entries),
         np.column_stack((grad.color, grad.opacity * drawn.strength)).astype(np.float64),
     )
 

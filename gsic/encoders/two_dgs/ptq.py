@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.encoders.two_dgs.recipe import TwoDgsRecipe
 from gsic.encoders.two_dgs.training import Trained
-from gsic.gaussians import Float64
-from gsic.profiles.two_dgs.symbols import MAX_BITS, Book, Grid, Scene, quantiser
+from gsic.profiles.two_dgs.symbols import MAX_BITS, Codebook, Grid, QuantisedImage, fit_quantiser
 
 Int64 = NDArray[np.int64]
 
 
-def quantised(recipe: TwoDgsRecipe, grid: Grid, trained: Trained, bits: int) -> Scene:
+def quantised(recipe: TwoDgsRecipe, grid: Grid, trained: Trained, bits: int) -> QuantisedImage:
     """The integers nearest to what was trained (eqs. 7, 8).
 
     Args:
@@ -25,13 +25,13 @@ def quantised(recipe: TwoDgsRecipe, grid: Grid, trained: Trained, bits: int) -> 
         bits: of each value of the codebooks.
     """
     shared = recipe.ranges == "tensor"
-    places = quantiser(trained.position, recipe.position_bits, shared)
+    places = fit_quantiser(trained.position, recipe.position_bits, shared)
     colors = trained.colors.copy()
     colors[:, -1] = np.minimum(colors[:, -1] * trained.strength, 1.0)
-    return Scene(
+    return QuantisedImage(
         grid,
         places,
-        places.levels(trained.position),
+        places.quantise(trained.position),
         _book(trained.shapes, trained.shape_index, bits, shared),
         _book(colors, trained.color_index, bits, shared),
     )
@@ -43,7 +43,7 @@ def tried_bits(recipe: TwoDgsRecipe, trained: Trained) -> list[int]:
     return sorted({min(least + more, MAX_BITS) for more in recipe.more_bits})
 
 
-def without(scene: Scene, kept: Int64) -> Scene:
+def without(scene: QuantisedImage, kept: Int64) -> QuantisedImage:
     """The Gaussians that `kept` lists, in their order."""
     return replace(
         scene,
@@ -53,8 +53,8 @@ def without(scene: Scene, kept: Int64) -> Scene:
     )
 
 
-def _book(rows: Float64, index: Int64, bits: int, shared: bool) -> Book:
+def _book(rows: Float64, index: Int64, bits: int, shared: bool) -> Codebook:
     """A codebook of the rows that are used."""
     used, index = np.unique(index, return_inverse=True)
-    levels = quantiser(rows[used], bits, shared)
-    return Book(levels, levels.levels(rows[used]), index.astype(np.int64))
+    levels = fit_quantiser(rows[used], bits, shared)
+    return Codebook(levels, levels.quantise(rows[used]), index.astype(np.int64))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.encoders.two_dgs.density_control import control
 from gsic.encoders.two_dgs.halving import Enlargement, halved
 from gsic.encoders.two_dgs.kmeans import Clusters
@@ -24,7 +25,6 @@ from gsic.encoders.two_dgs.parameters import (
 )
 from gsic.encoders.two_dgs.recipe import TwoDgsRecipe
 from gsic.fitting.optimisers import Adam
-from gsic.gaussians import Float64
 from gsic.profiles.two_dgs.symbols import Grid
 from gsic_kernels.backend import Backend
 from gsic_kernels.types import AlphaGradients, Splats, Window

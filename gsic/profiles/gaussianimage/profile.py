@@ -1,4 +1,4 @@
-"""Profile `gaussianimage` as the codec uses it."""
+"""Profile `gaussianimage`, as the codec uses it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from gsic.container import Container
-from gsic.profiles.base import Drawing
-from gsic.profiles.gaussianimage import bitstream as gaussianimage_streams
-from gsic.profiles.gaussianimage import symbols as gaussianimage
-from gsic.profiles.gaussianimage.symbols import Codebooks, Quantised
+from gsic.profiles.base import Scene
+from gsic.profiles.gaussianimage import bitstream, dequantisation
+from gsic.profiles.gaussianimage.parameters import read_parameters
+from gsic.profiles.gaussianimage.symbols import Codebooks, QuantisedImage
 
 
 @dataclass(frozen=True)
 class GaussianImageProfile:
-    """FORMAT.md section 8."""
+    """The methods of `Profile` for FORMAT.md section 8."""
 
     name: str = "gaussianimage"
     number: int = 2
 
-    def write(self, quantised: Quantised) -> tuple[bytes, bytes]:
-        """Parameter bytes and payload; the Gaussians may be in any order."""
-        return gaussianimage_streams.write(quantised)
+    def write(self, image: QuantisedImage) -> tuple[bytes, bytes]:
+        return bitstream.write(image)
 
-    def read(self, file: Container) -> Quantised:
-        return gaussianimage_streams.read(file)
+    def read(self, file: Container) -> QuantisedImage:
+        return bitstream.read(file)
 
-    def count(self, quantised: Quantised) -> int:
-        return len(quantised)
+    def count(self, image: QuantisedImage) -> int:
+        return len(image)
 
-    def drawing(self, quantised: Quantised) -> Drawing:
-        return gaussianimage.drawing(quantised)
+    def dequantise(self, image: QuantisedImage) -> Scene:
+        return dequantisation.dequantise(image)
 
-    def on_grid(self, quantised: Quantised) -> None:
+    def make_symbol_scene(self, image: QuantisedImage) -> None:
         return None
 
     def describe(self, file: Container) -> dict[str, Any]:
-        count, image, _ = gaussianimage_streams.read_parameters(file)
-        palette = image.palette
-        colors: dict[str, Any] = {"color": "scalar", "color_bits": palette.bits}
-        if isinstance(palette, Codebooks):
-            stages, size, _ = palette.vectors.shape
+        count, image, _ = read_parameters(file)
+        quantiser = image.color_quantiser
+        colors: dict[str, Any] = {"color": "scalar", "color_bits": quantiser.bits}
+        if isinstance(quantiser, Codebooks):
+            stages, size, _ = quantiser.vectors.shape
             colors = {"color": "rvq", "stages": stages, "codebook": size}
         return {
             "gaussians": count,
             "covariance": image.covariance,
-            "covariance_bits": image.shape_grid.bits,
+            "covariance_bits": image.shape_quantiser.bits,
             **colors,
             "coding": image.coding,
             "plain_gaussians": image.plain,

@@ -23,7 +23,7 @@ from gsic.fitting.adan_fit import optimise
 from gsic.fitting.canvas import Canvas, random_start, shape_of
 from gsic.fitting.losses import objective
 from gsic.options import EncodeOptions
-from gsic.profiles.gaussianimage.symbols import Codebooks, Quantised, half
+from gsic.profiles.gaussianimage.symbols import Codebooks, QuantisedImage, round_position
 from gsic.profiles.registry import find_by_name
 from gsic_kernels import registry
 
@@ -36,8 +36,8 @@ def encoded(image: Bytes, init: Any = None, **options: Any) -> Encoded:
     return encoding.encode_with_report(image, asked, init=init, device="cpu", threads=1)
 
 
-def quantised(data: bytes) -> Quantised:
-    image: Quantised = find_by_name("gaussianimage").read(container.read(data))
+def quantised(data: bytes) -> QuantisedImage:
+    image: QuantisedImage = find_by_name("gaussianimage").read(container.read(data))
     return image
 
 
@@ -106,8 +106,8 @@ def test_every_scheme_makes_a_file(photo: Bytes, settings: dict[str, Any]) -> No
     made = encoded(photo, gaussians=150, settings=settings)
     image = quantised(made.data)
     assert image.covariance == settings.get("covariance", "cholesky")
-    assert image.shape_grid.bits == int(settings.get("covariance_bits", 6))
-    assert isinstance(image.palette, Codebooks) == (settings.get("color", "rvq") == "rvq")
+    assert image.shape_quantiser.bits == int(settings.get("covariance_bits", 6))
+    assert isinstance(image.color_quantiser, Codebooks) == (settings.get("color", "rvq") == "rvq")
     assert made.report.psnr > 20.0
 
 
@@ -144,7 +144,7 @@ def test_the_first_step_sees_plain_rounding(photo: Bytes) -> None:
     rng = np.random.default_rng(3)
     raw = random_start(50, 3, rng)
     image = Tuning(canvas, raw, GaussianImageRecipe(covariance="rs"), rng).step(1.0).image
-    np.testing.assert_array_equal(image.position.view(np.float16), half(raw[:, :2]))
+    np.testing.assert_array_equal(image.position.view(np.float16), round_position(raw[:, :2]))
     shape = shape_of("rs", raw[:, 2:5])
     grid = LearnedGrid(shape, 6)
     expected = grid.quantise(shape, grid.frozen()).symbols

@@ -18,7 +18,8 @@ from gsic.encoders.gaussianimage.rvq import (
     members,
     nearest,
 )
-from gsic.profiles.gaussianimage.symbols import drawing, half
+from gsic.profiles.gaussianimage.dequantisation import dequantise
+from gsic.profiles.gaussianimage.symbols import round_position
 
 Float64 = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def test_golden_symbols() -> None:
     assert learned.frozen().step.tolist() == [0.5]
     grid = learned.frozen()
     assert learned.quantise(values, grid).symbols.ravel().tolist() == [0, 0, 1, 1, 2, 3, 0]
-    assert grid.values(np.array([[0], [3]])).ravel().tolist() == [0.0, 1.5]
+    assert grid.dequantise(np.array([[0], [3]])).ravel().tolist() == [0.0, 1.5]
     # As eq. 8 is printed.
     printed = LearnedGrid(np.array([[0.0], [1.5]]), 2, offset=True)
     assert printed.quantise(values, grid).symbols.ravel().tolist() == [0, 0, 0, 1, 1, 3, 0]
@@ -158,7 +159,9 @@ def test_stages_code_what_the_stages_before_left() -> None:
     energies = [float(np.square(residual).sum()) for residual in quantised.residuals]
     energies.append(float(np.square(values - quantised.values).sum()))
     assert all(after < 0.7 * before for before, after in pairwise(energies))
-    np.testing.assert_allclose(codebooks.values(quantised.symbols), quantised.values, rtol=1e-12)
+    np.testing.assert_allclose(
+        codebooks.dequantise(quantised.symbols), quantised.values, rtol=1e-12
+    )
     for value, symbols in zip(values[:50], quantised.symbols, strict=False):
         left = value
         for vectors, symbol in zip(codebooks.vectors.astype(np.float64), symbols, strict=True):
@@ -237,7 +240,7 @@ def test_the_commitment_loss_as_printed_pulls_nothing(quantised: OnCodebooks) ->
 
 def test_positions_are_halves_before_the_tanh() -> None:
     raw = np.array([[0.0, 1.0], [-2.5, 7.9], [1e9, -1e9]])
-    bits = half(raw).view(np.uint16)
+    bits = round_position(raw).view(np.uint16)
     assert bits.tolist() == [[0x0000, 0x3C00], [0xC100, 0x47E6], [0x7BFF, 0xFBFF]]
 
 
@@ -250,16 +253,18 @@ def test_positions_are_finer_than_a_sixth_of_a_pixel() -> None:
 
 def test_a_drawing_is_the_dequantised_symbols() -> None:
     image = scene(1, coding="packed")
-    seen = drawing(image)
+    seen = dequantise(image)
     x, y = image.position[0].view(np.float16).astype(float)
     expected = ((math.tanh(x) + 1) / 2 * 40 + 0.5, (math.tanh(y) + 1) / 2 * 30 + 0.5)
     assert seen.mean[0].tolist() == pytest.approx(expected, rel=1e-14)
-    step, origin = (a.astype(float) for a in (image.shape_grid.step, image.shape_grid.origin))
+    step, origin = (
+        a.astype(float) for a in (image.shape_quantiser.step, image.shape_quantiser.origin)
+    )
     l1, l2, l3 = image.shape[0] * step + origin + [0.5, 0.0, 0.5]
     assert seen.entries.s12[0] == pytest.approx(l1 * l2)
     assert seen.entries.s22[0] == pytest.approx(l2 * l2 + l3 * l3)
     assert seen.entries.det[0] == pytest.approx((l1 * l3) ** 2)
-    first, second = image.palette.vectors[[0, 1], image.color[0]].astype(float)
+    first, second = image.color_quantiser.vectors[[0, 1], image.color[0]].astype(float)
     np.testing.assert_allclose(seen.color[0], first + second)
     assert seen.cutoff.tolist() == [math.log(255.0)]
     assert not seen.offset.any()

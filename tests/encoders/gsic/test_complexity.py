@@ -9,14 +9,15 @@ from fit_images import Float32, photo_cut, planes_of
 
 from gsic.encoders.gsic import complexity
 from gsic.encoders.gsic.complexity import Complexity, most_gaussians
-from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, color_transform, nearest_step_index
+from gsic.profiles.gsic.dequantisation import make_color_transform
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, find_step_index
 
 INDICES = range(0, MAX_STEP_INDEX + 1, 7)
 
 
 def complexity_of(planes: Float32) -> Complexity:
     background = planes.mean(axis=(0, 1), dtype=np.float64)
-    return Complexity(planes, background, color_transform(planes.shape[2]))
+    return Complexity(planes, background, make_color_transform(planes.shape[2]))
 
 
 def photo(name: str = "hats") -> Complexity:
@@ -81,14 +82,14 @@ def test_what_is_looked_up_is_found() -> None:
 
 
 def test_texture_takes_more_than_smoothness() -> None:
-    index = nearest_step_index(0.2)
+    index = find_step_index(0.2)
     assert photo("macaws").count_gaussians(index) > 1.2 * photo("hats").count_gaussians(index)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (8, 8)])
 def test_flat_images(shape: tuple[int, int]) -> None:
     one = complexity_of(np.full((*shape, 3), 0.25, np.float32))
-    index = nearest_step_index(0.1)
+    index = find_step_index(0.1)
     assert one.count_gaussians(index) == 1
     assert one.predict_psnr(index) > 100
     assert 0 <= one.index_of_psnr(50.0) <= MAX_STEP_INDEX
@@ -100,6 +101,6 @@ def test_part_of_a_large_image_stands_for_all(monkeypatch: pytest.MonkeyPatch) -
     part = photo("macaws")
     assert len(part._magnitude) < len(whole._magnitude) / 3
     for step in (0.5, 0.1, 0.02):
-        index = nearest_step_index(step)
+        index = find_step_index(step)
         assert part.predict_psnr(index) == pytest.approx(whole.predict_psnr(index), abs=1.0)
         assert part.count_gaussians(index) == pytest.approx(whole.count_gaussians(index), rel=0.3)

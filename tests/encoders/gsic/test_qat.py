@@ -15,16 +15,10 @@ from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.losses import objective
 from gsic.gaussians import COVARIANCES, compute_factor
-from gsic.profiles.gsic.bitstream import estimate_bits
-from gsic.profiles.gsic.symbols import (
-    MAX_STEP_INDEX,
-    Header,
-    Symbols,
-    classify,
-    dequantise,
-    nearest_step_index,
-    quantise,
-)
+from gsic.profiles.gsic.code_lengths import estimate_bits
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians
+from gsic.profiles.gsic.quantisation import classify, quantise
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, Header, Symbols, find_step_index
 from gsic_kernels import registry
 from gsic_kernels.types import Window
 
@@ -52,7 +46,7 @@ def qat_of(planes: Float32, count: int, steps: int = 60, step: float = 0.1, **se
     height, width, channels = planes.shape
     levels = np.rint(255 * planes.mean(axis=(0, 1), dtype=np.float64))
     header = Header(
-        width, height, channels, nearest_step_index(step), tuple(int(level) for level in levels)
+        width, height, channels, find_step_index(step), tuple(int(level) for level in levels)
     )
     loss = objective(BACKEND, planes, "l2", 1)
     fit = GaussianFit(planes, loss, header.background_color, COVARIANCES["log"], recipe)
@@ -64,7 +58,7 @@ def qat_of(planes: Float32, count: int, steps: int = 60, step: float = 0.1, **se
 
 def squared_error(qat: Qat, header: Header, symbols: Symbols) -> float:
     """Of what a decoder draws of symbols."""
-    seen = dequantise(header, symbols)
+    seen = dequantise_gaussians(header, symbols)
     background = header.background_color.astype(np.float32)
     return qat.fit.objective.sse(splats_of(seen, compute_factor(seen.entries)), background)
 
@@ -94,10 +88,10 @@ def test_qat_gains_over_rounding() -> None:
 def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     """The squared error grows by that when it goes; `offset` is what it errs by in colour."""
     color, theta = np.array([[0.4, -0.2, 0.3]]), np.array([[2 * math.log(sigma), 0.3, 0.0]])
-    header = Header(64, 64, 3, nearest_step_index(0.002), (128, 128, 128))
+    header = Header(64, 64, 3, find_step_index(0.002), (128, 128, 128))
     mean = np.array([[31.3, 32.9]])
     symbols = quantise(header, classify(header.step, theta, color), mean, theta, color)
-    seen = dequantise(header, symbols)
+    seen = dequantise_gaussians(header, symbols)
     splats = splats_of(seen, compute_factor(seen.entries))
     background = header.background_color.astype(np.float32)
     without = splats._replace(color=np.zeros_like(splats.color))
@@ -124,13 +118,13 @@ def test_the_best_state_since_the_last_choice_is_kept() -> None:
     qat = qat_of(planes_of(32, 48), 40)
     losses: list[float] = []
     for step in (0.2, 0.05):
-        qat.freeze(nearest_step_index(step))
+        qat.freeze(find_step_index(step))
         best = qat.train([8.0] * 30, lambda loss, _: losses.append(loss))
     assert len(losses) == 60
     least = min(losses[30:])
     assert losses[0] > least
     assert max(losses[30:]) > 1.05 * least
-    assert best.header.step_index == nearest_step_index(0.05)
+    assert best.header.step_index == find_step_index(0.05)
     assert squared_error(qat, *best) == pytest.approx(least, rel=1e-6)
 
 
@@ -148,9 +142,9 @@ def test_classes_stay_between_choices() -> None:
 
 def test_a_correction_goes_on_at_another_step() -> None:
     qat = qat_of(planes_of(32, 48), 40)
-    qat.freeze(nearest_step_index(0.4))
+    qat.freeze(find_step_index(0.4))
     coarse = qat.train([0.1] * 10, lambda *_: None)
-    qat.freeze(nearest_step_index(0.05))
+    qat.freeze(find_step_index(0.05))
     fine = qat.train([0.1] * 10, lambda *_: None)
     assert fine.header.step_index < coarse.header.step_index
     assert squared_error(qat, *fine) < squared_error(qat, *coarse)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from gsic.encoders.gsic.rdoq import code_lengths_of, run_rdoq
 from gsic.gaussians import compute_factor
-from gsic.profiles.gsic import bitstream as gsic_streams
-from gsic.profiles.gsic.profile import Quantised, grid_of, rows_of
-from gsic.profiles.gsic.symbols import Header, Symbols, dequantise, no_symbols
+from gsic.profiles.gsic import bitstream, code_lengths
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, make_empty_symbols
 from gsic_kernels import reference
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
 from gsic_kernels.types import LogSymbols, Window, round_splats
@@ -23,7 +23,7 @@ WIDTH, HEIGHT = 44, 31
 
 def drawn(header: Header, symbols: Symbols) -> Float64:
     """What the oracle draws, float64 (C, H, W), not clamped."""
-    seen = dequantise(header, symbols)
+    seen = dequantise_gaussians(header, symbols)
     splats = round_splats(
         seen.mean, compute_factor(seen.entries), seen.color, seen.cutoff, np.exp(-seen.cutoff)
     )
@@ -42,7 +42,7 @@ def spent(lengths: CodeLengths, symbols: Symbols) -> float:
     """Bits of those Gaussians that draw something."""
     bits, origins, lowest, highest, own = lengths
     there = symbols.color.any(axis=1)
-    values = np.clip(rows_of(symbols)[4:], lowest, highest)
+    values = np.clip(pack_symbols(symbols)[4:], lowest, highest)
     return float((bits[origins + values].sum(axis=0) + own)[there].sum())
 
 
@@ -62,7 +62,7 @@ def test_a_pass_tells_what_it_changes(channels: int, lambda_: float) -> None:
     lengths = code_lengths_of(header, symbols)
     image = np.ascontiguousarray(drawn(header, symbols), np.float32)
     assert (image > 1.0).any()
-    grid = LogSymbols(rows_of(symbols), grid_of(header))
+    grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
     target = np.ascontiguousarray(planes.transpose(2, 0, 1))
     for _ in range(4):
         before = symbols_of(grid.rows)
@@ -81,7 +81,7 @@ def test_a_pass_changes_what_it_is_given_or_refuses() -> None:
     image = drawn(header, symbols).astype(np.float32)
     assert not image.flags.c_contiguous
     target = np.zeros((3, HEIGHT, WIDTH), np.float32)
-    grid = LogSymbols(rows_of(symbols), grid_of(header))
+    grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
     lengths = code_lengths_of(header, symbols)
     with pytest.raises(ValueError, match="must be contiguous"):
         search_sweep(grid, lengths, 1.0, image, target)
@@ -96,8 +96,8 @@ def test_the_cost_falls_with_every_pass() -> None:
     planes, lambda_ = planes_of(HEIGHT, WIDTH), 0.15
     costs = []
     for passes in range(5):
-        found = run_rdoq(planes, Quantised(header, symbols), lambda_, passes).symbols
-        bits = gsic_streams.estimate_bits(header, found)
+        found = run_rdoq(planes, QuantisedImage(header, symbols), lambda_, passes).symbols
+        bits = code_lengths.estimate_bits(header, found)
         costs.append(squared_error(header, found, planes) + lambda_ * header.step**2 * bits)
     assert costs == sorted(costs, reverse=True)
     assert costs[1] < 0.9 * costs[0]
@@ -119,29 +119,29 @@ def test_neighbours_of_the_truth_find_back() -> None:
     off = replace(
         truth,
         cell=truth.cell + np.array([1, -1]),
-        size=truth.size + 1,
-        stretch=truth.stretch + np.array([-1, 1]),
+        log_scale=truth.log_scale + 1,
+        log_anisotropy=truth.log_anisotropy + np.array([-1, 1]),
         color=truth.color + np.array([-1, 1, 1]),
     )
-    found = run_rdoq(planes, Quantised(header, off), 1e-3, 20).symbols
+    found = run_rdoq(planes, QuantisedImage(header, off), 1e-3, 20).symbols
     assert squared_error(header, off, planes) > 1e-2
-    np.testing.assert_array_equal(rows_of(found), rows_of(truth))
+    np.testing.assert_array_equal(pack_symbols(found), pack_symbols(truth))
 
 
 def test_what_does_not_pay_is_left_out() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 40, seed=1)
     planes = np.tile(header.background_color.astype(np.float32), (HEIGHT, WIDTH, 1))
-    assert len(run_rdoq(planes, Quantised(header, symbols), 1.0, 30).symbols) < 10
-    assert len(run_rdoq(planes, Quantised(header, symbols), 1e6, 1).symbols) == 0
+    assert len(run_rdoq(planes, QuantisedImage(header, symbols), 1.0, 30).symbols) < 10
+    assert len(run_rdoq(planes, QuantisedImage(header, symbols), 1e6, 1).symbols) == 0
 
 
 def test_prices_are_those_of_the_file() -> None:
     for seed in range(3):
         header, symbols = random_scene(200, 150, 3, 500, seed)
-        symbols = gsic_streams.canonical(header, symbols)
+        header, symbols = bitstream.canonicalise(QuantisedImage(header, symbols))
         lengths = code_lengths_of(header, symbols)
-        expected = gsic_streams.bits_by_attribute(header, symbols)
-        bits = lengths.bits[lengths.origins + rows_of(symbols)[4:]].sum(axis=1)
+        expected = code_lengths.estimate_bits_by_attribute(header, symbols)
+        bits = lengths.bits[lengths.origins + pack_symbols(symbols)[4:]].sum(axis=1)
         assert bits[0] == pytest.approx(expected["scale"], rel=0.01)
         assert bits[1:3].sum() == pytest.approx(expected["anisotropy"], rel=0.01)
         assert bits[3] == pytest.approx(expected["luma"], rel=0.01)
@@ -153,36 +153,36 @@ def test_prices_are_those_of_the_file() -> None:
 
 def test_rdoq_of_nothing() -> None:
     header, _ = random_scene(WIDTH, HEIGHT, 3, 1, seed=0)
-    assert (
-        len(run_rdoq(planes_of(HEIGHT, WIDTH), Quantised(header, no_symbols(3)), 0.2, 3).symbols)
-        == 0
-    )
+    image = QuantisedImage(header, make_empty_symbols(3))
+    assert len(run_rdoq(planes_of(HEIGHT, WIDTH), image, 0.2, 3).symbols) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (30, 40)])
 @pytest.mark.parametrize("count", [1, 5])
 def test_few_gaussians_and_small_images(shape: tuple[int, int], count: int) -> None:
     header, symbols = random_scene(shape[1], shape[0], 3, count, seed=7)
-    kept = run_rdoq(planes_of(*shape), Quantised(header, symbols), 0.01, 4).symbols
+    kept = run_rdoq(planes_of(*shape), QuantisedImage(header, symbols), 0.01, 4).symbols
     assert len(kept) <= count
     planes = planes_of(*shape)
     before, after = (squared_error(header, s, planes) for s in (symbols, kept))
-    assert after <= before + 0.01 * header.step**2 * gsic_streams.estimate_bits(header, symbols)
+    assert after <= before + 0.01 * header.step**2 * code_lengths.estimate_bits(header, symbols)
 
 
 def test_the_corners_of_the_format_go_through_rdoq() -> None:
     header, symbols = extremes(23, 31)
-    found = run_rdoq(planes_of(31, 23), Quantised(header, symbols), 0.2, 2).symbols
-    gsic_streams.write(header, gsic_streams.canonical(header, found))
+    found = run_rdoq(planes_of(31, 23), QuantisedImage(header, symbols), 0.2, 2).symbols
+    bitstream.write(QuantisedImage(header, found))
 
 
 def test_what_was_given_stays() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 60, seed=3)
     planes = planes_of(HEIGHT, WIDTH)
-    copies = rows_of(symbols), planes.copy()
-    first, second = (run_rdoq(planes, Quantised(header, symbols), 0.2, 3).symbols for _ in range(2))
-    np.testing.assert_array_equal(rows_of(first), rows_of(second))
-    np.testing.assert_array_equal(rows_of(symbols), copies[0])
+    copies = pack_symbols(symbols), planes.copy()
+    first, second = (
+        run_rdoq(planes, QuantisedImage(header, symbols), 0.2, 3).symbols for _ in range(2)
+    )
+    np.testing.assert_array_equal(pack_symbols(first), pack_symbols(second))
+    np.testing.assert_array_equal(pack_symbols(symbols), copies[0])
     np.testing.assert_array_equal(planes, copies[1])
 
 

@@ -26,7 +26,8 @@ from gsic.encoders.two_dgs.training import Canvas, Training, start
 from gsic.errors import OptionError
 from gsic.fitting.optimisers import Adam
 from gsic.gaussians import compute_factor
-from gsic.profiles.two_dgs.symbols import Grid, entries, means
+from gsic.profiles.two_dgs.dequantisation import compute_entries, compute_means
+from gsic.profiles.two_dgs.symbols import Grid
 from gsic_kernels import registry
 from gsic_kernels.backend import Backend
 from gsic_kernels.types import Window
@@ -57,11 +58,11 @@ def test_gradients_by_finite_differences(normalised: bool, channels: int) -> Non
     def value(values: np.ndarray) -> float:
         """The weighted sum of a rendering, in float64, with the cuts where they are."""
         seen = Attributes(values[:, POSITION], values[:, SHAPE], values[:, COLOR])
-        factor = compute_factor(entries(grid, seen.shape))
+        factor = compute_factor(compute_entries(grid, seen.shape))
         image = np.zeros((11, 14, channels))
         left = np.ones((11, 14))
         x, y = np.meshgrid(np.arange(14) + 0.5, np.arange(11) + 0.5)
-        for n, (mx, my) in enumerate(means(grid, seen.position)):
+        for n, (mx, my) in enumerate(compute_means(grid, seen.position)):
             p, r, t = factor[n]
             q = 0.5 * ((p * (x - mx) + r * (y - my)) ** 2 + (t * (y - my)) ** 2)
             alpha = seen.color[n, -1] * np.exp(-q) * visible[n]
@@ -106,10 +107,10 @@ def test_the_largest_gaussian_divides_all() -> None:
     grid = Grid(9, 7, 1, True)
     given = attributes(4, 3, seed=2)
     plain, normalised = (draw(grid, given, each) for each in (False, True))
-    largest = peak(grid, means(grid, given.position), plain.factor)
+    largest = peak(grid, compute_means(grid, given.position), plain.factor)
     x, y = np.meshgrid(np.arange(9) + 0.5, np.arange(7) + 0.5)
     values = []
-    for (mx, my), (p, r, t) in zip(means(grid, given.position), plain.factor, strict=True):
+    for (mx, my), (p, r, t) in zip(compute_means(grid, given.position), plain.factor, strict=True):
         q = 0.5 * ((p * (x - mx) + r * (y - my)) ** 2 + (t * (y - my)) ** 2)
         values.append(np.exp(-q).max())
     assert largest == pytest.approx(max(values))

@@ -19,8 +19,8 @@ from gsic import decoding, rendering
 from gsic.container import Mode
 from gsic.errors import LimitError
 from gsic.options import Limits
-from gsic.profiles.gsic.profile import grid_of, rows_of
-from gsic.profiles.gsic.symbols import Header, Symbols, dequantise, no_symbols
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
+from gsic.profiles.gsic.symbols import Header, Symbols, make_empty_symbols
 from gsic_kernels import registry
 from gsic_kernels.backend import Backend, BackendUnavailable
 from gsic_kernels.constants import CUTOFF_MAX
@@ -51,11 +51,11 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sent(header: Header, symbols: Symbols) -> LogSymbols:
-    return LogSymbols(rows_of(symbols), grid_of(header))
+    return LogSymbols(pack_symbols(symbols), make_log_grid(header))
 
 
 def splats_of(header: Header, symbols: Symbols) -> Splats:
-    seen = dequantise(header, symbols)
+    seen = dequantise_gaussians(header, symbols)
     return round_splats(seen.mean, seen.factor(), seen.color, seen.cutoff, np.exp(-seen.cutoff))
 
 
@@ -86,7 +86,7 @@ def needles(width: int, height: int) -> tuple[Header, Symbols]:
 SCENES = {
     "extremes": extremes(23, 31),
     "needles": needles(19, 21),
-    "none": (Header(8, 5, 3, 64, (1, 2, 3)), no_symbols(3)),
+    "none": (Header(8, 5, 3, 64, (1, 2, 3)), make_empty_symbols(3)),
     **{f"{c} channels": random_scene(40, 30, c, 70 * c, seed=c) for c in (1, 2, 3, 4)},
     "fine": random_scene(31, 24, 3, 90, seed=13, step=0.0015),
 }
@@ -105,7 +105,7 @@ def test_splats_are_those_of_numpy(name: str) -> None:
     got = Splats(*(array.cpu().numpy() for array in splats))
     np.testing.assert_array_equal(background.cpu().numpy(), behind)
 
-    expected, seen = splats_of(header, symbols), dequantise(header, symbols)
+    expected, seen = splats_of(header, symbols), dequantise_gaussians(header, symbols)
     first = Splats(*(array[:count] for array in got))
     for part in ("mean", "cutoff"):
         np.testing.assert_array_equal(getattr(first, part), getattr(expected, part), part)
@@ -199,8 +199,8 @@ def test_areas_that_may_be_too_large_are_looked_at_on_the_cpu(integers: list[Log
         codec.decode(data, limits=Limits(area_per_pixel=0.5), device="cuda")
     # Within the limit, but not with the largest reach there is.
     picture = decoding.open_file(data, 1.0, None, Limits()).picture
-    drawing, pixels = picture.drawing, picture.view.image
-    area = 2 * np.pi * np.clip(drawing.cutoff, 0, CUTOFF_MAX) * np.sqrt(drawing.entries.det)
+    scene, pixels = picture.scene, picture.view.image
+    area = 2 * np.pi * np.clip(scene.cutoff, 0, CUTOFF_MAX) * np.sqrt(scene.entries.det)
     limit = np.minimum(area, pixels).sum() / pixels
     close(
         codec.decode(data, limits=Limits(area_per_pixel=1.001 * limit), device="cuda"),

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from gsic import container
 from gsic.coding.bit_packing import packed_bytes, unpacked
 from gsic.errors import CorruptFile
-from gsic.profiles.gaussianimage.bitstream import table_of, with_bits_back
-from gsic.profiles.gaussianimage.symbols import Quantised, canonical
+from gsic.profiles.gaussianimage.bitstream import canonicalise, choose_bits_back, make_table
+from gsic.profiles.gaussianimage.symbols import QuantisedImage
 
 
-def read(data: bytes) -> Quantised:
+def read(data: bytes) -> QuantisedImage:
     return PROFILE.read(container.read(data))
 
 
-def payload_bits(image: Quantised) -> int:
+def payload_bits(image: QuantisedImage) -> int:
     return 8 * len(PROFILE.write(image)[1])
 
 
-def large(count: int, **options: object) -> Quantised:
+def large(count: int, **options: object) -> QuantisedImage:
     return scene(count, 768, 512, **options)
 
 
@@ -55,7 +55,7 @@ def test_bits_other_than_those_of_the_paper() -> None:
         scene(33, stages=3, size=256, coding="packed"),
     ):
         assert payload_bits(image) == 8 * math.ceil(33 * image.gaussian_bits / 8)
-        assert read(file_of(image)).rows.tolist() == canonical(image).rows.tolist()
+        assert read(file_of(image)).rows.tolist() == canonicalise(image).rows.tolist()
 
 
 def test_ans_takes_the_entropy() -> None:
@@ -85,10 +85,10 @@ GOLDEN_PAYLOAD = "ff0600711c02000400030005000100c003"
 
 
 def test_tables_are_in_proportion() -> None:
-    table = table_of(np.array([0, 1, 1_000_000, 3]))
+    table = make_table(np.array([0, 1, 1_000_000, 3]))
     assert table.frequencies.sum() == 2**24
     assert table.frequencies.tolist()[:2] == [1, 17]
-    assert table_of(np.array([5, 5])).frequencies.tolist() == [2**23, 2**23]
+    assert make_table(np.array([5, 5])).frequencies.tolist() == [2**23, 2**23]
 
 
 @pytest.mark.parametrize(
@@ -97,19 +97,19 @@ def test_tables_are_in_proportion() -> None:
 )
 def test_plain_gaussians_at_56_bits_each(count: int, plain: int) -> None:
     image = large(count, coding="packed")
-    assert with_bits_back(image, "partial").plain == plain
-    assert with_bits_back(image, "full").plain == 1
+    assert choose_bits_back(image, "partial").plain == plain
+    assert choose_bits_back(image, "full").plain == 1
 
 
 @pytest.mark.parametrize("coding", ["packed", "ans"])
 def test_bits_back_saves_what_the_paper_says(coding: str) -> None:
     image = large(3000, coding=coding)
     written = payload_bits(image)
-    partial = with_bits_back(image, "partial")
+    partial = choose_bits_back(image, "partial")
     left = len(image) - (partial.plain or 0)
     promised = factorial_bits(left) - math.log2(left)
     assert abs(written - payload_bits(partial) - promised) <= 40
-    full = written - payload_bits(with_bits_back(image, "full"))
+    full = written - payload_bits(choose_bits_back(image, "full"))
     assert factorial_bits(3000) - 100 < full < factorial_bits(3000) + 8
 
 
@@ -117,7 +117,7 @@ def test_bits_back_saves_what_the_paper_says(coding: str) -> None:
 def test_every_way_holds_the_same_gaussians_in_the_same_order(twins: bool) -> None:
     image = scene(90, seed=2)
     image = with_twins(image) if twins else image
-    expected = canonical(image).rows.tolist()
+    expected = canonicalise(image).rows.tolist()
     sizes = []
     for one in every_way(image):
         data = file_of(one)
@@ -131,18 +131,18 @@ def test_every_way_holds_the_same_gaussians_in_the_same_order(twins: bool) -> No
 def test_permuting_changes_no_bit() -> None:
     for image in every_way(with_twins(scene(70))):
         order = np.random.default_rng(1).permutation(len(image))
-        assert file_of(image.take(order)) == file_of(image)
+        assert file_of(image.select(order)) == file_of(image)
 
 
 def test_twins_need_plain_gaussians() -> None:
-    image = scene(4).take(np.zeros(9, np.int64))
-    assert with_bits_back(image, "full").plain == 8
+    image = scene(4).select(np.zeros(9, np.int64))
+    assert choose_bits_back(image, "full").plain == 8
     with pytest.raises(ValueError, match="occur again"):
         PROFILE.write(replace(image, plain=7))
 
 
 def test_what_info_says() -> None:
-    data = file_of(with_bits_back(scene(90), "partial"))
+    data = file_of(choose_bits_back(scene(90), "partial"))
     told = PROFILE.describe(container.read(data))
     plain = told.pop("plain_gaussians")
     assert 1 < plain < 40
@@ -178,16 +178,16 @@ IMAGES = st.builds(
 
 @settings(max_examples=80)
 @given(IMAGES, st.booleans())
-def test_any_gaussians_come_back(image: Quantised, twins: bool) -> None:
+def test_any_gaussians_come_back(image: QuantisedImage, twins: bool) -> None:
     if twins and len(image) > 1 and image.plain is None:
         image = with_twins(image)
     again = read(file_of(image))
-    assert again.rows.tolist() == canonical(image).rows.tolist()
+    assert again.rows.tolist() == canonicalise(image).rows.tolist()
     assert again.covariance == image.covariance
     assert again.plain == image.plain
-    np.testing.assert_array_equal(again.shape_grid.step, image.shape_grid.step)
-    np.testing.assert_array_equal(again.shape_grid.origin, image.shape_grid.origin)
-    for one, other in zip(again.palette, image.palette, strict=True):
+    np.testing.assert_array_equal(again.shape_quantiser.step, image.shape_quantiser.step)
+    np.testing.assert_array_equal(again.shape_quantiser.origin, image.shape_quantiser.origin)
+    for one, other in zip(again.color_quantiser, image.color_quantiser, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gsic.profiles.gsic.dequantisation import (
+    Dequantised,
+    clamp_log_anisotropy,
+    dequantise_gaussians,
+    make_color_transform,
+)
+from gsic.profiles.gsic.quantisation import Classes, classify, quantise
 from gsic.profiles.gsic.symbols import (
     AMPLITUDE_CLASSES,
     MARGIN_PX,
-    MAX_LOG2_VARIANCE,
+    MAX_LOG_ANISOTROPY,
+    MAX_LOG_SCALE,
     MAX_STEP_INDEX,
-    MAX_STRETCH,
     MIN_SIGMA_PX,
     POSITION_CLASSES,
-    Classes,
-    Dequantised,
     Header,
     Symbols,
-    bound_stretch,
-    classify,
-    color_transform,
-    dequantise,
-    grid_size,
-    nearest_step_index,
-    quantise,
-    step_of,
+    compute_step,
+    count_cells,
+    find_step_index,
 )
 from gsic_kernels.constants import CUTOFF_MAX
 
@@ -58,8 +58,8 @@ def floats_of(
     """Means, thetas and colours of Gaussians inside all bounds."""
     size = np.array([header.width, header.height])
     mean = rng.uniform(-MARGIN_PX, size + MARGIN_PX, (count, 2))
-    m = rng.uniform(LEAST, MAX_LOG2_VARIANCE, count) * LN2
-    rho = rng.uniform(0, 1, count) * np.minimum(MAX_STRETCH * LN2, m - LEAST * LN2)
+    m = rng.uniform(LEAST, MAX_LOG_SCALE, count) * LN2
+    rho = rng.uniform(0, 1, count) * np.minimum(MAX_LOG_ANISOTROPY * LN2, m - LEAST * LN2)
     angle = rng.uniform(0, 2 * math.pi, count)
     theta = np.stack((m, rho * np.cos(angle), rho * np.sin(angle)), axis=1)
     return mean, theta, rng.normal(0, 0.5, (count, header.channels))
@@ -68,7 +68,7 @@ def floats_of(
 def symbols_of(rng: np.random.Generator, header: Header, count: int, spread: float) -> Symbols:
     """Symbols of which some are far beyond the bounds, if the spread is."""
     classes = classes_of(rng, count)
-    grids = np.array([grid_size(header, p) for p in classes.position.tolist()]).reshape(-1, 2)
+    grids = np.array([count_cells(header, p) for p in classes.position.tolist()]).reshape(-1, 2)
     fine = np.exp2(classes.amplitude)
     return Symbols(
         classes.position,
@@ -105,19 +105,20 @@ def test_floats_come_back_within_half_a_step(seed: int, channels: int) -> None:
     header = header_of(rng, channels)
     mean, theta, color = floats_of(rng, header, 40)
     symbols = quantise(header, classes_of(rng, 40), mean, theta, color)
-    got = dequantise(header, symbols)
+    got = dequantise_gaussians(header, symbols)
     cell, shape = steps_of(symbols)
     half = 0.5 * (1 + 1e-9)
     assert (np.abs(got.mean - mean) <= half * cell[:, None]).all()
     # Where rounding leaves the bounds, they take it back, which is nearer still for the size.
     assert (np.abs(got.theta[:, 0] - theta[:, 0]) <= half * shape).all()
-    rounded = symbols.stretch * shape[:, None]
+    rounded = symbols.log_anisotropy * shape[:, None]
     assert (np.abs(rounded - theta[:, 1:]) <= half * shape[:, None]).all()
     inside = (
-        np.hypot(*rounded.T) < np.minimum(MAX_STRETCH * LN2, got.theta[:, 0] - LEAST * LN2) - 1e-9
+        np.hypot(*rounded.T)
+        < np.minimum(MAX_LOG_ANISOTROPY * LN2, got.theta[:, 0] - LEAST * LN2) - 1e-9
     )
     np.testing.assert_allclose(got.theta[inside, 1:], rounded[inside], atol=1e-12)
-    error = (got.color - color) @ color_transform(channels).T
+    error = (got.color - color) @ make_color_transform(channels).T
     assert (np.abs(error) <= half * got.amplitude[:, None] + 1e-12 * np.abs(color).max()).all()
 
 
@@ -126,10 +127,13 @@ def test_symbols_inside_the_bounds_come_back(seed: int, channels: int) -> None:
     rng = np.random.default_rng(seed)
     header = header_of(rng, channels)
     symbols = symbols_of(rng, header, 60, 1.0)
-    m, rho = 2 * symbols.size * 0.5**symbols.amplitude_class, np.hypot(*symbols.stretch.T)
+    m, rho = (
+        2 * symbols.log_scale * 0.5**symbols.amplitude_class,
+        np.hypot(*symbols.log_anisotropy.T),
+    )
     rho = 2 * rho * 0.5**symbols.amplitude_class
-    symbols = symbols.take((m >= LEAST) & (m <= 28) & (rho <= np.minimum(6, m - LEAST)))
-    got = dequantise(header, symbols)
+    symbols = symbols.select((m >= LEAST) & (m <= 28) & (rho <= np.minimum(6, m - LEAST)))
+    got = dequantise_gaussians(header, symbols)
     classes = Classes(symbols.position_class, symbols.amplitude_class)
     assert same(quantise(header, classes, got.mean, got.theta, got.color), symbols)
 
@@ -138,11 +142,11 @@ def test_symbols_inside_the_bounds_come_back(seed: int, channels: int) -> None:
 def test_any_symbols_make_gaussians_inside_the_bounds(seed: int, channels: int) -> None:
     rng = np.random.default_rng(seed)
     header = header_of(rng, channels)
-    got = dequantise(header, symbols_of(rng, header, 60, 12.0))
+    got = dequantise_gaussians(header, symbols_of(rng, header, 60, 12.0))
     major, minor = axes_of(got).T
     assert (minor >= MIN_SIGMA_PX * (1 - 1e-7)).all()
-    assert (major / minor <= 2**MAX_STRETCH * (1 + 1e-7)).all()
-    assert (np.sqrt(major * minor) <= 2.0 ** (MAX_LOG2_VARIANCE / 2) * (1 + 1e-7)).all()
+    assert (major / minor <= 2**MAX_LOG_ANISOTROPY * (1 + 1e-7)).all()
+    assert (np.sqrt(major * minor) <= 2.0 ** (MAX_LOG_SCALE / 2) * (1 + 1e-7)).all()
     assert all(np.isfinite(getattr(got, field.name)).all() for field in fields(got))
     # Drawn anew from floats, with the bounds already applied, nothing moves by a step.
     size = np.array([header.width, header.height])
@@ -166,7 +170,7 @@ def test_the_largest_symbols_of_a_file_stay_finite() -> None:
                     most * signs[:, 1:],
                     np.full((5, channels), most),
                 )
-                got = dequantise(header, symbols)
+                got = dequantise_gaussians(header, symbols)
                 assert (np.abs(got.color) < 2.0**43).all()  # what FORMAT.md says
                 assert (got.cutoff < 40).all()
                 assert (axes_of(got)[:, 1] >= MIN_SIGMA_PX * (1 - 1e-7)).all()
@@ -180,9 +184,9 @@ def test_nothing_becomes_nothing(channels: int) -> None:
     none = np.zeros((0, 2)), np.zeros((0, 3)), np.zeros((0, channels))
     symbols = quantise(header, Classes(empty, empty), *none)
     assert len(symbols) == 0
-    assert symbols.cell.shape == symbols.stretch.shape == (0, 2)
+    assert symbols.cell.shape == symbols.log_anisotropy.shape == (0, 2)
     assert symbols.color.shape == (0, channels)
-    got = dequantise(header, symbols)
+    got = dequantise_gaussians(header, symbols)
     assert got.mean.shape == (0, 2)
     assert got.factor().shape == (0, 3)
     assert got.color.shape == (0, channels)
@@ -200,7 +204,7 @@ def test_means_off_the_grid_go_to_its_border(seed: int) -> None:
     mean = rng.normal(0, 20000, (50, 2))
     symbols = quantise(header, classes, mean, theta, color)
     for row in range(50):
-        grid = grid_size(header, int(classes.position[row]))
+        grid = count_cells(header, int(classes.position[row]))
         for axis in (0, 1):
             cell, side = symbols.cell[row, axis], (header.width, header.height)[axis]
             assert 0 <= cell < grid[axis]
@@ -214,7 +218,7 @@ def test_means_off_the_grid_go_to_its_border(seed: int) -> None:
 def test_cells_cover_the_image_and_its_margin(size: tuple[int, int]) -> None:
     header = Header(*size, 1, 640, (0,))
     for p in POSITION_CLASSES:
-        for cells, side in zip(grid_size(header, p), size, strict=True):
+        for cells, side in zip(count_cells(header, p), size, strict=True):
             assert cells * 0.5**p >= side + 2 * MARGIN_PX
             assert (cells - 1) * 0.5**p < side + 2 * MARGIN_PX
 
@@ -228,9 +232,9 @@ def test_reach_is_that_of_the_specification(seed: int, channels: int) -> None:
     scale = np.exp2(rng.uniform(0, 26, 40)).astype(np.int64)
     color = symbols.color * scale[:, None] * rng.integers(0, 2, (40, 1))
     symbols = replace(symbols, color=color)
-    cutoff = dequantise(header, symbols).cutoff
+    cutoff = dequantise_gaussians(header, symbols).cutoff
     for row in range(40):
-        m = Fraction(int(symbols.size[row]) * 2, 2 ** int(symbols.amplitude_class[row]))
+        m = Fraction(int(symbols.log_scale[row]) * 2, 2 ** int(symbols.amplitude_class[row]))
         m = min(max(m, Fraction(2 * math.log2(0.3))), Fraction(28))
         energy = min(sum(int(value) ** 2 for value in color[row]), 2**52)
         level = 32 * energy.bit_length() + header.step_index - 640 + 543 - math.floor(32 * m)
@@ -245,7 +249,7 @@ def test_gaussians_end_where_they_are_invisible(seed: int, channels: int) -> Non
     header = header_of(rng, channels)
     mean, theta, color = floats_of(rng, header, 40)
     symbols = quantise(header, classes_of(rng, 40), mean, theta, color)
-    got = dequantise(header, symbols)
+    got = dequantise_gaussians(header, symbols)
     peak = np.sqrt((got.color**2).sum(axis=1))
     drawn = peak > 0
     assert (got.cutoff[~drawn] == 0).all()
@@ -261,12 +265,12 @@ def test_gaussians_are_seldom_cut_by_the_kernels() -> None:
     theta = np.zeros((1, 3))
     classes = Classes(np.zeros(1, int), np.full(1, 15))
     symbols = quantise(header, classes, np.full((1, 2), 50.0), theta, np.full((1, 1), 2000.0))
-    assert 14 < dequantise(header, symbols).cutoff[0] <= CUTOFF_MAX
+    assert 14 < dequantise_gaussians(header, symbols).cutoff[0] <= CUTOFF_MAX
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_colours_are_transformed_without_loss(channels: int) -> None:
-    matrix = color_transform(channels)
+    matrix = make_color_transform(channels)
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(channels), atol=1e-15)
     if channels < 3:
         assert np.array_equal(matrix, np.eye(channels))
@@ -288,7 +292,7 @@ def test_energy_of_a_gaussian_is_that_of_its_amplitudes(seed: int) -> None:
     rng = np.random.default_rng(seed)
     header = header_of(rng, 3)
     symbols = symbols_of(rng, header, 30, 1.0)
-    got = dequantise(header, symbols)
+    got = dequantise_gaussians(header, symbols)
     major, minor = axes_of(got).T
     energy = math.pi * major * minor * (got.color**2).sum(axis=1)
     expected = header.step**2 * (symbols.color.astype(float) ** 2).sum(axis=1)
@@ -296,29 +300,29 @@ def test_energy_of_a_gaussian_is_that_of_its_amplitudes(seed: int) -> None:
 
 
 def test_steps_are_64_a_doubling() -> None:
-    assert step_of(640) == 1.0
-    assert step_of(0) == 2.0**-10
-    assert step_of(704) == pytest.approx(2.0)
+    assert compute_step(640) == 1.0
+    assert compute_step(0) == 2.0**-10
+    assert compute_step(704) == pytest.approx(2.0)
     for index in range(MAX_STEP_INDEX + 1):
-        step = step_of(index)
-        assert nearest_step_index(step) == index
-        assert nearest_step_index(step * 2 ** (0.49 / 64)) == index
-        assert nearest_step_index(step * 2 ** (-0.49 / 64)) == index
+        step = compute_step(index)
+        assert find_step_index(step) == index
+        assert find_step_index(step * 2 ** (0.49 / 64)) == index
+        assert find_step_index(step * 2 ** (-0.49 / 64)) == index
         assert Header(1, 1, 1, index, (0,)).step == step
-    assert nearest_step_index(1e-300) == 0
-    assert nearest_step_index(1e300) == MAX_STEP_INDEX
+    assert find_step_index(1e-300) == 0
+    assert find_step_index(1e300) == MAX_STEP_INDEX
 
 
 def test_gaussians_are_replaced_one_by_one() -> None:
     rng = np.random.default_rng(0)
     header = header_of(rng, 3)
     one, other = (symbols_of(rng, header, 12, 20.0) for _ in range(2))
-    assert one.differs(other).all()
-    assert not one.differs(one).any()
-    mixed = one.replaced(np.array([3, 7]), other)
-    assert np.flatnonzero(mixed.differs(one)).tolist() == [3, 7]
-    assert np.flatnonzero(~mixed.differs(other)).tolist() == [3, 7]
-    assert same(one.replaced(np.arange(12), other), other)
+    assert one.find_differences(other).all()
+    assert not one.find_differences(one).any()
+    mixed = one.replace_rows(np.array([3, 7]), other)
+    assert np.flatnonzero(mixed.find_differences(one)).tolist() == [3, 7]
+    assert np.flatnonzero(~mixed.find_differences(other)).tolist() == [3, 7]
+    assert same(one.replace_rows(np.arange(12), other), other)
 
 
 def test_backgrounds_are_of_full_scale() -> None:
@@ -330,7 +334,7 @@ def test_backgrounds_are_of_full_scale() -> None:
 def test_bounds_keep_directions_and_what_is_inside(seed: int) -> None:
     theta = np.random.default_rng(seed).uniform([LEAST, -9, -9], [28, 9, 9], (40, 3))
     before = theta.copy()
-    bound_stretch(theta)
+    clamp_log_anisotropy(theta)
     rho, was = np.hypot(*theta[:, 1:].T), np.hypot(*before[:, 1:].T)
     assert (theta[:, 0] == before[:, 0]).all()
     limit = np.minimum(6, theta[:, 0] - LEAST)
@@ -477,16 +481,16 @@ def test_taking_gaussians_takes_all_of_them() -> None:
     mask = rng.uniform(size=20) < 0.4
     order = rng.permutation(20)
     for index in (mask, order):
-        taken = symbols.take(index)
+        taken = symbols.select(index)
         for field in fields(Symbols):
             wanted = getattr(symbols, field.name)[index]
             assert np.array_equal(getattr(taken, field.name), wanted)
-        whole, part = dequantise(header, symbols), dequantise(header, taken)
+        whole, part = dequantise_gaussians(header, symbols), dequantise_gaussians(header, taken)
         for field in fields(Dequantised):
             wanted = getattr(whole, field.name)[index]
             np.testing.assert_allclose(getattr(part, field.name), wanted, rtol=1e-14)
-    assert np.array_equal(classes.take(mask).position, symbols.position_class[mask])
-    assert np.array_equal(classes.take(mask).amplitude, symbols.amplitude_class[mask])
+    assert np.array_equal(classes.select(mask).position, symbols.position_class[mask])
+    assert np.array_equal(classes.select(mask).amplitude, symbols.amplitude_class[mask])
     assert len(symbols) == 20
 
 
@@ -496,6 +500,6 @@ def test_quantising_leaves_its_arguments_alone() -> None:
     arrays = floats_of(rng, header, 15)
     copies = [array.copy() for array in arrays]
     symbols = quantise(header, classes_of(rng, 15), *arrays)
-    dequantise(header, symbols)
+    dequantise_gaussians(header, symbols)
     classify(header.step, *arrays[1:])
     assert all(np.array_equal(a, b) for a, b in zip(arrays, copies, strict=True))

@@ -10,39 +10,41 @@ from two_dgs_scenes import bounds, file_of, random_scene
 
 from gsic import api as codec
 from gsic import container
-from gsic.container import Mode
-from gsic.profiles.two_dgs import bitstream as streams
+from gsic.container import Container, Mode
+from gsic.profiles.two_dgs import bitstream
+from gsic.profiles.two_dgs.dequantisation import (
+    compute_cutoff,
+    compute_entries,
+    compute_means,
+    dequantise,
+)
 from gsic.profiles.two_dgs.profile import TwoDgsProfile
 from gsic.profiles.two_dgs.symbols import (
     BOUND_LEVELS,
     Grid,
+    QuantisedImage,
     Quantiser,
-    Scene,
-    cutoff_of,
-    dequantise,
-    entries,
-    means,
-    quantiser,
+    fit_quantiser,
 )
 
 
 def sigma(grid: Grid, shape: list[float]) -> np.ndarray:
     """The covariance matrix of one shape, px^2."""
-    s12, s22, det = (float(value[0]) for value in entries(grid, np.array([shape])))
+    s12, s22, det = (float(value[0]) for value in compute_entries(grid, np.array([shape])))
     return np.array([[(det + s12 * s12) / s22, s12], [s12, s22]])
 
 
 def test_positions_by_hand() -> None:
     # Six samples at 0, 1/5 .. 1, centres of pixels at 0.5 .. 5.5.
     corners = np.array([[0.0, 0.0], [1.0, 1.0], [0.2, 1 / 3]])
-    assert means(Grid(6, 4, 1, False), corners) == pytest.approx(
+    assert compute_means(Grid(6, 4, 1, False), corners) == pytest.approx(
         np.array([[0.5, 0.5], [5.5, 3.5], [1.5, 1.5]])
     )
     # Three samples of two pixels each: their centres are at 1, 3, 5.
-    assert means(Grid(6, 4, 2, True), corners) == pytest.approx(
+    assert compute_means(Grid(6, 4, 2, True), corners) == pytest.approx(
         np.array([[1.0, 1.0], [5.0, 3.0], [1.8, 5 / 3]])
     )
-    assert means(Grid(1, 1, 1, False), corners)[0].tolist() == [0.5, 0.5]
+    assert compute_means(Grid(1, 1, 1, False), corners)[0].tolist() == [0.5, 0.5]
 
 
 def test_shapes_by_hand() -> None:
@@ -63,14 +65,14 @@ def test_shapes_by_hand() -> None:
 
 
 def test_nothing_breaks_at_a_scale_of_nothing() -> None:
-    by = entries(Grid(6, 4, 1, True), np.array([[0.0, 0.0, 0.3], [0.0, 0.2, 0.0]]))
+    by = compute_entries(Grid(6, 4, 1, True), np.array([[0.0, 0.0, 0.3], [0.0, 0.2, 0.0]]))
     assert np.isfinite(np.array(by)).all()
     assert (by.det > 0).all()
 
 
 def test_reach() -> None:
-    assert cutoff_of(np.array([1.0, 0.5])) == pytest.approx([math.log(255), math.log(127.5)])
-    assert (cutoff_of(np.array([0.0, 0.9 / 255])) < 0).all()
+    assert compute_cutoff(np.array([1.0, 0.5])) == pytest.approx([math.log(255), math.log(127.5)])
+    assert (compute_cutoff(np.array([0.0, 0.9 / 255])) < 0).all()
 
 
 @given(
@@ -80,14 +82,14 @@ def test_reach() -> None:
 )
 def test_quantisation(values: list[tuple[float, float]], bits: int, shared: bool) -> None:
     array = np.array(values)
-    quantised = quantiser(array, bits, shared)
-    levels = quantised.levels(array)
-    back = quantised.values(levels)
+    quantised = fit_quantiser(array, bits, shared)
+    levels = quantised.quantise(array)
+    back = quantised.dequantise(levels)
     low, high = quantised.bounds.T / BOUND_LEVELS
     step = (high - low) / (2**bits - 1)
     assert (np.abs(back - array) <= 0.5 * step + 1e-12).all()
     # Once more changes nothing (eq. 7 is idempotent).
-    assert np.array_equal(quantised.levels(back), levels)
+    assert np.array_equal(quantised.quantise(back), levels)
     assert (levels >= 0).all()
     assert (levels < 1 << bits).all()
     if shared:
@@ -96,18 +98,20 @@ def test_quantisation(values: list[tuple[float, float]], bits: int, shared: bool
 
 def test_quantisation_by_hand() -> None:
     values = np.array([[0.0], [1.0], [0.4], [0.49]])
-    quantised = quantiser(values, 2, False)
-    assert quantised.levels(values).ravel().tolist() == [0, 3, 1, 1]
-    assert quantised.values(quantised.levels(values)).ravel() == pytest.approx([0, 1, 1 / 3, 1 / 3])
+    quantised = fit_quantiser(values, 2, False)
+    assert quantised.quantise(values).ravel().tolist() == [0, 3, 1, 1]
+    assert quantised.dequantise(quantised.quantise(values)).ravel() == pytest.approx(
+        [0, 1, 1 / 3, 1 / 3]
+    )
 
 
 def test_equal_bounds() -> None:
     equal = Quantiser(10, bounds((0.2, 0.2)))
-    assert equal.levels(np.array([[0.2]])).tolist() == [[0]]
-    assert equal.values(np.array([[0], [7]])).ravel() == pytest.approx([0.2, 0.2])
+    assert equal.quantise(np.array([[0.2]])).tolist() == [[0]]
+    assert equal.dequantise(np.array([[0], [7]])).ravel() == pytest.approx([0.2, 0.2])
 
 
-def same(one: Scene, other: Scene) -> bool:
+def same(one: QuantisedImage, other: QuantisedImage) -> bool:
     """Whether two scenes are the same Gaussians in the same order."""
     seen = [dequantise(scene) for scene in (one, other)]
     return one.grid == other.grid and all(
@@ -119,19 +123,20 @@ def same(one: Scene, other: Scene) -> bool:
 @pytest.mark.parametrize("rows", [(1, 1), (2, 30), (30, 1)])
 def test_round_trip(channels: int, rows: tuple[int, int]) -> None:
     scene = random_scene(Grid(40, 30, 2, True), channels, 60, rows, seed=channels)
-    parameters, payload = streams.write(scene)
-    back = streams.read(40, 30, channels, parameters, payload)
+    parameters, payload = bitstream.write(scene)
+    mode = (Mode.L, Mode.LA, Mode.RGB, Mode.RGBA)[channels - 1]
+    back = bitstream.read(Container(3, 40, 30, mode, parameters, payload))
     assert same(scene, back)
-    assert streams.write(back) == (parameters, payload)
+    assert bitstream.write(back) == (parameters, payload)
 
 
 def test_the_order_of_gaussians_is_kept_and_seen() -> None:
     scene = random_scene(Grid(40, 30, 1, False), 3, 50, (5, 9), seed=8)
     drawn = codec.decode(file_of(scene, Mode.RGB))
     backwards = np.arange(len(scene))[::-1]
-    turned = Scene(
+    turned = QuantisedImage(
         scene.grid,
-        scene.places,
+        scene.position_quantiser,
         scene.position[backwards],
         *(
             type(book)(book.quantiser, book.rows, book.index[backwards])
@@ -144,14 +149,14 @@ def test_the_order_of_gaussians_is_kept_and_seen() -> None:
 def test_rows_that_nobody_uses_are_left_out() -> None:
     scene = random_scene(Grid(40, 30, 1, False), 3, 40, (12, 9), seed=9)
     index = np.where(scene.shapes.index == 3, 4, scene.shapes.index)
-    fewer = Scene(
+    fewer = QuantisedImage(
         scene.grid,
-        scene.places,
+        scene.position_quantiser,
         scene.position,
         type(scene.shapes)(scene.shapes.quantiser, scene.shapes.rows, index),
         scene.colors,
     )
-    back = streams.read(40, 30, 3, *streams.write(fewer))
+    back = bitstream.read(Container(3, 40, 30, Mode.RGB, *bitstream.write(fewer)))
     assert len(back.shapes.rows) == 11
     assert same(fewer, back)
 
@@ -159,8 +164,8 @@ def test_rows_that_nobody_uses_are_left_out() -> None:
 def test_expected_bytes() -> None:
     for rows, count in ((32, 150), (128, 900)):
         scene = random_scene(Grid(400, 300, 1, False), 3, count, (rows, rows), seed=rows)
-        parameters, payload = streams.write(scene)
-        expected = streams.expected_bytes(count, rows, 3, 10, 9)
+        parameters, payload = bitstream.write(scene)
+        expected = bitstream.estimate_bytes(count, rows, 3, 10, 9)
         # Geometric indices take fewer bits than those of fits.
         assert 0.75 * expected < len(parameters + payload) < 1.05 * expected
 

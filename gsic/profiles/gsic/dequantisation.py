@@ -1,0 +1,224 @@
+"""Profile `gsic`: integers -> Gaussians. FORMAT.md section 7.3 is normative.
+
+`dequantise` gives the scene that a decoder draws; `dequantise_gaussians` gives the same Gaussians
+with the numbers that quantisation-aware training needs, so encoder and decoder share every bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gsic.arrays import Float64, Int64
+from gsic.gaussians import Covariance, CovarianceEntries, LogCovariance, compute_factor
+from gsic.profiles.base import Scene, SymbolScene
+from gsic.profiles.gsic.symbols import (
+    LOG_ANISOTROPY_EXPONENT,
+    LOG_SCALE_EXPONENT,
+    MARGIN_PX,
+    MAX_LOG_ANISOTROPY,
+    MAX_LOG_SCALE,
+    MIN_LOG_SCALE,
+    STEP_OFFSET,
+    STEP_RESOLUTION,
+    Header,
+    QuantisedImage,
+    Symbols,
+)
+from gsic_kernels.types import SHAPE_ROWS, LogGrid, LogSymbols
+
+CUTOFF_DIVISOR = 2.5
+"""A Gaussian ends where its weight times its colour falls below 1 / (255 CUTOFF_DIVISOR)."""
+
+_LN2 = math.log(2.0)
+
+# 64 log2(255 CUTOFF_DIVISOR / sqrt(pi)), rounded: VISIBLE of FORMAT.md.
+_LOG2_VISIBLE = round(
+    STEP_RESOLUTION * (math.log2(255.0 * CUTOFF_DIVISOR) - 0.5 * math.log2(math.pi))
+)
+
+# The cutoff reads only the bit length of the energy, and float64 holds integers up to 2^52 exactly.
+_MAX_ENERGY = 2.0**52
+
+# Orthonormal: equal steps in these coordinates are equal errors in RGB. Rows: luma, red-blue,
+# green-magenta.
+_OPPONENT = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
+_OPPONENT /= np.sqrt([[3.0], [2.0], [6.0]])
+
+COVARIANCE: Covariance = LogCovariance()
+
+
+@dataclass(frozen=True)
+class Dequantised:
+    """N Gaussians as a decoder sees them, float64 arrays.
+
+    Args:
+        mean: (N, 2) px.
+        theta: (N, 3), parameters of the `log` covariance, in nats.
+        color: (N, C), 1.0 = full scale.
+        cutoff: (N,), the exponent beyond which the weight is zero; at most 0 for Gaussians that
+            draw nothing.
+        amplitude: (N,), full scale per global step of a coded channel.
+    """
+
+    mean: Float64
+    theta: Float64
+    color: Float64
+    cutoff: Float64
+    amplitude: Float64
+
+    @property
+    def entries(self) -> CovarianceEntries:
+        """Covariance entries of `theta`, px^2 and px^4."""
+        return COVARIANCE.entries(self.theta)
+
+    def factor(self) -> Float64:
+        """Compute the Cholesky factors of the precision matrices, (N, 3) in px^-1."""
+        return compute_factor(self.entries)
+
+
+def dequantise(image: QuantisedImage) -> Scene:
+    """Convert the integers of an image to the scene that a decoder draws (FORMAT.md 7.3).
+
+    Args:
+        image: N Gaussians.
+
+    Returns:
+        The scene, float64, with the offset exp(-cutoff) that makes weights fall to 0 at the cutoff.
+    """
+    header, symbols = image
+    gaussians = dequantise_gaussians(header, symbols)
+    return Scene(
+        gaussians.mean,
+        gaussians.entries,
+        gaussians.color,
+        gaussians.cutoff,
+        np.exp(-gaussians.cutoff),
+        header.background_color,
+    )
+
+
+def dequantise_gaussians(header: Header, symbols: Symbols) -> Dequantised:
+    """Convert symbols to means, covariances, colours and cutoffs (FORMAT.md 7.3).
+
+    A shape is the symmetric matrix log2 Sigma = [[m + u, v], [v, m - u]]: the log-scale m and the
+    log-anisotropy (u, v) are their symbols times 2^(1 - A), within the bounds of the format. All of
+    it is float64; whoever hands it to a kernel rounds it to float32 once.
+
+    Args:
+        header: what all Gaussians share.
+        symbols: N Gaussians.
+    """
+    cell_px = np.exp2(-symbols.position_class.astype(np.float64))
+    mean = np.asarray((symbols.cell + 0.5) * cell_px[:, None] - MARGIN_PX, np.float64)
+    # The columns are contiguous, because everything that follows works column by column.
+    theta = np.empty((3, len(symbols))).T
+    precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
+    theta[:, 0] = dequantise_log_scale(symbols.log_scale, precision)
+    theta[:, 1:] = symbols.log_anisotropy * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)[:, None]
+    clamp_log_anisotropy(theta)
+    amplitude = compute_amplitude_unit(header, theta[:, 0])
+    color = (symbols.color * amplitude[:, None]) @ make_color_transform(header.channels)
+    cutoff = _compute_cutoff(header, symbols, theta[:, 0])
+    theta *= _LN2
+    return Dequantised(mean, theta, color, cutoff, amplitude)
+
+
+def dequantise_log_scale(log_scale: Int64, precision: Float64) -> Float64:
+    """Convert log-scales in steps to log2 of the geometric mean of the variances in px^2.
+
+    Args:
+        log_scale: int64 (N,), in steps.
+        precision: float64 (N,), 2^-A of each Gaussian.
+
+    Returns:
+        float64 (N,) in MIN_LOG_SCALE..MAX_LOG_SCALE.
+    """
+    return np.clip(log_scale * precision * 2.0**LOG_SCALE_EXPONENT, MIN_LOG_SCALE, MAX_LOG_SCALE)
+
+
+def clamp_log_anisotropy(theta: Float64) -> None:
+    """Scale (u, v) of log2 covariances (N, 3) down to the bounds of the format, in place.
+
+    The smaller variance stays above MIN_SIGMA_PX^2 and the ratio of the axes below
+    2^MAX_LOG_ANISOTROPY; the direction of the axes is kept.
+    """
+    rho = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
+    most = np.minimum(MAX_LOG_ANISOTROPY, theta[:, 0] - MIN_LOG_SCALE)
+    (over,) = (rho > most).nonzero()
+    if len(over):
+        theta[over, 1:] *= (most[over] / rho[over])[:, None]
+
+
+def compute_amplitude_unit(header: Header, log_scale: Float64) -> Float64:
+    """Compute the full-scale value of one global step for Gaussians of log-scales (N,) in log2."""
+    return np.asarray(header.step / math.sqrt(math.pi) * np.exp2(-0.5 * log_scale))
+
+
+def make_color_transform(channels: int) -> Float64:
+    """Make the orthonormal matrix (C, C) from colour channels to coded ones; alpha is kept."""
+    matrix = np.eye(channels)
+    if channels >= 3:
+        matrix[:3, :3] = _OPPONENT
+    return matrix
+
+
+def make_symbol_scene(image: QuantisedImage) -> SymbolScene:
+    """Pack an image for a backend that dequantises by itself."""
+    header, symbols = image
+    precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
+    root_det = np.exp2(dequantise_log_scale(symbols.log_scale, precision))
+    packed = LogSymbols(pack_symbols(symbols), make_log_grid(header))
+    return SymbolScene(packed, root_det, header.background_color)
+
+
+def make_log_grid(header: Header) -> LogGrid:
+    """Collect the constants with which a kernel repeats `dequantise_gaussians`."""
+    return LogGrid(
+        margin=MARGIN_PX,
+        log_scale_step=2.0**LOG_SCALE_EXPONENT,
+        log_anisotropy_step=2.0**LOG_ANISOTROPY_EXPONENT,
+        min_log_scale=MIN_LOG_SCALE,
+        max_log_scale=MAX_LOG_SCALE,
+        max_log_anisotropy=MAX_LOG_ANISOTROPY,
+        amplitude_unit=header.step / math.sqrt(math.pi),
+        half_resolution=STEP_RESOLUTION // 2,
+        cutoff_level=_compute_cutoff_level(header),
+        transform=make_color_transform(header.channels),
+    )
+
+
+def pack_symbols(symbols: Symbols) -> NDArray[np.int32]:
+    """Pack the symbols of a file as the rows of `LogSymbols`, int32 (7 + C, N).
+
+    Every symbol of a file fits: values are below 2^30 in magnitude (FORMAT.md section 5), and what
+    profile `gsic` adds to them is smaller.
+    """
+    rows = np.empty((SHAPE_ROWS + symbols.color.shape[1], len(symbols)), np.int32)
+    rows[0], rows[1] = symbols.position_class, symbols.amplitude_class
+    rows[2:4], rows[4] = symbols.cell.T, symbols.log_scale
+    rows[5:SHAPE_ROWS] = symbols.log_anisotropy.T
+    rows[SHAPE_ROWS:] = symbols.color.T
+    return rows
+
+
+def _compute_cutoff_level(header: Header) -> int:
+    """Compute the part of the cutoff that all Gaussians share, in 64ths of an octave."""
+    return header.step_index - STEP_OFFSET * STEP_RESOLUTION + _LOG2_VISIBLE
+
+
+def _compute_cutoff(header: Header, symbols: Symbols, log_scale: Float64) -> Float64:
+    """Compute the cutoff from integers, so that no platform rounds it in another way.
+
+    It is about ln(255 CUTOFF_DIVISOR |c|), in multiples of ln 2 / 64, and 0 where |c| = 0.
+    """
+    energy = np.square(symbols.color, dtype=np.float64).sum(axis=1)
+    np.minimum(energy, _MAX_ENERGY, out=energy)
+    octaves = np.frexp(energy)[1]
+    half_octave = STEP_RESOLUTION // 2
+    scale = np.floor(log_scale * half_octave)
+    level = octaves * half_octave + _compute_cutoff_level(header) - scale
+    return np.where(energy > 0.0, level * (_LN2 / STEP_RESOLUTION), 0.0)
