@@ -9,14 +9,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from gsic.arrays import Float32
+
 # Weights of the five scales (Wang, Simoncelli and Bovik, 2003); window, K1 and K2 of SSIM (2004).
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _TAPS, _SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
 # Rows filtered at once: what five maps of them need stays in the cache.
 _BAND = 64
-
-Float32 = NDArray[np.float32]
 
 
 def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:

@@ -3,6 +3,8 @@
 This module imports nothing heavy, as `gsic --help` goes through it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import math
@@ -10,10 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gsic.errors import BackendError, FormatError, GsicError, InputError, LimitError, OptionError
 from gsic.files import STREAM
+
+if TYPE_CHECKING:
+    from gsic.arrays import Progress
 
 BAD_INPUT, USAGE, NO_BACKEND, INTERRUPTED = 1, 2, 3, 130
 
@@ -21,8 +26,6 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 bad input or file, 2 bad usage, 3 device or library missing, "
     "130 interrupted."
 )
-
-Progress = Callable[[int, int, str], None]
 
 _STARTED = time.perf_counter()
 
