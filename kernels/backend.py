@@ -92,8 +92,8 @@ class Surrogate(Protocol):
     def weight_at(self, mean: F64) -> F64: ...
 
 
-class TunedLoss(SumLoss, Protocol):
-    """A loss that stands for a measure of quality; see `cpu.losses.ms_ssim_loss.TunedLoss`."""
+class SurrogateLoss(SumLoss, Protocol):
+    """A loss that stands for a measure of quality; see `cpu.losses.ms_ssim_loss.SurrogateLoss`."""
 
     @property
     def surrogate(self) -> Surrogate: ...
@@ -112,8 +112,8 @@ class Comparison(Protocol):
     def gradient(self) -> F32: ...
 
 
-class Similarity(Protocol):
-    """Errors and SSIM against one target; see `gsic_kernels.cpu.losses.ssim.Similarity`."""
+class SsimLoss(Protocol):
+    """Errors and SSIM against one target; see `gsic_kernels.cpu.losses.ssim.SsimLoss`."""
 
     def compare(self, image: F32, absolute: float, structure: float) -> Comparison: ...
 
@@ -157,7 +157,7 @@ class Backend:
     SumLoss: Callable[..., SumLoss]
     render_alpha: RenderAlpha
     render_alpha_backward: RenderAlphaBackward
-    Similarity: Callable[..., Similarity]
+    SsimLoss: Callable[..., SsimLoss]
     Surrogate: Callable[..., Surrogate]
     # Only where leaving the device costs more than a step does; `gpu.fit.resident` tells
     # how it is called.
@@ -165,4 +165,4 @@ class Backend:
     # `render_sum_bytes` of Gaussians that are dequantised where they are drawn.
     render_symbols_bytes: RenderSymbolsBytes | None = None
     # Where the pass that renders also evaluates the surrogate.
-    TunedLoss: Callable[..., TunedLoss] | None = None
+    SurrogateLoss: Callable[..., SurrogateLoss] | None = None

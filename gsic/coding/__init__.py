@@ -1,1 +1,1 @@
-"""Symbols to bits and back: ANS, integer models, fitted value streams, sorted sets."""
+"""Entropy coding of integers: ANS and range coder, frequency tables, columns, sorted sets."""

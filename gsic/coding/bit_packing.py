@@ -1,36 +1,33 @@
-"""Integers of a few bits each, one after the other without gaps, lowest bits first."""
+"""Packing of integers of a few bits each, without gaps, lowest bits first."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gsic.arrays import Bytes, Int64
 from gsic.errors import CorruptFile
 
-Int64 = NDArray[np.int64]
-UInt8 = NDArray[np.uint8]
 
-
-def packed_bytes(arrays: list[tuple[Int64, int]]) -> bytes:
-    """Return arrays of numbers as bytes; the last one is filled up with zero bits.
+def pack_bits(arrays: list[tuple[Int64, int]]) -> bytes:
+    """Pack arrays of integers into bytes; zero bits fill up the last byte.
 
     Args:
-        arrays: integers (n,) below 2^bits, and their bits, 0..62.
+        arrays: of each array, int64 (n,) in 0..2^bits - 1, and its bits per integer, 0..62.
     """
-    bits = [_bits_of(values, width) for values, width in arrays]
+    bits = [_split_bits(values, width) for values, width in arrays]
     return np.packbits(np.concatenate(bits), bitorder="little").tobytes()
 
 
-def unpacked(data: bytes, counts: list[tuple[int, int]], name: str) -> list[Int64]:
-    """Return what `packed_bytes` packed.
+def unpack_bits(data: bytes, counts: list[tuple[int, int]], name: str) -> list[Int64]:
+    """Unpack the arrays that `pack_bits` packed.
 
     Args:
         data: its bytes.
-        counts: how many numbers each array has, and their bits.
-        name: of the data, for messages.
+        counts: of each array, the number of integers and their bits.
+        name: what messages call the data.
 
     Raises:
-        CorruptFile: not exactly so many bytes, or bits behind the last number that are not 0.
+        CorruptFile: the number of bytes is wrong, or bits after the last integer are not 0.
     """
     total = sum(count * width for count, width in counts)
     if len(data) != -(-total // 8):
@@ -46,6 +43,6 @@ def unpacked(data: bytes, counts: list[tuple[int, int]], name: str) -> list[Int6
     return arrays
 
 
-def _bits_of(values: Int64, width: int) -> UInt8:
+def _split_bits(values: Int64, width: int) -> Bytes:
     fields = (values[:, None] >> np.arange(width)) & 1
     return fields.astype(np.uint8).ravel()

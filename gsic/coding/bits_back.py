@@ -1,12 +1,14 @@
-"""Sets of symbol rows without their order: interleaved sampling without replacement.
+"""Bits-back coding of sets of symbol rows: interleaved sampling without replacement.
 
-The encoder lets the bits already on the ANS stack choose which element comes next and pops them;
-the decoder pushes them back when it sees where the element ranks. A set of N costs log2 N! bits
-less than a list. The first elements are coded plainly, since popping needs bits to pop from: one
-is enough for rows longer than a rank; `plain_count` gives the published, more careful rule.
+The order of a set carries no information. The encoder lets the bits that are already on the ANS
+stack choose the element that is coded next, and pops them; the decoder sees which rank the element
+has, and pushes these bits back. So a set of N elements takes log2 N! bits less than a list. The
+first elements are coded plainly, because popping needs bits to pop from. One plain element is
+enough for rows that are longer than a rank; `count_plain_rows` gives the published, more careful
+rule.
 
-This takes a step per element. Sorted sets come within 0.2 bit per element of it and decode as
-arrays; their tests hold them against it.
+This takes a step of Python per element. Sorted sets (`sorted_set`) come within 0.2 bit per element
+of it and decode as arrays; their tests use this module as the reference.
 """
 
 import math
@@ -16,22 +18,21 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from gsic.coding.ans import CoderModel, Uniform, check_finished, new_coder, restored, stored
+from gsic.arrays import Int32
+from gsic.coding.ans import check_finished, load_coder, new_coder, save_coder
+from gsic.coding.models import CoderModel, Uniform
 from gsic.errors import CorruptFile
 
-Int32Array = npt.NDArray[np.int32]
 
-
-def plain_count(row_bits: Sequence[float]) -> int:
-    """Return how many rows to code plainly so that those after them never lack bits to pop.
+def count_plain_rows(row_bits: Sequence[float]) -> int:
+    """Count the rows to code plainly, so that the rows after them never lack bits to pop.
 
     Args:
-        row_bits: cost of each row in bits, in the order of coding.
+        row_bits: code length of each row in bits, in the order of coding.
 
     Returns:
-        The least K whose rows hold log2((N - K)!) bits.
+        The least K such that the first K rows hold log2((N - K)!) bits.
     """
     count, held = len(row_bits), 0.0
     for plain in range(count):
@@ -41,56 +42,63 @@ def plain_count(row_bits: Sequence[float]) -> int:
     return count
 
 
-def coding_order(rows: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
-    """Return rows in the order of coding, of which the first are the plain ones.
+def order_rows(rows: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Sort rows into the order of coding.
 
-    Those that occur again come first: a rank says nothing among equals. The others descend.
+    Repeated rows come first, because the rank of a row among equal ones is ambiguous: they must be
+    plain. The others descend.
     """
     ordered = sorted(map(tuple, rows), reverse=True)
-    again = [one for one, other in pairwise(ordered) if one == other]
-    return again + [one for one, _ in groupby(ordered)]
+    repeated = [one for one, other in pairwise(ordered) if one == other]
+    return repeated + [one for one, _ in groupby(ordered)]
 
 
-def encode(rows: Int32Array, models: Sequence[CoderModel], plain: int = 1) -> bytes:
-    """Return a set of rows as a payload.
+def encode(rows: Int32, models: Sequence[CoderModel], plain: int = 1) -> bytes:
+    """Encode a set of rows.
 
     Args:
         rows: int32 (N, S), in any order.
         models: S models, one per column.
-        plain: how many rows to code without popping, 0..N. An empty stack pops a fixed rank and
-            gains nothing, which is inefficient but sound.
+        plain: number of rows to code without popping, 0..N. With 0 the first rows find the stack
+            empty; they decode all the same, but save nothing.
+
+    Returns:
+        The payload.
 
     Raises:
-        ValueError: more rows that occur again than plain ones.
+        ValueError: there are more repeated rows than plain ones.
     """
-    ordered = coding_order(rows.tolist())
+    ordered = order_rows(rows.tolist())
     plain = min(plain, len(ordered))
     left = ordered[plain:][::-1]
     if len(set(left)) < len(left):
         raise ValueError(f"more than {plain} rows occur again")
     coder = new_coder()
     for row in ordered[:plain]:
-        _push(coder, row, models)
+        _push_row(coder, row, models)
     while left:
         rank = int(coder.decode(Uniform(len(left)))) if len(left) > 1 else 0
-        _push(coder, left.pop(rank), models)
-    return stored(coder)
+        _push_row(coder, left.pop(rank), models)
+    return save_coder(coder)
 
 
-def decode(payload: bytes, models: Sequence[CoderModel], count: int, plain: int = 1) -> Int32Array:
-    """Return the rows of a set in ascending order, int32 (count, S).
+def decode(payload: bytes, models: Sequence[CoderModel], count: int, plain: int = 1) -> Int32:
+    """Decode a set of rows.
 
     Args:
         payload: what `encode` returned.
         models, plain: as given to `encode`.
-        count: how many rows.
+        count: number of rows.
+
+    Returns:
+        int32 (count, S), the rows in ascending order.
 
     Raises:
         CorruptFile: the payload is not a set of that many rows.
     """
     if count > 8 * len(payload):
         raise CorruptFile(f"payload: {count} rows are more than its bytes can hold")
-    coder = restored(payload)
+    coder = load_coder(payload)
     rows: list[tuple[int, ...]] = []
     for done in range(1, count + 1):
         row = tuple(int(coder.decode(m.coder_model)) + m.lowest for m in models)
@@ -102,6 +110,7 @@ def decode(payload: bytes, models: Sequence[CoderModel], count: int, plain: int 
     return np.array(rows, np.int32).reshape(count, len(models))
 
 
-def _push(coder: Any, row: Sequence[int], models: Sequence[CoderModel]) -> None:
+def _push_row(coder: Any, row: Sequence[int], models: Sequence[CoderModel]) -> None:
+    """Encode a row backwards, so that its first column is decoded first."""
     for value, model in zip(reversed(row), reversed(models), strict=True):
         coder.encode_reverse(value - model.lowest, model.coder_model)

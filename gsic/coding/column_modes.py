@@ -1,4 +1,7 @@
-"""How the values of a column become symbols, and the choice of the cheapest way (encoders only)."""
+"""The modes in which the values of a column become symbols, and the choice of the cheapest one.
+
+Only encoders use this module; the decoder reads the modes in `gsic_kernels.cpu.ans.columns`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,89 +10,97 @@ from functools import cache
 
 import numpy as np
 
-from gsic.coding import parameter_fit as fitting
-from gsic.coding import tables as models
-from gsic.coding.ans import TOTAL, Float64Array, Int64Array, Model, SymbolWriter, Tables
-from gsic.coding.escapes import escaped_bits, gamma_bits
-from gsic_kernels.cpu.ans import decoder as decoding
-from gsic_kernels.cpu.ans.decoder import ESCAPE, EVEN, FIRST_SCALE, GROWTH, LEAST_LISTED
+from gsic.arrays import Float64, Int64
+from gsic.coding import parameter_fit, tables
+from gsic.coding.ans import SymbolWriter
+from gsic.coding.escapes import measure_escaped_bits, measure_exp_golomb_bits
+from gsic.coding.models import TOTAL, Model, Tables
+from gsic.coding.tables import Shape
+from gsic_kernels.cpu.ans import layout
+from gsic_kernels.cpu.ans.layout import (
+    FIRST_SCALE,
+    HISTOGRAM_SIZE_MIN,
+    POSITIVE_EVEN,
+    SCALE_GROWTH,
+)
 
 
-class Form(IntEnum):
+class ColumnMode(IntEnum):
     """How the values of a column become symbols.
 
-    PLAIN: as they are. CENTRED: less a centre that each group has. MIRRORED: their magnitudes
-    less a centre, and the signs of those that are not 0 with a share per group. LISTED: less the
-    group's least value, with an explicit table per group, for few values that follow no curve.
+    PLAIN: the values themselves. CENTRED: values less a centre that each group has. SIGN_MAGNITUDE:
+    magnitudes less a centre, and flags for the signs of those that are not 0. HISTOGRAM: values
+    less the least value of the group, with an explicit histogram per group, for few values that
+    follow no geometric distribution.
     """
 
-    PLAIN = decoding.PLAIN
-    CENTRED = decoding.CENTRED
-    MIRRORED = decoding.MIRRORED
-    LISTED = decoding.LISTED
+    PLAIN = layout.PLAIN
+    CENTRED = layout.CENTRED
+    SIGN_MAGNITUDE = layout.SIGN_MAGNITUDE
+    HISTOGRAM = layout.HISTOGRAM
 
 
-FORM_BITS = 2
+MODE_BITS = 2
 ZERO_BITS = 4
-HEAD_BITS = FORM_BITS + ZERO_BITS
+HEAD_BITS = MODE_BITS + ZERO_BITS
 
-# More than a value costs that a table of its own would have to be made for.
-_BEYOND_BITS = 40.0
-
-
-@cache
-def spread_choices() -> Model:
-    """The table of spreads."""
-    return models.histogram((15, 9, 7, 6))
+# A penalty in bits for values that a histogram does not hold: more than any value costs.
+_MISSING_BITS = 40.0
 
 
 @cache
-def positive_choices() -> Model:
-    """The table of shares of positive values less EVEN."""
-    return models.tables((10,), (models.Shape(zero=7),), signed=True)[0]
+def build_spread_table() -> Model:
+    """Build the table of spreads."""
+    return tables.build_histogram((15, 9, 7, 6))
 
 
 @cache
-def scale_changes() -> Model:
-    """The table of the differences from one group's scale to the next."""
-    return models.tables((11,), (models.Shape(zero=4),), signed=True)[0]
+def build_positive_table() -> Model:
+    """Build the table of shares of positive values, less POSITIVE_EVEN."""
+    return tables.build_tables((10,), (Shape(zero=7),), signed=True)[0]
 
 
 @cache
-def centre_changes() -> Model:
-    """The table of the differences from one group's centre to the next."""
-    return models.tables((14,), (models.Shape(zero=7, spread=3),), signed=True)[0]
+def build_scale_step_table() -> Model:
+    """Build the table of the differences from one group's scale to the next."""
+    return tables.build_tables((11,), (Shape(zero=4),), signed=True)[0]
 
 
 @cache
-def fixed_tables() -> Tables:
-    """Return the tables of a head's three numbers and of the changes, as the decoder takes them."""
+def build_centre_step_table() -> Model:
+    """Build the table of the differences from one group's centre to the next."""
+    return tables.build_tables((14,), (Shape(zero=7, spread=3),), signed=True)[0]
+
+
+@cache
+def build_fixed_tables() -> Tables:
+    """Build the tables of a head's three numbers and of the steps, as the decoder takes them."""
     heads = Model([TOTAL >> HEAD_BITS] * (1 << HEAD_BITS))
-    choices = [heads, spread_choices(), positive_choices()]
-    tables = Tables.of([*choices, scale_changes(), centre_changes()])
-    # The numbers of a head stand for themselves.
-    tables.rows[: len(choices), ESCAPE] = -1
-    return tables
+    head_models = [heads, build_spread_table(), build_positive_table()]
+    fixed = Tables.from_models([*head_models, build_scale_step_table(), build_centre_step_table()])
+    # The numbers of a head have no escapes: nothing follows them.
+    fixed.rows[: len(head_models), layout.ESCAPE] = -1
+    return fixed
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to code a column, a list entry per group.
+class ColumnPlan:
+    """How to code a column; lists have an entry per group.
 
     Args:
-        form, shape: of the column.
+        mode, shape: of the column.
         scales, centres: of each group; centres are 0 in plain columns.
-        residuals: int64 arrays, what the tables see.
-        symbol_bits, parameter_bits: about what the values take, and all that describes them.
-        levels: of the tables of listed columns.
-        shares: flag parameters of the signs of each group of a mirrored column.
+        residuals: int64 arrays, the numbers that the tables code.
+        symbol_bits, parameter_bits: estimates of what the values take, and the parameters.
+        levels: of the histograms of columns of mode HISTOGRAM.
+        shares: flag parameters of the signs of columns of mode SIGN_MAGNITUDE.
     """
 
-    form: Form
-    shape: models.Shape
+    mode: ColumnMode
+    shape: Shape
     scales: list[int]
     centres: list[int]
-    residuals: list[Int64Array]
+    residuals: list[Int64]
     symbol_bits: float
     parameter_bits: float
     levels: list[list[int]] = field(default_factory=list)
@@ -97,126 +108,152 @@ class Plan:
 
     @property
     def bits(self) -> float:
-        """About what all of it takes."""
+        """Estimate of what values and parameters take together."""
         return self.symbol_bits + self.parameter_bits
 
-    def tables(self) -> list[Model]:
-        """The table of each group."""
-        if self.form is Form.LISTED:
-            return [models.histogram(levels) for levels in self.levels]
-        return models.tables(self.scales, [self.shape] * len(self.scales), signed=True)
+    def build_tables(self) -> list[Model]:
+        """Build the table of each group."""
+        if self.mode is ColumnMode.HISTOGRAM:
+            return [tables.build_histogram(levels) for levels in self.levels]
+        return tables.build_tables(self.scales, [self.shape] * len(self.scales), signed=True)
 
-    def value_bits(self, values: Sequence[Int64Array]) -> list[Float64Array]:
-        """Return what values would cost in each group, those that it holds or others.
+    def measure_values(self, values: Sequence[Int64]) -> list[Float64]:
+        """Compute the code length in bits of any values in each group.
 
         Args:
-            values: int64 arrays, one per group.
+            values: int64 arrays, one per group; not only values that the column holds.
         """
         bits = []
-        for group, (table, low) in enumerate(zip(self.tables(), self.low_bits(), strict=True)):
+        group_tables, low_bits = self.build_tables(), self.count_low_bits()
+        for group, (table, low) in enumerate(zip(group_tables, low_bits, strict=True)):
             value = values[group]
             signs = np.zeros(len(value))
-            if self.form is Form.MIRRORED:
-                positive, negative = models.flags(self.shares[group]).bits
+            if self.mode is ColumnMode.SIGN_MAGNITUDE:
+                flags = tables.build_flag_table(self.shares[group])
+                positive, negative = flags.code_lengths
                 signs = np.where(value == 0, 0.0, np.where(value < 0, negative, positive))
                 value = np.abs(value)
             high = value - self.centres[group] >> low
-            reached = np.clip(high, table.lowest, table.highest)
-            cost = table.bits[reached - table.lowest] + low + signs
+            clipped = np.clip(high, table.lowest, table.highest)
+            cost = table.code_lengths[clipped - table.lowest] + low + signs
             if table.escape < 0:
-                # No such table holds them; another would have to be written.
-                cost += _BEYOND_BITS * (high != reached)
+                # Another histogram would have to be written for values that this one lacks.
+                cost += _MISSING_BITS * (high != clipped)
             else:
                 excess = np.abs(high) - table.escape
-                cost += np.where(excess < 0, 0.0, gamma_bits(np.maximum(excess, 0)))
+                excess_bits = measure_exp_golomb_bits(np.maximum(excess, 0))
+                cost += np.where(excess < 0, 0.0, excess_bits)
             bits.append(cost)
         return bits
 
-    def low_bits(self) -> list[int]:
-        """How many low bits of a residual the table of each group leaves out."""
-        if self.form is Form.LISTED:
+    def count_low_bits(self) -> list[int]:
+        """Return how many low bits of a residual are raw in each group."""
+        if self.mode is ColumnMode.HISTOGRAM:
             return [0] * len(self.scales)
-        return [models.low_bits(scale) for scale in self.scales]
+        return [tables.count_low_bits(scale) for scale in self.scales]
 
 
-def cheapest(groups: Sequence[Int64Array], doubling: bool = False) -> Plan:
-    """Return the plan with the fewest bits for a column.
+def choose_plan(groups: Sequence[Int64], doubling: bool = False) -> ColumnPlan:
+    """Choose the plan that codes a column in the fewest bits.
 
     Args:
         groups: one or more int64 arrays of one or more values.
         doubling: values of each group are expected to be about twice those of the one before.
     """
-    plans = [_fitted(form, groups, doubling) for form in (Form.PLAIN, Form.CENTRED, Form.MIRRORED)]
-    if max(int(group.max() - group.min()) for group in groups) < models.SCALES:
-        plans.append(_listed(groups, doubling))
+    modes = ColumnMode.PLAIN, ColumnMode.CENTRED, ColumnMode.SIGN_MAGNITUDE
+    plans = [_fit_mode(mode, groups, doubling) for mode in modes]
+    if max(int(group.max() - group.min()) for group in groups) < tables.SCALES:
+        plans.append(_fit_histogram(groups, doubling))
     return min(plans, key=lambda plan: plan.bits)
 
 
-def write_heads(writer: SymbolWriter, plans: Sequence[Plan]) -> None:
-    """Append the form and shape of each column."""
+def write_heads(writer: SymbolWriter, plans: Sequence[ColumnPlan]) -> None:
+    """Append the mode and the shape of each column."""
     shapes = [plan.shape for plan in plans]
-    heads = [plan.form | plan.shape.zero << FORM_BITS for plan in plans]
-    writer.raw(np.array(heads), HEAD_BITS)
-    writer.symbols(np.array([shape.spread for shape in shapes]), spread_choices())
+    heads = [plan.mode | plan.shape.zero << MODE_BITS for plan in plans]
+    writer.write_raw(np.array(heads), HEAD_BITS)
+    writer.write_symbols(np.array([shape.spread for shape in shapes]), build_spread_table())
     positive = np.array([shape.positive for shape in shapes])
-    writer.symbols(positive - EVEN, positive_choices())
+    writer.write_symbols(positive - POSITIVE_EVEN, build_positive_table())
 
 
-def scale_steps(scales: Sequence[int], doubling: bool) -> Int64Array:
-    """Return what the scales of a column's groups differ by from the expected ones."""
+def compute_scale_steps(scales: Sequence[int], doubling: bool) -> Int64:
+    """Compute the differences of the scales of a column's groups from the predicted ones."""
     path = np.array([FIRST_SCALE, *scales], np.int64)
     steps = path[1:] - path[:-1]
-    steps[1:] -= GROWTH * doubling
+    steps[1:] -= SCALE_GROWTH * doubling
     return steps
 
 
-def centre_steps(centres: Sequence[int], form: Form, doubling: bool) -> Int64Array:
-    """Return what the centres of a column's groups differ by from the expected ones."""
+def compute_centre_steps(centres: Sequence[int], mode: ColumnMode, doubling: bool) -> Int64:
+    """Compute the differences of the centres of a column's groups from the predicted ones."""
     before = np.array([0, *centres[:-1]], np.int64)
-    return np.array(centres, np.int64) - before * _factor(form, doubling)
+    # Where values double from group to group, only the centre of magnitudes doubles with them.
+    factor = 2 if doubling and mode is ColumnMode.SIGN_MAGNITUDE else 1
+    return np.array(centres, np.int64) - before * factor
 
 
-def _factor(form: Form, doubling: bool) -> int:
-    # Only magnitudes have a centre that grows with them.
-    return 2 if doubling and form is Form.MIRRORED else 1
+def _measure_head(shape: Shape) -> float:
+    """Bits of a column's head."""
+    spread = build_spread_table().measure_bits(np.array([shape.spread]))
+    positive = np.array([shape.positive - POSITIVE_EVEN])
+    return HEAD_BITS + spread + build_positive_table().measure_bits(positive)
 
 
-def _head_bits(shape: models.Shape) -> float:
-    spread = spread_choices().cost_bits(np.array([shape.spread]))
-    return HEAD_BITS + spread + positive_choices().cost_bits(np.array([shape.positive - EVEN]))
-
-
-def _fitted(form: Form, groups: Sequence[Int64Array], doubling: bool) -> Plan:
-    signs = described = 0.0
+def _fit_mode(mode: ColumnMode, groups: Sequence[Int64], doubling: bool) -> ColumnPlan:
+    """Plan a column in any mode but HISTOGRAM."""
+    sign_bits = parameter_bits = 0.0
     centres, shares = [0] * len(groups), []
-    if form is Form.MIRRORED:
-        fits = [fitting.fit_share(group) for group in groups]
-        shares, signs = [share for share, _ in fits], sum(bits for _, bits in fits)
-        described += models.FLAG_BITS * len(groups)
+    if mode is ColumnMode.SIGN_MAGNITUDE:
+        fits = [parameter_fit.fit_share(group) for group in groups]
+        shares, sign_bits = [share for share, _ in fits], sum(bits for _, bits in fits)
+        parameter_bits += tables.FLAG_BITS * len(groups)
         groups = [np.abs(group) for group in groups]
-    if form is not Form.PLAIN:
+    if mode is not ColumnMode.PLAIN:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
         groups = [group - centre for group, centre in zip(groups, centres, strict=True)]
-        described += escaped_bits(centre_steps(centres, form, doubling), centre_changes())
-    fit = fitting.fit(groups, FIRST_SCALE, scale_changes(), GROWTH * doubling)
-    described += _head_bits(fit.shape) + fit.scale_bits
-    symbol_bits = signs + fit.symbol_bits
-    return Plan(
-        form, fit.shape, fit.scales, centres, list(groups), symbol_bits, described, shares=shares
+        steps = compute_centre_steps(centres, mode, doubling)
+        parameter_bits += measure_escaped_bits(steps, build_centre_step_table())
+    fit = parameter_fit.fit(groups, FIRST_SCALE, build_scale_step_table(), SCALE_GROWTH * doubling)
+    parameter_bits += _measure_head(fit.shape) + fit.scale_bits
+    return ColumnPlan(
+        mode,
+        fit.shape,
+        fit.scales,
+        centres,
+        list(groups),
+        sign_bits + fit.symbol_bits,
+        parameter_bits,
+        shares=shares,
     )
 
 
-def _listed(groups: Sequence[Int64Array], doubling: bool) -> Plan:
+def _fit_histogram(groups: Sequence[Int64], doubling: bool) -> ColumnPlan:
+    """Plan a column in mode HISTOGRAM; the scale of a group is then the size of its histogram."""
     least = [int(group.min()) for group in groups]
     residuals = [group - low for group, low in zip(groups, least, strict=True)]
-    counts = [max(LEAST_LISTED, 1 + int(group.max())) for group in residuals]
-    scales = [count - LEAST_LISTED for count in counts]
-    levels = [fitting.fit_levels(g, count) for g, count in zip(residuals, counts, strict=True)]
-    described = _head_bits(models.Shape()) + models.LEVEL_BITS * sum(counts)
-    described += escaped_bits(scale_steps(scales, doubling), scale_changes())
-    described += escaped_bits(centre_steps(least, Form.LISTED, doubling), centre_changes())
-    bits = sum(
-        models.histogram(chosen).cost_bits(group)
+    counts = [max(HISTOGRAM_SIZE_MIN, 1 + int(group.max())) for group in residuals]
+    scales = [count - HISTOGRAM_SIZE_MIN for count in counts]
+    levels = [
+        parameter_fit.fit_levels(group, count)
+        for group, count in zip(residuals, counts, strict=True)
+    ]
+    scale_steps = compute_scale_steps(scales, doubling)
+    centre_steps = compute_centre_steps(least, ColumnMode.HISTOGRAM, doubling)
+    parameter_bits = _measure_head(Shape()) + tables.LEVEL_BITS * sum(counts)
+    parameter_bits += measure_escaped_bits(scale_steps, build_scale_step_table())
+    parameter_bits += measure_escaped_bits(centre_steps, build_centre_step_table())
+    symbol_bits = sum(
+        tables.build_histogram(chosen).measure_bits(group)
         for group, chosen in zip(residuals, levels, strict=True)
     )
-    return Plan(Form.LISTED, models.Shape(), scales, least, residuals, bits, described, levels)
+    return ColumnPlan(
+        ColumnMode.HISTOGRAM,
+        Shape(),
+        scales,
+        least,
+        residuals,
+        symbol_bits,
+        parameter_bits,
+        levels,
+    )

@@ -1,4 +1,7 @@
-"""Parameters that code given values in the fewest bits. Encoders only: floats are allowed here."""
+"""Search for the table parameters that code given values in the fewest bits.
+
+Only encoders use it, so floating point is allowed here.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +10,12 @@ from math import log2
 
 import numpy as np
 
-from gsic.coding import tables as models
-from gsic.coding.ans import TOTAL, Float64Array, Int64Array, Model
+from gsic.arrays import Float64, Int64
+from gsic.coding import tables
+from gsic.coding.models import TOTAL, Model
 from gsic.coding.tables import LAST_WHOLE, LEAST_SHARE, SCALES, SPREADS, ZERO_ODDS, Shape
 
-# Magnitudes beyond this are taken for it; they are escapes of every table.
+# Larger magnitudes are counted as this one; all of them are escapes of every table.
 _TOP = 1023
 
 _WHOLE = LAST_WHOLE + 1
@@ -19,7 +23,7 @@ _WHOLE = LAST_WHOLE + 1
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters of a column, the bits of its symbols, and those of the scales."""
+    """The parameters of a column, the bits of its symbols, and the bits of its scales."""
 
     shape: Shape
     scales: list[int]
@@ -27,19 +31,19 @@ class Fit:
     scale_bits: float
 
 
-def fit(groups: Sequence[Int64Array], first: int, steps: Model, growth: int = 0) -> Fit:
-    """Return the shape and the scales, one per group, that code the groups in the fewest bits.
+def fit(groups: Sequence[Int64], first: int, steps: Model, growth: int = 0) -> Fit:
+    """Find the shape, and the scale of each group, that code the groups in the fewest bits.
 
     Args:
         groups: one or more int64 arrays of one or more values.
         first: the scale that the first group's scale is coded relative to.
         steps: the table of the changes of scale from group to group, less `growth`.
-        growth: the change that is expected.
+        growth: the change of scale that is expected.
     """
-    costs = _costs(groups, signed=True)
+    costs = _measure_costs(groups, signed=True)
     per_shape = costs.min(axis=1).sum(axis=0)
     spread, zero = np.unravel_index(int(per_shape.argmin()), per_shape.shape)
-    scales, bits = _cheapest_path(costs[:, :, spread, zero], first, steps, growth)
+    scales, bits = _find_cheapest_path(costs[:, :, spread, zero], first, steps, growth)
     symbol_bits = float(costs[range(len(groups)), scales, spread, zero].sum())
     scale_bits = bits - symbol_bits
     above = sum(int((values > 0).sum()) for values in groups)
@@ -50,50 +54,60 @@ def fit(groups: Sequence[Int64Array], first: int, steps: Model, growth: int = 0)
     return Fit(Shape(int(zero), int(spread), positive), scales, symbol_bits, scale_bits)
 
 
-def fit_one(values: Int64Array, shape: Shape, scale: int) -> tuple[Shape, int, float]:
-    """Return the best shape and whole scale of non-negative values, and what they gain.
+def fit_one(values: Int64, shape: Shape, scale: int) -> tuple[Shape, int, float]:
+    """Find the best shape and scale, up to LAST_WHOLE, of non-negative values.
 
     Args:
         values: int64 (n,), n >= 1.
-        shape, scale: what the gain is measured against, in bits.
+        shape, scale: the parameters that the saving is measured against.
+
+    Returns:
+        The shape, the scale, and the saving in bits.
     """
-    costs = _costs([values], signed=False)[0, :_WHOLE]
+    costs = _measure_costs([values], signed=False)[0, :_WHOLE]
     best, spread, zero = np.unravel_index(int(costs.argmin()), costs.shape)
-    gain = costs[scale, shape.spread, shape.zero] - costs[best, spread, zero]
-    return Shape(int(zero), int(spread)), int(best), float(gain)
+    saving = costs[scale, shape.spread, shape.zero] - costs[best, spread, zero]
+    return Shape(int(zero), int(spread)), int(best), float(saving)
 
 
-def fit_share(values: Int64Array) -> tuple[int, float]:
-    """Return the flag parameter of "is negative?" for the values that are not 0, and its bits."""
+def fit_share(values: Int64) -> tuple[int, float]:
+    """Find the parameter of the flags "is negative?" of the values that are not 0.
+
+    Returns:
+        The share for `tables.build_flag_table`, and the bits of all flags.
+    """
     below, above = int((values < 0).sum()), int((values > 0).sum())
-    share = min(models.FLAG_SHARES - 1, models.FLAG_SHARES * below // max(1, below + above))
-    bits = models.flags(share).bits
+    share = min(tables.FLAG_SHARES - 1, tables.FLAG_SHARES * below // max(1, below + above))
+    bits = tables.build_flag_table(share).code_lengths
     return share, float(below * bits[1] + above * bits[0])
 
 
-def fit_levels(values: Int64Array, count: int) -> list[int]:
-    """Return the levels of `models.histogram` that fit one or more values.
+def fit_levels(values: Int64, count: int) -> list[int]:
+    """Find the levels of the explicit histogram of one or more values.
 
     Args:
         values: integers in 0..count - 1.
         count: size of the table.
+
+    Returns:
+        The levels for `tables.build_histogram`.
     """
     counts = np.bincount(values, minlength=count)
-    # The largest count gets level 15, which is 384 to the 2 of level 0.
+    # The largest count gets level 15, whose weight is 384 where that of level 0 is 2.
     octaves = np.log2(np.maximum(counts * (384.0 / counts.max()), 2.0)) - 1.0
     return [min(15, round(2 * octave)) for octave in octaves.tolist()]
 
 
-def _costs(groups: Sequence[Int64Array], *, signed: bool) -> Float64Array:
-    """Bits of each group at each scale, spread and zero but for signs, (G, SCALES, 4, 16)."""
+def _measure_costs(groups: Sequence[Int64], *, signed: bool) -> Float64:
+    """Bits of each group, signs left out, for every scale, spread and zero: (G, SCALES, 4, 16)."""
     top = max(max(int(values.max()), -int(values.min())) for values in groups)
     costs = np.full((len(groups), SCALES, len(SPREADS), len(ZERO_ODDS)), np.inf)
-    magnitude_bits = _magnitude_bits()
-    zero_bits, rest_bits = _zero_bits(signed)
-    for low_bits in range(models.low_bits(SCALES - 1) + 1):
+    magnitude_bits = _compute_magnitude_bits()
+    zero_bits, rest_bits = _compute_zero_bits(signed)
+    for low_bits in range(tables.count_low_bits(SCALES - 1) + 1):
         if low_bits and top >> low_bits < 16:
             break
-        # Scales beyond the whole ones have the tables of the last octave of those.
+        # Scales beyond LAST_WHOLE have the tables of the last octave up to it.
         into, rows = slice(0, _WHOLE), slice(0, _WHOLE)
         if low_bits:
             into = slice(_WHOLE + 4 * low_bits - 4, _WHOLE + 4 * low_bits)
@@ -110,17 +124,26 @@ def _costs(groups: Sequence[Int64Array], *, signed: bool) -> Float64Array:
     return costs
 
 
-def _cheapest_path(
-    costs: Float64Array, first: int, steps: Model, growth: int
+def _find_cheapest_path(
+    costs: Float64, first: int, steps: Model, growth: int
 ) -> tuple[list[int], float]:
-    """The scale of each group, costs being (G, SCALES), when changes cost bits too; all bits."""
+    """Choose the scale of each group by dynamic programming, as changes of scale take bits too.
+
+    Args:
+        costs: (G, SCALES), bits of each group at each scale.
+        first, steps, growth: as for `fit`.
+
+    Returns:
+        The scales, and all bits.
+    """
     scales = np.arange(SCALES)
 
-    def change(difference: Int64Array) -> Float64Array:
-        return steps.bits[np.clip(difference, steps.lowest, steps.highest) - steps.lowest]
+    def measure_change(difference: Int64) -> Float64:
+        clipped = np.clip(difference, steps.lowest, steps.highest)
+        return steps.code_lengths[clipped - steps.lowest]
 
-    total = costs[0] + change(scales - first)
-    between = change(np.subtract.outer(scales, scales) - growth)
+    total = costs[0] + measure_change(scales - first)
+    between = measure_change(np.subtract.outer(scales, scales) - growth)
     choices = []
     for group in costs[1:]:
         reached = between + total
@@ -133,14 +156,14 @@ def _cheapest_path(
 
 
 @lru_cache(maxsize=1)
-def _magnitude_bits() -> Float64Array:
-    """Bits of the magnitudes 1.._TOP, given that it is not 0, for each whole scale and spread."""
+def _compute_magnitude_bits() -> Float64:
+    """Bits of the magnitudes 1.._TOP of values that are not 0, for each scale and spread."""
     table = np.empty((_WHOLE, len(SPREADS), _TOP))
     for scale in range(_WHOLE):
         for spread in range(len(SPREADS)):
-            chances = models.magnitudes(scale, spread) / TOTAL
+            chances = tables.get_magnitude_chances(scale, spread) / TOTAL
             end = len(chances)
-            # At half of all chances a frequency of 1 is 2^-23.
+            # Every frequency is at least 1, which is 2^-23 of a side with half of all chances.
             bits = -np.log2(np.maximum(chances, 2.0**-23))
             bits[-1] = min(bits[-1], 15.0)
             table[scale, spread, :end] = bits
@@ -150,10 +173,10 @@ def _magnitude_bits() -> Float64Array:
 
 
 @lru_cache(maxsize=2)
-def _zero_bits(signed: bool) -> tuple[Float64Array, Float64Array]:
-    """Bits of being 0 and of not being 0 for each whole scale and zero, (scales, 16) each."""
+def _compute_zero_bits(signed: bool) -> tuple[Float64, Float64]:
+    """Bits of being 0, and of not being 0, for each scale and zero, (_WHOLE, 16) each."""
     shares = [
-        [models.zero_share(scale, zero, signed) / TOTAL for zero in range(len(ZERO_ODDS))]
+        [tables.get_zero_frequency(scale, zero, signed) / TOTAL for zero in range(len(ZERO_ODDS))]
         for scale in range(_WHOLE)
     ]
     chance = np.clip(np.array(shares), LEAST_SHARE / TOTAL, 1 - LEAST_SHARE / TOTAL)

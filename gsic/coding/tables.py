@@ -1,12 +1,13 @@
-"""Frequency tables that a few bits of parameters choose: geometrics over integers.
+"""Frequency tables that a few bits of parameters choose: geometric distributions over integers.
 
-A *scale* (64 of them, a factor of 1.19 apart) sets how fast the chances of larger magnitudes fall.
-A *shape* holds what streams of one kind share: how much likelier 0 is than the scale alone says,
-how much of a longer tail is mixed in, and the share of positive values. Fitted streams differ
-mostly in scale, so several groups of a stream share one shape and have a scale each.
+A *scale* (64 of them, a factor of 1.19 apart) says how fast the probabilities of larger magnitudes
+fall. A *shape* says what the streams of one kind have in common: how much likelier 0 is than the
+scale alone says, how much of a distribution with a longer tail is mixed in, and the share of
+positive values. Streams differ mostly in scale, so the groups of a column share one shape and have
+a scale each.
 
-Tables are built by integer arithmetic alone, so that every decoder on every machine gets the same
-one; the formulas are normative and stand in FORMAT.md section 4.
+Tables are built in integer arithmetic alone, so that every decoder on every machine gets the same
+ones. The formulas are normative and stand in FORMAT.md section 4.
 """
 
 from collections.abc import Sequence
@@ -16,13 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic.coding.ans import TOTAL, Int64Array, Model, Tables, UInt32Array, UInt64Array
-from gsic_kernels.cpu.ans import decoder as decoding
+from gsic.arrays import Int64, UInt32, UInt64
+from gsic.coding.models import TOTAL, Model, Tables
+from gsic_kernels.cpu.ans import decoder
 
 SCALES = 64
 
-# The last scale whose values are coded whole. Each octave beyond it moves one more low bit of the
-# value out of the table into a raw field.
+# The last scale whose values are coded by the table alone. Each octave of scales beyond it moves
+# one more low bit of the value out of the table into a raw field.
 LAST_WHOLE = 27
 
 # Least frequency of 0 and of everything else together: no symbol may become so likely that a few
@@ -32,18 +34,16 @@ LEAST_SHARE = TOTAL >> 7
 # Odds of 0 against the rest, in sixteenths of what the scale alone gives.
 ZERO_ODDS = (4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 51, 64, 81, 102, 128)
 
-# Sixteenths of the magnitudes that follow the second, four times longer geometric.
+# Share of magnitudes, in sixteenths, that follow the second, four times longer distribution.
 SPREADS = (0, 1, 3, 6)
 
-# The chance that a magnitude goes no further, in 2^-32: first the scales of nearly always 0, then
-# a falling series with four steps per octave.
+# The probability that a magnitude goes no further, in 2^-32: first the scales that are nearly
+# always 0, then a falling series with four steps per octave.
 _STEEP = (
     *((1 << 32) - (1 << power) for power in (18, 20, 22, 24, 25, 26, 27, 28)),
     *(chance << 24 for chance in (218, 194, 172, 152)),
 )
 _MANTISSAS = (136, 114, 96, 81)
-
-MOST_POSITIVE = 15
 
 LEVEL_BITS = 4
 
@@ -52,7 +52,7 @@ FLAG_SHARES = 1 << FLAG_BITS
 
 
 class Shape(NamedTuple):
-    """What the groups of a stream share.
+    """The parameters that the groups of a column share.
 
     Args:
         zero: index into ZERO_ODDS, 0..15.
@@ -66,77 +66,126 @@ class Shape(NamedTuple):
     positive: int = 8
 
 
-def low_bits(scale: int) -> int:
+def count_low_bits(scale: int) -> int:
     """Return how many low bits of a value are coded raw at a scale."""
     return scale - LAST_WHOLE + 3 >> 2 if scale > LAST_WHOLE else 0
 
 
-def stop(scale: int) -> int:
-    """Return the chance that a magnitude goes no further, as a fraction of 2^32.
+def get_stop_chance(scale: int) -> int:
+    """Return the probability that a magnitude goes no further, as a fraction of 2^32.
 
     Args:
-        scale: 0..63. Beyond LAST_WHOLE it counts in steps of 2^low_bits.
+        scale: 0..63. Beyond LAST_WHOLE, magnitudes count in steps of 2^low_bits.
     """
     if scale < len(_STEEP):
         return _STEEP[scale]
     octave, step = divmod(scale - len(_STEEP), 4)
-    return _MANTISSAS[step] << 24 - (octave - low_bits(scale))
+    return _MANTISSAS[step] << 24 - (octave - count_low_bits(scale))
 
 
-def reach(scale: int) -> int:
-    """Return the largest magnitude in the table of a scale; it stands for all larger ones too."""
+def get_largest_magnitude(scale: int) -> int:
+    """Return the largest magnitude in the table of a scale; it is the escape of the table."""
     octave = max(0, min(scale, LAST_WHOLE) - len(_STEEP) + 4) >> 2
     return (12 << octave) - 1
 
 
-def magnitudes(scale: int, spread: int) -> UInt32Array:
-    """Return the chances of the magnitudes 1..reach in 2^-24, uint32 (reach,)."""
-    chances: UInt32Array = _chances()[_whole(scale), spread, : reach(scale)]
+def get_magnitude_chances(scale: int, spread: int) -> UInt32:
+    """Return the probabilities of the magnitudes 1..largest in 2^-24, uint32 (largest,)."""
+    chances: UInt32 = _compute_chances()[_fold_scale(scale), spread, : get_largest_magnitude(scale)]
     return chances
 
 
-def zero_share(scale: int, zero: int, signed: bool) -> int:
-    """Return the least frequency of 0; what rounding leaves over comes on top.
+def get_zero_frequency(scale: int, zero: int, signed: bool) -> int:
+    """Return the least frequency of 0; what rounding leaves over is added to it.
 
     Args:
-        scale, zero: of the table.
+        scale, zero: parameters of the table.
         signed: True for tables of both signs, where 0 is one bin of a two-sided distribution.
     """
-    return int(_zero_shares(signed)[_whole(scale), zero])
+    return int(_compute_zero_frequencies(signed)[_fold_scale(scale), zero])
 
 
-def _whole(scale: int) -> int:
-    """The scale with the same table whose values are coded whole."""
+def build_tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
+    """Build one table per scale, over -largest..largest or 0..largest.
+
+    Args:
+        scales: one or more of 0..63.
+        shapes: one per scale.
+        signed: True for tables of both signs.
+    """
+    choices = [(0, scale, *shape) for scale, shape in zip(scales, shapes, strict=True)]
+    return _build_models(choices, (), signed=signed)
+
+
+def build_histogram(levels: Sequence[int]) -> Model:
+    """Build a table over 0..n - 1 with explicit probabilities.
+
+    Args:
+        levels: n of 0..15; two levels more double the probability, roughly. n is 2 to 65.
+    """
+    return _build_models([(1, len(levels) - 2, *Shape())], levels, signed=True)[0]
+
+
+@lru_cache(maxsize=FLAG_SHARES)
+def build_flag_table(share: int) -> Model:
+    """Build the table over 0 and 1 in which 1 has a probability of (2 share + 1) / 64.
+
+    Args:
+        share: 0..31.
+    """
+    ones = (2 * share + 1) * (TOTAL // (2 * FLAG_SHARES))
+    return Model([TOTAL - ones, ones])
+
+
+@cache
+def build_curves(signed: bool) -> decoder.Curves:
+    """Compute what tables of both signs, or of one, are made from, as the decoder takes it."""
+    return decoder.Curves(
+        _compute_chances(), _compute_zero_frequencies(signed), _list_largest_magnitudes()
+    )
+
+
+def _build_models(
+    choices: Sequence[tuple[int, ...]], levels: Sequence[int], *, signed: bool
+) -> list[Model]:
+    """Build tables with the kernel of the decoder, so that the rules stand in one place."""
+    numbers = np.array(choices, np.int64), np.array(levels, np.int64)
+    return Tables(*decoder.build_tables(*numbers, signed, build_curves(signed))).to_models()
+
+
+def _fold_scale(scale: int) -> int:
+    """Find the scale up to LAST_WHOLE that has the same table."""
     return scale if scale <= LAST_WHOLE else LAST_WHOLE - 3 + scale % 4
 
 
 @cache
-def _reaches() -> Int64Array:
-    """Largest magnitudes, int64 (whole scales,)."""
-    return np.array([reach(scale) for scale in range(LAST_WHOLE + 1)])
+def _list_largest_magnitudes() -> Int64:
+    """Largest magnitudes, int64 (LAST_WHOLE + 1,)."""
+    return np.array([get_largest_magnitude(scale) for scale in range(LAST_WHOLE + 1)])
 
 
 @cache
-def _chances() -> UInt32Array:
-    """Chances of magnitudes, uint32 (whole scales, spreads, longest reach)."""
-    longest, ends = reach(LAST_WHOLE), _reaches()[:, None]
-    near = np.array([stop(scale) for scale in range(LAST_WHOLE + 1)], np.uint64)
+def _compute_chances() -> UInt32:
+    """Probabilities of the magnitudes from 1 on, uint32 (LAST_WHOLE + 1, spreads, longest)."""
+    longest, ends = get_largest_magnitude(LAST_WHOLE), _list_largest_magnitudes()[:, None]
+    near = np.array([get_stop_chance(scale) for scale in range(LAST_WHOLE + 1)], np.uint64)
     shares = np.array(SPREADS, np.uint64)[:, None]
     near_chances, far_chances = (
-        _geometric(stops, longest, ends)[:, None] for stops in (near, near >> np.uint64(2))
+        _compute_geometric(stops, longest, ends)[:, None] for stops in (near, near >> np.uint64(2))
     )
     mixed = near_chances * (np.uint64(16) - shares) + far_chances * shares
     return np.asarray(mixed >> np.uint64(12), np.uint32)
 
 
-def _geometric(stops: UInt64Array, longest: int, ends: Int64Array) -> UInt64Array:
-    """Chances of the lengths from 1 on in 2^-32, (stops, longest).
+def _compute_geometric(stops: UInt64, longest: int, ends: Int64) -> UInt64:
+    """Compute the probabilities of the lengths from 1 on in 2^-32, (stops, longest).
 
     Args:
-        stops: chances that a length goes no further.
+        stops: probabilities that a length goes no further, in 2^-32.
         longest: how many lengths to return.
-        ends: (stops, 1), the lengths that take in everything beyond them.
+        ends: (stops, 1), the lengths that also stand for everything beyond them.
     """
+    # Powers by doubling: the order of these roundings is part of the format.
     powers = np.empty((len(stops), longest), np.uint64)
     powers[:, 0] = 1 << 32
     steps = (np.uint64(1 << 32) - stops)[:, None]
@@ -152,52 +201,10 @@ def _geometric(stops: UInt64Array, longest: int, ends: Int64Array) -> UInt64Arra
 
 
 @cache
-def _zero_shares(signed: bool) -> Int64Array:
-    """Least frequencies of 0, int64 (whole scales, ZERO_ODDS)."""
-    rest = [(1 << 32) - stop(scale) for scale in range(LAST_WHOLE + 1)]
+def _compute_zero_frequencies(signed: bool) -> Int64:
+    """Least frequencies of 0, int64 (LAST_WHOLE + 1, ZERO_ODDS)."""
+    rest = [(1 << 32) - get_stop_chance(scale) for scale in range(LAST_WHOLE + 1)]
     more = np.array([isqrt(r << 32) if signed else r for r in rest], np.uint64)[:, None]
     odds = (np.uint64(1 << 32) - more) * np.array(ZERO_ODDS, np.uint64)
     shares = odds * np.uint64(TOTAL) // (odds + np.uint64(16) * more)
     return shares.astype(np.int64).clip(LEAST_SHARE, TOTAL - LEAST_SHARE)
-
-
-def tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool) -> list[Model]:
-    """Return one table per scale, over -reach..reach or 0..reach.
-
-    Args:
-        scales: one or more of 0..63.
-        shapes: one per scale.
-        signed: True for tables of both signs.
-    """
-    choices = [(0, scale, *shape) for scale, shape in zip(scales, shapes, strict=True)]
-    return _built(choices, (), signed=signed)
-
-
-def histogram(levels: Sequence[int]) -> Model:
-    """Return a table over 0..n - 1 with explicit chances.
-
-    Args:
-        levels: n of 0..15, about two to a doubling of the chance; n is 2 to 65.
-    """
-    return _built([(1, len(levels) - 2, *Shape())], levels, signed=True)[0]
-
-
-def _built(
-    choices: Sequence[tuple[int, ...]], levels: Sequence[int], *, signed: bool
-) -> list[Model]:
-    """Tables as `gsic_kernels.cpu.ans.tables` makes them."""
-    numbers = np.array(choices, np.int64), np.array(levels, np.int64)
-    return Tables(*decoding.tables(*numbers, signed, curves(signed))).models()
-
-
-@cache
-def curves(signed: bool) -> decoding.Curves:
-    """Return what tables of both signs, or of one, are made from."""
-    return decoding.Curves(_chances(), _zero_shares(signed), _reaches())
-
-
-@lru_cache(maxsize=FLAG_SHARES)
-def flags(share: int) -> Model:
-    """Return the table over 0 and 1 in which 1 has (2 share + 1) / 64 of the chances."""
-    ones = (2 * share + 1) * (TOTAL // (2 * FLAG_SHARES))
-    return Model([TOTAL - ones, ones])

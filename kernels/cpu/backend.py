@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from gsic_kernels.backend import Backend
-from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate, TunedLoss
-from gsic_kernels.cpu.losses.ssim import Similarity
+from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate, SurrogateLoss
+from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.cpu.raster.alpha import render_alpha, render_alpha_backward
 from gsic_kernels.cpu.raster.sum import render_sum, render_sum_backward, render_sum_bytes
@@ -23,9 +23,9 @@ def backend(name: str) -> Backend:
             SumLoss,
             render_alpha,
             render_alpha_backward,
-            Similarity,
+            SsimLoss,
             Surrogate,
-            TunedLoss=TunedLoss,
+            SurrogateLoss=SurrogateLoss,
         )
     return Backend(
         name,
@@ -35,7 +35,7 @@ def backend(name: str) -> Backend:
         partial(SumLoss, plain=True),
         partial(render_alpha, plain=True),
         partial(render_alpha_backward, plain=True),
-        Similarity,
+        SsimLoss,
         Surrogate,
-        TunedLoss=partial(TunedLoss, plain=True),
+        SurrogateLoss=partial(SurrogateLoss, plain=True),
     )

@@ -15,7 +15,7 @@ from gsic_kernels import validation
 from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate
-from gsic_kernels.cpu.losses.ssim import Similarity
+from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.gpu.fit.resident import ResidentFit
 from gsic_kernels.gpu.launch import empty, interpreted, memory
 from gsic_kernels.gpu.raster.frames import render_bytes
@@ -43,7 +43,7 @@ def backend(name: str) -> Backend:
         SumLoss,
         render_alpha,
         render_alpha_backward,
-        Similarity,  # of the CPU: images come back from the device
+        SsimLoss,  # of the CPU: images come back from the device
         Surrogate,
         partial(ResidentFit, device=device()),
         render_symbols_bytes,

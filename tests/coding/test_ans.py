@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter, Tables
+from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.models import TOTAL, Model, Tables
 from gsic.errors import CorruptFile
 
 
@@ -68,7 +69,7 @@ def test_the_update_is_the_one_of_the_format(size: int) -> None:
         model = random_model(rng, size)
         symbols = rng.integers(0, size, count)
         writer = SymbolWriter()
-        writer.symbols(symbols, model)
+        writer.write_symbols(symbols, model)
         tables = [cumulative(model.frequencies.tolist())] * count
         payload = writer.finish()
         assert decoded_by_hand(payload, tables) == symbols.tolist()
@@ -77,7 +78,7 @@ def test_the_update_is_the_one_of_the_format(size: int) -> None:
 
 def test_raw_fields_are_uniform_tables() -> None:
     writer = SymbolWriter()
-    writer.raw(np.array([5, 2]), 3)
+    writer.write_raw(np.array([5, 2]), 3)
     assert decoded_by_hand(writer.finish(), [uniform(3)] * 2) == [5, 2]
 
 
@@ -85,7 +86,7 @@ def test_frequencies_reach_the_coder_exactly() -> None:
     # The coder takes weights as floats. With extreme frequencies any rounding would show.
     frequencies = [1, TOTAL - 5, 1, 2, 1]
     writer = SymbolWriter()
-    writer.symbols(np.array([0, 4, 2, 1, 3]), Model(frequencies))
+    writer.write_symbols(np.array([0, 4, 2, 1, 3]), Model(frequencies))
     assert decoded_by_hand(writer.finish(), [cumulative(frequencies)] * 5) == [0, 4, 2, 1, 3]
 
 
@@ -93,8 +94,8 @@ def test_pinned_payloads() -> None:
     writer = SymbolWriter()
     assert writer.finish().hex() == "00000001"
     writer = SymbolWriter()
-    writer.symbols(np.array([-1, 1, 0, 0, -1]), Model([2**22, 2**23, 2**22], -1))
-    writer.raw(np.array([0x123456789ABCDEF0, 1]), 61)
+    writer.write_symbols(np.array([-1, 1, 0, 0, -1]), Model([2**22, 2**23, 2**22], -1))
+    writer.write_raw(np.array([0x123456789ABCDEF0, 1]), 61)
     payload = writer.finish()
     assert payload.hex() == "00a09100000000000100009af0de3c8b78560004"
     tables = [cumulative([2**22, 2**23, 2**22])] * 5 + [uniform(24)] * 4 + [uniform(13)] * 2
@@ -108,17 +109,17 @@ def test_streams_come_back_in_order() -> None:
     symbols = rng.integers(-20, 21, 1000)
     fields = rng.integers(0, 2**50, 300)
     writer = SymbolWriter()
-    writer.symbols(symbols, model)
-    writer.raw(fields, 50)
-    writer.raw(np.array([2**64 - 1], np.uint64), 64)
-    writer.raw(np.zeros(7, np.int64), 0)
-    writer.symbols(symbols[:3], model)
+    writer.write_symbols(symbols, model)
+    writer.write_raw(fields, 50)
+    writer.write_raw(np.array([2**64 - 1], np.uint64), 64)
+    writer.write_raw(np.zeros(7, np.int64), 0)
+    writer.write_symbols(symbols[:3], model)
     reader = SymbolReader(writer.finish())
-    np.testing.assert_array_equal(reader.symbols(model, 1000), symbols)
-    np.testing.assert_array_equal(reader.raw(50, 300), fields)
-    assert int(reader.raw(64, 1)[0]) == 2**64 - 1
-    np.testing.assert_array_equal(reader.raw(0, 7), np.zeros(7))
-    np.testing.assert_array_equal(reader.symbols(model, 3), symbols[:3])
+    np.testing.assert_array_equal(reader.read_symbols(model, 1000), symbols)
+    np.testing.assert_array_equal(reader.read_raw(50, 300), fields)
+    assert int(reader.read_raw(64, 1)[0]) == 2**64 - 1
+    np.testing.assert_array_equal(reader.read_raw(0, 7), np.zeros(7))
+    np.testing.assert_array_equal(reader.read_symbols(model, 3), symbols[:3])
     reader.finish()
 
 
@@ -130,18 +131,18 @@ def test_streams_can_be_read_together() -> None:
     fields = [rng.integers(0, 2**width, 6) for width in widths]
     writer = SymbolWriter()
     for group, model in zip(symbols, models, strict=True):
-        writer.symbols(group, model)
+        writer.write_symbols(group, model)
     for array, width in zip(fields, widths, strict=True):
-        writer.raw(array, width)
-    writer.raw(fields[2], 24)
+        writer.write_raw(array, width)
+    writer.write_raw(fields[2], 24)
     reader = SymbolReader(writer.finish())
     np.testing.assert_array_equal(
-        reader.values(Tables.of(models), [7, 40]), np.concatenate(symbols)
+        reader.read_values(Tables.from_models(models), [7, 40]), np.concatenate(symbols)
     )
     np.testing.assert_array_equal(
-        reader.values(Tables.raw(widths), [6] * 5), np.concatenate(fields)
+        reader.read_values(Tables.from_widths(widths), [6] * 5), np.concatenate(fields)
     )
-    np.testing.assert_array_equal(reader.narrow(24, 6), fields[2])
+    np.testing.assert_array_equal(reader.read_raw_int64(24, 6), fields[2])
     reader.finish()
 
 
@@ -150,9 +151,9 @@ def test_size_is_within_four_bytes_of_the_ideal() -> None:
     model = random_model(rng, 50)
     symbols = rng.choice(50, 3000, p=model.frequencies / TOTAL)
     writer = SymbolWriter()
-    writer.symbols(symbols, model)
-    writer.raw(rng.integers(0, 2**11, 100), 11)
-    ideal = (model.cost_bits(symbols) + 1100) / 8
+    writer.write_symbols(symbols, model)
+    writer.write_raw(rng.integers(0, 2**11, 100), 11)
+    ideal = (model.measure_bits(symbols) + 1100) / 8
     assert ideal <= len(writer.finish()) <= ideal + 4
 
 
@@ -167,17 +168,17 @@ def test_tables_that_break_the_rules_are_refused(frequencies: list[int]) -> None
 @pytest.mark.parametrize(("values", "width"), [([8], 3), ([-1], 3), ([1], 0), ([0], 65), ([0], -1)])
 def test_raw_fields_out_of_range_are_refused(values: list[int], width: int) -> None:
     with pytest.raises(ValueError, match="raw fields"):
-        SymbolWriter().raw(np.array(values), width)
+        SymbolWriter().write_raw(np.array(values), width)
 
 
 def test_symbols_outside_the_alphabet_are_refused() -> None:
     with pytest.raises(ValueError, match=r"outside the model's -1\.\.0"):
-        SymbolWriter().symbols(np.array([1]), Model([TOTAL // 2] * 2, -1))
+        SymbolWriter().write_symbols(np.array([1]), Model([TOTAL // 2] * 2, -1))
 
 
 def payload_of(model: Model, symbols: Any) -> bytes:
     writer = SymbolWriter()
-    writer.symbols(symbols, model)
+    writer.write_symbols(symbols, model)
     return writer.finish()
 
 
@@ -188,7 +189,7 @@ def test_reading_past_the_end_is_found_at_the_end() -> None:
         payload = payload_of(model, np.zeros(written, np.int64))
         for read in {0, max(0, written - 1), written + 1, written + 50} - {written}:
             reader = SymbolReader(payload)
-            reader.symbols(model, read)
+            reader.read_symbols(model, read)
             with pytest.raises(CorruptFile, match="do not end where"):
                 reader.finish()
 
@@ -197,14 +198,14 @@ def test_more_symbols_than_the_bytes_can_hold_are_refused_before_decoding() -> N
     model = Model([TOTAL - 2**17, 2**17])
     payload = payload_of(model, np.zeros(10, np.int64))
     with pytest.raises(CorruptFile, match="more than its bytes can hold"):
-        SymbolReader(payload).symbols(model, 10**15)
+        SymbolReader(payload).read_symbols(model, 10**15)
     with pytest.raises(CorruptFile, match="more than its bytes can hold"):
-        SymbolReader(payload).raw(1, 10**15)
+        SymbolReader(payload).read_raw(1, 10**15)
     reader = SymbolReader(payload)
     for _ in range((8 * len(payload) + 64) // 24):
-        reader.raw(24, 1)
+        reader.read_raw(24, 1)
     with pytest.raises(CorruptFile, match="more than its bytes can hold"):
-        reader.raw(24, 1)
+        reader.read_raw(24, 1)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\0", b"\1\0", b"abcd\0"])

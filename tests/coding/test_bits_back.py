@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gsic.coding import bits_back
-from gsic.coding.ans import TOTAL, Model
+from gsic.coding.models import TOTAL, Model
 from gsic.errors import CorruptFile
 
 # 56 bits a row, as much as a Gaussian of the published codec takes.
@@ -37,7 +37,7 @@ def test_sets_come_back_in_ascending_order(count: int, plain: int) -> None:
 def test_the_saving_is_that_of_the_order(count: int) -> None:
     full = count * ROW_BITS - 8 * len(bits_back.encode(random_rows(count), MODELS))
     assert factorial_bits(count) - 60 < full < factorial_bits(count)
-    plain = bits_back.plain_count([ROW_BITS] * count)
+    plain = bits_back.count_plain_rows([ROW_BITS] * count)
     partial = count * ROW_BITS - 8 * len(bits_back.encode(random_rows(count), MODELS, plain))
     assert factorial_bits(count - plain) - 40 < partial < factorial_bits(count - plain)
 
@@ -47,18 +47,18 @@ def test_the_saving_is_that_of_the_order(count: int) -> None:
     [(0, 0), (1, 0), (800, 101), (1000, 130), (3000, 450), (5000, 796), (7000, 1156), (9000, 1526)],
 )
 def test_plain_rows_hold_the_bits_that_the_others_pop(count: int, plain: int) -> None:
-    assert bits_back.plain_count([ROW_BITS] * count) == plain
+    assert bits_back.count_plain_rows([ROW_BITS] * count) == plain
 
 
 def test_rows_too_short_to_pop_from_are_all_plain() -> None:
-    assert bits_back.plain_count([0.0] * 5) == 4
+    assert bits_back.count_plain_rows([0.0] * 5) == 4
 
 
 @pytest.mark.parametrize("plain", [3, 4, 7])
 def test_rows_that_occur_again_are_plain(plain: int) -> None:
     rows = random_rows(50)
     rows = np.concatenate((rows, rows[[4, 4, 9]]))
-    ordered = bits_back.coding_order(rows.tolist())
+    ordered = bits_back.order_rows(rows.tolist())
     assert sorted(ordered) == sorted(map(tuple, rows.tolist()))
     assert sorted(ordered[:3]) == sorted(map(tuple, rows[[4, 4, 9]].tolist()))
     payload = bits_back.encode(rows, MODELS, plain)

@@ -1,4 +1,4 @@
-"""Columns: each form comes back and costs what it should; bad parameters are refused."""
+"""Columns: each mode comes back and costs what it should; bad parameters are refused."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gsic.coding import column_modes as forms
-from gsic.coding import tables as models
+from gsic.coding import column_modes, tables
 from gsic.coding.ans import SymbolReader, SymbolWriter
-from gsic.coding.column_modes import Form
-from gsic.coding.columns import BOUND, Contexts, cost_bits, read_columns, write_columns
+from gsic.coding.column_modes import ColumnMode
+from gsic.coding.columns import BOUND, estimate_column_bits, read_columns, write_columns
+from gsic.coding.contexts import Contexts
 from gsic.coding.escapes import write_escaped
+from gsic.coding.models import Model
 from gsic.errors import CorruptFile
 
 Ints = npt.NDArray[np.int64]
@@ -34,31 +35,33 @@ def laplace(rng: np.random.Generator, size: int, scale: float) -> Ints:
     return np.rint(rng.laplace(0, scale, size)).astype(np.int64)
 
 
-SOURCES: dict[Form, Callable[[np.random.Generator, Ints], Ints]] = {
-    Form.PLAIN: lambda rng, c: np.rint(rng.laplace(0, 2.0**c)).astype(np.int64),
-    Form.CENTRED: lambda rng, c: laplace(rng, len(c), 8.0) + 40 * c,
-    Form.MIRRORED: lambda rng, c: (laplace(rng, len(c), 3.0) + 60) * rng.choice([-1, 1], len(c)),
-    Form.LISTED: lambda rng, c: rng.choice([-2, 0, 1, 5], len(c), p=[0.3, 0.1, 0.2, 0.4]),
+SOURCES: dict[ColumnMode, Callable[[np.random.Generator, Ints], Ints]] = {
+    ColumnMode.PLAIN: lambda rng, c: np.rint(rng.laplace(0, 2.0**c)).astype(np.int64),
+    ColumnMode.CENTRED: lambda rng, c: laplace(rng, len(c), 8.0) + 40 * c,
+    ColumnMode.SIGN_MAGNITUDE: lambda rng, c: (
+        (laplace(rng, len(c), 3.0) + 60) * rng.choice([-1, 1], len(c))
+    ),
+    ColumnMode.HISTOGRAM: lambda rng, c: rng.choice([-2, 0, 1, 5], len(c), p=[0.3, 0.1, 0.2, 0.4]),
 }
 
 
-@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize("mode", list(ColumnMode))
 @pytest.mark.parametrize("count", [400, 3000])
-def test_each_form_wins_on_its_kind_of_values_and_comes_back(form: Form, count: int) -> None:
+def test_each_mode_wins_on_its_kind_of_values_and_comes_back(mode: ColumnMode, count: int) -> None:
     rng = np.random.default_rng(count)
     classes = rng.integers(0, 6, count)
     contexts = Contexts(classes - 3)
-    column = SOURCES[form](rng, classes)
-    plan = forms.cheapest(contexts.split(column))
-    assert plan.form is form
+    column = SOURCES[mode](rng, classes)
+    plan = column_modes.choose_plan(contexts.split(column))
+    assert plan.mode is mode
     payload = written([column], contexts)
     np.testing.assert_array_equal(read_back(payload, 1, contexts)[0], column)
     # 24 bits of the coder's first state, and about 4 of rounding to whole bytes.
     assert abs(8 * len(payload) - 28 - plan.bits) < 10 + 0.004 * plan.bits
-    assert cost_bits(column, contexts) == (plan.symbol_bits, plan.parameter_bits)
+    assert estimate_column_bits(column, contexts) == (plan.symbol_bits, plan.parameter_bits)
 
 
-def test_columns_of_all_forms_share_their_contexts() -> None:
+def test_columns_of_all_modes_share_their_contexts() -> None:
     rng = np.random.default_rng(5)
     classes = rng.integers(0, 4, 2000)
     contexts = Contexts(classes)
@@ -75,7 +78,7 @@ def test_one_group_costs_little_more_than_its_entropy(scale: float) -> None:
     column = laplace(np.random.default_rng(8), 20000, scale)
     counts = np.unique(column, return_counts=True)[1]
     entropy = -(counts * np.log2(counts / len(column))).sum()
-    bits = 8 * len(written([column], Contexts.single(len(column))))
+    bits = 8 * len(written([column], Contexts.one_group(len(column))))
     assert entropy < bits < entropy * 1.003 + 0.04 * len(column)
 
 
@@ -83,7 +86,7 @@ def test_contexts_pay_for_themselves() -> None:
     rng = np.random.default_rng(9)
     classes = np.repeat(np.arange(8), 300)
     column = np.rint(rng.laplace(0, 2.0 ** (classes - 2))).astype(np.int64)
-    together = len(written([column], Contexts.single(len(column))))
+    together = len(written([column], Contexts.one_group(len(column))))
     apart = len(written([column], Contexts(classes)))
     assert apart < 0.93 * together
 
@@ -105,13 +108,13 @@ def test_contexts_pay_for_themselves() -> None:
     ids=lambda column: f"{column[0]} and {len(column) - 1} more",
 )
 def test_extreme_columns_come_back(column: list[int]) -> None:
-    for contexts in (Contexts.single(len(column)), Contexts(np.arange(len(column)) % 3)):
+    for contexts in (Contexts.one_group(len(column)), Contexts(np.arange(len(column)) % 3)):
         payload = written([np.array(column)], contexts)
         assert read_back(payload, 1, contexts)[0].tolist() == column
 
 
 def test_constant_columns_take_little() -> None:
-    assert len(written([np.full(5000, -3)], Contexts.single(5000))) < 16
+    assert len(written([np.full(5000, -3)], Contexts.one_group(5000))) < 16
 
 
 def test_empty_columns_write_nothing() -> None:
@@ -119,7 +122,7 @@ def test_empty_columns_write_nothing() -> None:
     payload = written([np.empty(0, np.int64)] * 2, contexts)
     assert payload.hex() == "00000001"
     assert read_back(payload, 2, contexts).shape == (2, 0)
-    assert cost_bits(np.empty(0, np.int64), contexts) == (0.0, 0.0)
+    assert estimate_column_bits(np.empty(0, np.int64), contexts) == (0.0, 0.0)
 
 
 def test_contexts_group_by_ascending_value_and_keep_order() -> None:
@@ -148,11 +151,11 @@ def test_small_groups_are_joined() -> None:
 @pytest.mark.parametrize("least", [1, 3, 4, 99])
 def test_runs_are_groups_of_rows_in_order(least: int) -> None:
     counts = [1, 2, 5, 3, 2, 1]
-    runs = Contexts.runs(counts, least=least)
+    runs = Contexts.from_sizes(counts, least=least)
     grouped = Contexts(np.repeat(np.arange(6), counts), least=least)
     assert runs.sizes == grouped.sizes
     np.testing.assert_array_equal(runs.order, grouped.order)
-    assert Contexts.runs([], least=least).sizes == []
+    assert Contexts.from_sizes([], least=least).sizes == []
 
 
 def test_groups_that_double_cost_less_when_that_is_expected() -> None:
@@ -167,9 +170,9 @@ def test_groups_that_double_cost_less_when_that_is_expected() -> None:
         payload = written(columns, contexts)
         np.testing.assert_array_equal(read_back(payload, 2, contexts), columns)
         sizes.append(len(payload))
-        assert [forms.cheapest(contexts.split(c), doubling).form for c in columns] == [
-            Form.PLAIN,
-            Form.MIRRORED,
+        assert [column_modes.choose_plan(contexts.split(c), doubling).mode for c in columns] == [
+            ColumnMode.PLAIN,
+            ColumnMode.SIGN_MAGNITUDE,
         ]
     assert sizes[1] <= sizes[0] - 3
 
@@ -177,23 +180,27 @@ def test_groups_that_double_cost_less_when_that_is_expected() -> None:
 @pytest.mark.parametrize("value", [BOUND, -BOUND])
 def test_values_out_of_range_are_refused(value: int) -> None:
     with pytest.raises(ValueError, match="out of range"):
-        written([np.array([0, value])], Contexts.single(2))
+        written([np.array([0, value])], Contexts.one_group(2))
 
 
-def write_head(writer: SymbolWriter, form: Form) -> None:
-    shape = models.Shape()
-    writer.raw(np.array([form | shape.zero << forms.FORM_BITS]), forms.HEAD_BITS)
-    writer.symbols(np.array([shape.spread]), forms.spread_choices())
-    writer.symbols(np.array([shape.positive - forms.EVEN]), forms.positive_choices())
+def write_head(writer: SymbolWriter, mode: ColumnMode) -> None:
+    shape = tables.Shape()
+    writer.write_raw(
+        np.array([mode | shape.zero << column_modes.MODE_BITS]), column_modes.HEAD_BITS
+    )
+    writer.write_symbols(np.array([shape.spread]), column_modes.build_spread_table())
+    writer.write_symbols(
+        np.array([shape.positive - column_modes.POSITIVE_EVEN]), column_modes.build_positive_table()
+    )
 
 
-def malformed(form: Form, *steps: tuple[list[int], models.Model]) -> SymbolReader:
+def malformed(mode: ColumnMode, *steps: tuple[list[int], Model]) -> SymbolReader:
     """A reader of a column's head and paths, made by hand."""
     writer = SymbolWriter()
-    write_head(writer, form)
+    write_head(writer, mode)
     for values, table in steps:
         write_escaped(writer, [np.array(values)], [table])
-    writer.raw(np.arange(64), 24)
+    writer.write_raw(np.arange(64), 24)
     return SymbolReader(writer.finish())
 
 
@@ -201,25 +208,31 @@ def malformed(form: Form, *steps: tuple[list[int], models.Model]) -> SymbolReade
 def test_scales_out_of_range_are_corrupt(scales: list[int]) -> None:
     contexts = Contexts(np.arange(len(scales)))
     with pytest.raises(CorruptFile, match=r"a scale outside 0\.\.63"):
-        read_columns(malformed(Form.PLAIN, (scales, forms.scale_changes())), 1, contexts)
+        read_columns(
+            malformed(ColumnMode.PLAIN, (scales, column_modes.build_scale_step_table())),
+            1,
+            contexts,
+        )
 
 
 def test_negative_magnitudes_are_corrupt() -> None:
     reader = malformed(
-        Form.MIRRORED,
-        ([0], forms.scale_changes()),
-        ([-20], forms.centre_changes()),
-        ([0], models.tables([8], [models.Shape()], signed=True)[0]),
+        ColumnMode.SIGN_MAGNITUDE,
+        ([0], column_modes.build_scale_step_table()),
+        ([-20], column_modes.build_centre_step_table()),
+        ([0], tables.build_tables([8], [tables.Shape()], signed=True)[0]),
     )
     with pytest.raises(CorruptFile, match="a negative magnitude"):
-        read_columns(reader, 1, Contexts.single(1))
+        read_columns(reader, 1, Contexts.one_group(1))
 
 
 def test_centres_out_of_range_are_corrupt() -> None:
     contexts = Contexts(np.arange(40), doubling=True)
-    level = [0] + [-forms.GROWTH] * 39
+    level = [0] + [-column_modes.SCALE_GROWTH] * 39
     reader = malformed(
-        Form.MIRRORED, (level, forms.scale_changes()), ([1] * 40, forms.centre_changes())
+        ColumnMode.SIGN_MAGNITUDE,
+        (level, column_modes.build_scale_step_table()),
+        ([1] * 40, column_modes.build_centre_step_table()),
     )
     with pytest.raises(CorruptFile, match="a centre out of range"):
         read_columns(reader, 1, contexts)
@@ -227,24 +240,26 @@ def test_centres_out_of_range_are_corrupt() -> None:
 
 def test_shares_out_of_range_are_corrupt() -> None:
     writer = SymbolWriter()
-    writer.raw(np.array([0]), forms.HEAD_BITS)
-    writer.symbols(np.array([0]), forms.spread_choices())
-    writer.symbols(np.array([8]), forms.positive_choices())
-    writer.raw(np.arange(64), 24)
+    writer.write_raw(np.array([0]), column_modes.HEAD_BITS)
+    writer.write_symbols(np.array([0]), column_modes.build_spread_table())
+    writer.write_symbols(np.array([8]), column_modes.build_positive_table())
+    writer.write_raw(np.arange(64), 24)
     with pytest.raises(CorruptFile, match="share of positive"):
-        read_columns(SymbolReader(writer.finish()), 1, Contexts.single(9))
+        read_columns(SymbolReader(writer.finish()), 1, Contexts.one_group(9))
 
 
 @pytest.mark.parametrize("exponent", [29, 32, 61, 63])
 def test_values_beyond_the_bound_are_corrupt(exponent: int) -> None:
     # At scale 31 one bit of each value is raw, so an excess of 2^29 makes a value of 2^30.
-    (table,) = models.tables([31], [models.Shape()], signed=True)
+    (table,) = tables.build_tables([31], [tables.Shape()], signed=True)
     writer = SymbolWriter()
-    write_head(writer, Form.PLAIN)
-    write_escaped(writer, [np.array([31 - forms.FIRST_SCALE])], [forms.scale_changes()])
-    writer.symbols(np.array([table.highest]), table)
-    writer.raw(np.array([exponent]), 6)
-    writer.raw(np.array([0]), exponent)
-    writer.raw(np.array([0]), models.low_bits(31))
+    write_head(writer, ColumnMode.PLAIN)
+    write_escaped(
+        writer, [np.array([31 - column_modes.FIRST_SCALE])], [column_modes.build_scale_step_table()]
+    )
+    writer.write_symbols(np.array([table.highest]), table)
+    writer.write_raw(np.array([exponent]), 6)
+    writer.write_raw(np.array([0]), exponent)
+    writer.write_raw(np.array([0]), tables.count_low_bits(31))
     with pytest.raises(CorruptFile, match="a value out of range"):
-        read_columns(SymbolReader(writer.finish()), 1, Contexts.single(1))
+        read_columns(SymbolReader(writer.finish()), 1, Contexts.one_group(1))

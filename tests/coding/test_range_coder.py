@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsic.coding.ans import TOTAL
-from gsic.coding.range_coder import RangeReader, RangeWriter, table_of_counts
+from gsic.coding.models import TOTAL
+from gsic.coding.range_coder import RangeReader, RangeWriter, build_model_from_counts
 from gsic.errors import CorruptFile
 
 
@@ -19,25 +19,25 @@ def written(seed: int, count: int = 500) -> tuple[bytes, np.ndarray, np.ndarray]
     index = rng.permutation(np.unique(index, return_inverse=True)[1])
     counts = np.bincount(index)
     writer = RangeWriter()
-    writer.gamma(counts)
-    writer.symbols(index, table_of_counts(counts))
-    writer.raw(index, 9)
+    writer.write_exp_golomb(counts)
+    writer.write_symbols(index, build_model_from_counts(counts))
+    writer.write_raw(index, 9)
     return writer.finish(), counts, index
 
 
 def test_round_trip() -> None:
     payload, counts, index = written(1)
     reader = RangeReader(payload)
-    assert np.array_equal(reader.gamma(len(counts)), counts)
-    assert np.array_equal(reader.symbols(table_of_counts(counts), len(index)), index)
-    assert np.array_equal(reader.raw(9, len(index)), index)
+    assert np.array_equal(reader.read_exp_golomb(len(counts)), counts)
+    assert np.array_equal(reader.read_symbols(build_model_from_counts(counts), len(index)), index)
+    assert np.array_equal(reader.read_raw(9, len(index)), index)
     reader.finish()
 
 
 def test_golden_words() -> None:
     writer = RangeWriter()
-    writer.symbols(np.array([0, 2, 1, 0, 0]), table_of_counts(np.array([3, 1, 1])))
-    writer.raw(np.array([1023, 0, 512]), 10)
+    writer.write_symbols(np.array([0, 2, 1, 0, 0]), build_model_from_counts(np.array([3, 1, 1])))
+    writer.write_raw(np.array([1023, 0, 512]), 10)
     assert writer.finish().hex() == GOLDEN
     assert RangeWriter().finish() == b""
 
@@ -49,7 +49,7 @@ def test_length_is_the_entropy() -> None:
     counts = np.array([700, 200, 60, 30, 9, 1])
     index = np.random.default_rng(3).permutation(np.repeat(np.arange(6), counts))
     writer = RangeWriter()
-    writer.symbols(index, table_of_counts(counts))
+    writer.write_symbols(index, build_model_from_counts(counts))
     entropy = -(counts * np.log2(counts / counts.sum())).sum()
     assert 0 <= 8 * len(writer.finish()) - entropy <= 64
 
@@ -59,9 +59,9 @@ def test_decoding_in_a_fresh_process() -> None:
     code = (
         "import sys, numpy as np; from gsic.coding.range_coder import *; "
         "reader = RangeReader(sys.stdin.buffer.read()); "
-        f"counts = reader.gamma({len(counts)}); "
-        f"index = reader.symbols(table_of_counts(counts), {len(index)}); "
-        f"reader.raw(9, {len(index)}); reader.finish(); print(index.tolist())"
+        f"counts = reader.read_exp_golomb({len(counts)}); "
+        f"index = reader.read_symbols(build_model_from_counts(counts), {len(index)}); "
+        f"reader.read_raw(9, {len(index)}); reader.finish(); print(index.tolist())"
     )
     done = subprocess.run([sys.executable, "-c", code], input=payload, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
@@ -70,7 +70,7 @@ def test_decoding_in_a_fresh_process() -> None:
 
 @given(counts=st.lists(st.integers(1, 2000), min_size=2, max_size=300))
 def test_tables_of_counts(counts: list[int]) -> None:
-    table = table_of_counts(np.array(counts, np.int64))
+    table = build_model_from_counts(np.array(counts, np.int64))
     assert table.frequencies.sum() == TOTAL
     ideal = np.array(counts) * (TOTAL / sum(counts))
     assert np.abs(table.frequencies[1:] - ideal[1:]).max(initial=0) <= 1 + len(counts)
@@ -79,17 +79,17 @@ def test_tables_of_counts(counts: list[int]) -> None:
 @given(values=st.lists(st.integers(0, 2**16 - 2), max_size=40))
 def test_short_numbers(values: list[int]) -> None:
     writer = RangeWriter()
-    writer.gamma(np.array(values, np.int64))
+    writer.write_exp_golomb(np.array(values, np.int64))
     reader = RangeReader(writer.finish())
-    assert reader.gamma(len(values)).tolist() == values
+    assert reader.read_exp_golomb(len(values)).tolist() == values
     reader.finish()
 
 
 def test_a_value_outside_the_alphabet() -> None:
     with pytest.raises(ValueError, match=r"outside 0\.\.1"):
-        RangeWriter().symbols(np.array([2]), table_of_counts(np.array([1, 1])))
+        RangeWriter().write_symbols(np.array([2]), build_model_from_counts(np.array([1, 1])))
     with pytest.raises(ValueError, match=r"outside 0\.\.7"):
-        RangeWriter().raw(np.array([-1]), 3)
+        RangeWriter().write_raw(np.array([-1]), 3)
 
 
 def test_what_no_writer_made() -> None:
@@ -98,14 +98,16 @@ def test_what_no_writer_made() -> None:
         RangeReader(payload[:-1])
     reader = RangeReader(payload)
     with pytest.raises(CorruptFile, match="more than its bytes can hold"):
-        reader.raw(16, len(payload))
+        reader.read_raw(16, len(payload))
     for changed in (payload + bytes(4), payload[:-4], payload[:-4] + bytes(4)):
         with pytest.raises(CorruptFile):  # noqa: PT012
             reader = RangeReader(changed)
-            reader.symbols(table_of_counts(reader.gamma(len(counts))), len(index))
-            reader.raw(9, len(index))
+            reader.read_symbols(
+                build_model_from_counts(reader.read_exp_golomb(len(counts))), len(index)
+            )
+            reader.read_raw(9, len(index))
             reader.finish()
     writer = RangeWriter()
-    writer.raw(np.ones(40, np.int64), 1)
+    writer.write_raw(np.ones(40, np.int64), 1)
     with pytest.raises(CorruptFile, match="more than 16 bits"):
-        RangeReader(writer.finish()).gamma(1)
+        RangeReader(writer.finish()).read_exp_golomb(1)

@@ -8,22 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gsic.coding import bits_back, sorted_set
-from gsic.coding import tables as models
+from gsic.coding import bits_back, sorted_set, tables
 from gsic.coding.ans import (
-    TOTAL,
-    Model,
     SymbolReader,
     SymbolWriter,
-    Tables,
-    Uniform,
     check_finished,
+    load_coder,
     new_coder,
-    restored,
-    stored,
+    save_coder,
 )
-from gsic.coding.columns import BOUND, Contexts, read_columns, write_columns
-from gsic.coding.escapes import escaped_bits, write_escaped
+from gsic.coding.columns import BOUND, read_columns, write_columns
+from gsic.coding.contexts import Contexts
+from gsic.coding.escapes import measure_escaped_bits, write_escaped
+from gsic.coding.models import TOTAL, Model, Tables, Uniform
 from gsic.coding.tables import SCALES, Shape
 from gsic.errors import CorruptFile
 
@@ -35,8 +32,8 @@ excesses = st.sampled_from([300, 2**20, 2**40, 2**61]).flatmap(lambda m: st.inte
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> Model:
-    """Any table of 2 to 40 symbols."""
+def models(draw: st.DrawFn) -> Model:
+    """Draw any model of 2 to 40 symbols."""
     shares = draw(st.lists(st.integers(0, 1000), min_size=2, max_size=40))
     free, total = TOTAL - len(shares), max(1, sum(shares))
     frequencies = [1 + share * free // total for share in shares]
@@ -53,7 +50,7 @@ def grouped_columns(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return draw(arrays(np.int64, (rows, count), elements=integers)), contexts
 
 
-@given(st.lists(st.tuples(tables(), st.lists(st.floats(0, 0.999), max_size=30)), max_size=5))
+@given(st.lists(st.tuples(models(), st.lists(st.floats(0, 0.999), max_size=30)), max_size=5))
 def test_streams_of_any_tables(streams: list[tuple[Model, list[float]]]) -> None:
     writer = SymbolWriter()
     expected = []
@@ -61,13 +58,13 @@ def test_streams_of_any_tables(streams: list[tuple[Model, list[float]]]) -> None
     for model, picks in streams:
         span = model.highest - model.lowest + 1
         symbols = model.lowest + (np.array(picks) * span).astype(np.int64)
-        writer.symbols(symbols, model)
+        writer.write_symbols(symbols, model)
         expected.append(symbols.tolist())
-        bits += model.cost_bits(symbols)
+        bits += model.measure_bits(symbols)
     payload = writer.finish()
     assert bits / 8 + 2.9 <= len(payload) <= bits / 8 + 4.1
     reader = SymbolReader(payload)
-    assert [reader.symbols(m, len(p)).tolist() for m, p in streams] == expected
+    assert [reader.read_symbols(m, len(p)).tolist() for m, p in streams] == expected
     reader.finish()
 
 
@@ -76,10 +73,10 @@ def test_raw_fields_of_any_width(streams: list[tuple[int, list[int]]]) -> None:
     writer = SymbolWriter()
     cut = [(width, [value % 2**width for value in values]) for width, values in streams]
     for width, values in cut:
-        writer.raw(np.array(values, np.uint64), width)
+        writer.write_raw(np.array(values, np.uint64), width)
     reader = SymbolReader(writer.finish())
     for width, values in cut:
-        assert reader.raw(width, len(values)).tolist() == values
+        assert reader.read_raw(width, len(values)).tolist() == values
     reader.finish()
 
 
@@ -87,21 +84,21 @@ def test_raw_fields_of_any_width(streams: list[tuple[int, list[int]]]) -> None:
 def test_every_family_carries_any_value(
     scale: int, shape: Shape, values: list[int], signed: bool
 ) -> None:
-    (table,) = models.tables([scale], [shape], signed=signed)
+    (table,) = tables.build_tables([scale], [shape], signed=signed)
     numbers = np.array(values) if signed else np.abs(values)
     writer = SymbolWriter()
     write_escaped(writer, [numbers], [table])
     payload = writer.finish()
-    assert abs(8 * len(payload) - 28 - escaped_bits(numbers, table)) < 6
+    assert abs(8 * len(payload) - 28 - measure_escaped_bits(numbers, table)) < 6
     reader = SymbolReader(payload)
-    np.testing.assert_array_equal(reader.values(table.tables, [len(values)]), numbers)
+    np.testing.assert_array_equal(reader.read_values(table.tables, [len(values)]), numbers)
     reader.finish()
 
 
 @given(
     st.binary(max_size=60),
     st.integers(1, 255),
-    st.lists(st.tuples(tables(), st.integers(0, 60)), min_size=1, max_size=6),
+    st.lists(st.tuples(models(), st.integers(0, 60)), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(1, 24), st.integers(0, 9)), max_size=3),
 )
 def test_any_payload_decodes_as_with_constriction(
@@ -109,7 +106,7 @@ def test_any_payload_decodes_as_with_constriction(
 ) -> None:
     # Sound or not, and past its end too: the same symbols and the same verdict.
     payload = head + bytes([last])
-    oracle = restored(payload)
+    oracle = load_coder(payload)
     expected = [oracle.decode(model.coder_model, count) + model.lowest for model, count in groups]
     expected += [oracle.decode(Uniform(1 << width), count) for width, count in fields]
     try:
@@ -139,12 +136,14 @@ def read_both(
     reader: SymbolReader, groups: list[tuple[Model, int]], fields: list[tuple[int, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Symbols in one call, raw fields in another."""
-    symbols = reader.values(Tables.of([model for model, _ in groups]), [size for _, size in groups])
+    symbols = reader.read_values(
+        Tables.from_models([model for model, _ in groups]), [size for _, size in groups]
+    )
     widths, sizes = [width for width, _ in fields], [size for _, size in fields]
-    return symbols, reader.values(Tables.raw(widths), sizes) if fields else symbols[:0]
+    return symbols, reader.read_values(Tables.from_widths(widths), sizes) if fields else symbols[:0]
 
 
-@given(st.lists(st.tuples(tables(), st.integers(0, 200)), min_size=1, max_size=6), st.randoms())
+@given(st.lists(st.tuples(models(), st.integers(0, 200)), min_size=1, max_size=6), st.randoms())
 def test_what_constriction_wrote_leaves_nothing(
     groups: list[tuple[Model, int]], random: Random
 ) -> None:
@@ -155,8 +154,10 @@ def test_what_constriction_wrote_leaves_nothing(
     ]
     for symbols, (model, _) in zip(reversed(expected), reversed(groups), strict=True):
         coder.encode_reverse(symbols, model.coder_model)
-    reader = SymbolReader(stored(coder))
-    decoded = reader.values(Tables.of([m for m, _ in groups]), [count for _, count in groups])
+    reader = SymbolReader(save_coder(coder))
+    decoded = reader.read_values(
+        Tables.from_models([m for m, _ in groups]), [count for _, count in groups]
+    )
     lowest = np.repeat([m.lowest for m, _ in groups], [count for _, count in groups])
     np.testing.assert_array_equal(decoded - lowest, np.concatenate(expected))
     reader.finish()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gsic.coding import bits_back, sorted_set
-from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
+from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.models import TOTAL, Model
 from gsic.coding.sorted_set import MAX_CELLS
 from gsic.errors import CorruptFile
 
@@ -103,8 +104,8 @@ def test_keys_beyond_the_cells_are_corrupt() -> None:
 
 def test_gaps_beyond_the_cells_are_corrupt() -> None:
     writer = SymbolWriter()
-    writer.raw(np.array([0]), 1)
-    writer.raw(np.arange(100), 24)
+    writer.write_raw(np.array([0]), 1)
+    writer.write_raw(np.arange(100), 24)
     payload = writer.finish()
     for seed in range(50):
         noise = payload[:5] + np.random.default_rng(seed).bytes(300)[:-1] + b"\1"

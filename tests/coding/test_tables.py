@@ -1,15 +1,15 @@
-"""Frequency tables: their rules, the pinned integers, and how well they follow what they model."""
+"""Frequency tables: their rules, pinned integers, and how well they fit the distributions."""
 
 import hashlib
 
 import numpy as np
 import pytest
 
-from gsic.coding import tables as models
-from gsic.coding.ans import TOTAL, Model, Tables
+from gsic.coding import tables
+from gsic.coding.models import TOTAL, Model, Tables
 from gsic.coding.tables import SCALES, SPREADS, ZERO_ODDS, Shape
-from gsic_kernels.cpu.ans import decoder as ans
-from gsic_kernels.cpu.ans.decoder import ESCAPE_FREQUENCY
+from gsic_kernels.cpu.ans import decoder
+from gsic_kernels.cpu.ans.layout import ESCAPE_FREQUENCY
 
 SHAPES = [
     Shape(zero, spread, positive)
@@ -23,10 +23,10 @@ SHAPES = [
 def test_every_table_is_a_model_and_bounds_its_likeliest_symbol(signed: bool) -> None:
     for shape in SHAPES if signed else SHAPES[::4]:
         for scale, table in enumerate(
-            models.tables(range(SCALES), [shape] * SCALES, signed=signed)
+            tables.build_tables(range(SCALES), [shape] * SCALES, signed=signed)
         ):
             Model(table.frequencies, table.lowest)
-            reach = models.reach(scale)
+            reach = tables.get_largest_magnitude(scale)
             assert (table.lowest, table.highest) == (-reach if signed else 0, reach)
             assert table.escape == reach
             assert table.least_cost == TOTAL - table.frequencies.max()
@@ -39,7 +39,7 @@ def test_tables_are_pinned() -> None:
     digest = hashlib.sha256()
     for signed in (True, False):
         for shape in SHAPES if signed else SHAPES[::4]:
-            for table in models.tables(range(SCALES), [shape] * SCALES, signed=signed):
+            for table in tables.build_tables(range(SCALES), [shape] * SCALES, signed=signed):
                 digest.update(table.frequencies.astype("<u4").tobytes())
     assert digest.hexdigest() == PINNED
 
@@ -48,8 +48,8 @@ PINNED = "db72467397389ea0d3d42cc9a8f8f94a50083da47b07d8c89972a558cfac738a"
 
 
 def test_small_tables_are_pinned_in_full() -> None:
-    (two_sided,) = models.tables([8], [Shape(zero=6, spread=1, positive=6)], signed=True)
-    (one_sided,) = models.tables([8], [Shape()], signed=False)
+    (two_sided,) = tables.build_tables([8], [Shape(zero=6, spread=1, positive=6)], signed=True)
+    (one_sided,) = tables.build_tables([8], [Shape()], signed=False)
     assert two_sided.frequencies.tolist() == [
         23300,
         6233,
@@ -89,42 +89,46 @@ def test_small_tables_are_pinned_in_full() -> None:
         1,
         256,
     ]
-    assert models.flags(3).frequencies.tolist() == [TOTAL // 64 * 57, TOTAL // 64 * 7]
-    assert models.histogram([15, 0, 7]).frequencies.tolist() == [15713294, 81841, 982081]
+    assert tables.build_flag_table(3).frequencies.tolist() == [TOTAL // 64 * 57, TOTAL // 64 * 7]
+    assert tables.build_histogram([15, 0, 7]).frequencies.tolist() == [15713294, 81841, 982081]
 
 
-def test_scales_fall_by_equal_steps() -> None:
-    stops = [models.stop(s) / 2.0 ** (32 + models.low_bits(s)) for s in range(SCALES)]
+def test_stop_chances_fall_by_equal_ratios() -> None:
+    stops = [
+        tables.get_stop_chance(s) / 2.0 ** (32 + tables.count_low_bits(s)) for s in range(SCALES)
+    ]
     assert stops == sorted(stops, reverse=True)
     ratios = np.array(stops[12:-1]) / np.array(stops[13:])
     assert 1.175 < ratios.min() < ratios.max() < 1.195
 
 
-@pytest.mark.parametrize("scale", range(8, models.LAST_WHOLE + 1))
+@pytest.mark.parametrize("scale", range(8, tables.LAST_WHOLE + 1))
 def test_magnitudes_follow_the_geometric_distribution(scale: int) -> None:
-    stop = models.stop(scale) / 2**32
-    expected = stop * (1 - stop) ** np.arange(models.reach(scale) - 1)
-    np.testing.assert_allclose(models.magnitudes(scale, 0)[:-1] / TOTAL, expected, atol=2e-7)
+    stop = tables.get_stop_chance(scale) / 2**32
+    expected = stop * (1 - stop) ** np.arange(tables.get_largest_magnitude(scale) - 1)
+    np.testing.assert_allclose(
+        tables.get_magnitude_chances(scale, 0)[:-1] / TOTAL, expected, atol=2e-7
+    )
 
 
 def test_spread_mixes_in_a_longer_tail() -> None:
-    tails = [models.magnitudes(20, spread)[40:].sum() for spread in range(len(SPREADS))]
+    tails = [tables.get_magnitude_chances(20, spread)[40:].sum() for spread in range(len(SPREADS))]
     assert tails == sorted(tails)
     assert tails[-1] > 3 * tails[0]
 
 
 def test_zero_moves_the_odds_of_0() -> None:
-    tables = models.tables(
+    built = tables.build_tables(
         [16] * len(ZERO_ODDS), [Shape(zero) for zero in range(len(ZERO_ODDS))], signed=True
     )
-    shares = np.array([table.frequencies[-table.lowest] / TOTAL for table in tables])
+    shares = np.array([table.frequencies[-table.lowest] / TOTAL for table in built])
     odds = shares / (1 - shares)
     np.testing.assert_allclose(odds / odds[6], np.array(ZERO_ODDS) / 16, rtol=1e-2)
 
 
 def test_positive_splits_the_sides() -> None:
     for positive in range(16):
-        (table,) = models.tables([16], [Shape(positive=positive)], signed=True)
+        (table,) = tables.build_tables([16], [Shape(positive=positive)], signed=True)
         above = table.frequencies[1 - table.lowest :].sum()
         below = table.frequencies[: -table.lowest].sum()
         expected = max(1, 2 * positive) / 32
@@ -133,21 +137,21 @@ def test_positive_splits_the_sides() -> None:
 
 def test_tables_are_the_same_alone_and_together() -> None:
     scales, shapes = [9, 30, 9, 12], [Shape(4), Shape(9, 2, 3), Shape(4), Shape()]
-    together = models.tables(scales, shapes, signed=True)
+    together = tables.build_tables(scales, shapes, signed=True)
     for scale, shape, table in zip(scales, shapes, together, strict=True):
-        (alone,) = models.tables([scale], [shape], signed=True)
+        (alone,) = tables.build_tables([scale], [shape], signed=True)
         np.testing.assert_array_equal(alone.frequencies, table.frequencies)
-        (one_sided,) = models.tables([scale], [shape], signed=False)
+        (one_sided,) = tables.build_tables([scale], [shape], signed=False)
         assert one_sided.lowest == 0
 
 
-def test_listed_tables_stand_among_curves() -> None:
+def test_histograms_stand_among_geometric_tables() -> None:
     levels = [15, 0, 7, 1, 2]
     choices = np.array([[1, 1, 6, 0, 8], [0, 40, 3, 2, 5], [1, 0, 0, 3, 0]])
-    built = ans.tables(choices, np.array(levels), True, models.curves(True))
-    first, middle, last = Tables(*built).models()
-    assert first.frequencies.tolist() == models.histogram(levels[:3]).frequencies.tolist()
-    assert last.frequencies.tolist() == models.histogram(levels[3:]).frequencies.tolist()
-    (alone,) = models.tables([40], [Shape(3, 2, 5)], signed=True)
+    built = decoder.build_tables(choices, np.array(levels), True, tables.build_curves(True))
+    first, middle, last = Tables(*built).to_models()
+    assert first.frequencies.tolist() == tables.build_histogram(levels[:3]).frequencies.tolist()
+    assert last.frequencies.tolist() == tables.build_histogram(levels[3:]).frequencies.tolist()
+    (alone,) = tables.build_tables([40], [Shape(3, 2, 5)], signed=True)
     assert middle.frequencies.tolist() == alone.frequencies.tolist()
     assert [table.escape for table in (first, middle, last)] == [-1, alone.escape, -1]

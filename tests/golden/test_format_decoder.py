@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from gsic import container
-from gsic.coding import sorted_set
-from gsic.coding import tables as models
+from gsic.coding import sorted_set, tables
 from gsic.coding.ans import SymbolWriter
-from gsic.coding.column_modes import Form, cheapest
-from gsic.coding.columns import Contexts, write_columns
+from gsic.coding.column_modes import ColumnMode, choose_plan
+from gsic.coding.columns import write_columns
+from gsic.coding.contexts import Contexts
 from gsic.coding.tables import SCALES, Shape
 from gsic.container import Container, Mode, Section
 
@@ -32,18 +32,18 @@ def test_containers(sections: tuple[Section, ...]) -> None:
 def test_tables(signed: bool) -> None:
     for scale in range(SCALES):
         shape = Shape(scale * 7 % 16, scale % 4, scale * 5 % 16)
-        (table,) = models.tables([scale], [shape], signed=signed)
+        (table,) = tables.build_tables([scale], [shape], signed=signed)
         lowest, starts, escape = independent.curve(scale, tuple(shape), signed)
         assert np.diff(starts).tolist() == table.frequencies.tolist()
         assert (lowest, escape) == (table.lowest, table.escape)
     levels = [15, 0, 3, 8, 1]
     starts = independent.listed_table(levels)[1]
-    assert np.diff(starts).tolist() == models.histogram(levels).frequencies.tolist()
+    assert np.diff(starts).tolist() == tables.build_histogram(levels).frequencies.tolist()
 
 
 def test_payloads() -> None:
     rng = np.random.default_rng(11)
-    forms = set()
+    modes = set()
     for count in (1, 2, 40, 300):
         classes = rng.integers(-2, 5, count)
         least, doubling = 7 * (count % 3), count > 40
@@ -56,7 +56,7 @@ def test_payloads() -> None:
             np.rint(rng.laplace(0, 10.0 ** rng.integers(0, 8, count))).astype(np.int64),
             np.zeros(count, np.int64),
         ]
-        forms |= {cheapest(contexts.split(column), doubling).form for column in columns}
+        modes |= {choose_plan(contexts.split(column), doubling).mode for column in columns}
         bounds = [1, 9, 2**18, 2**60]
         sets = [np.sort(rng.integers(0, bound, count)) for bound in bounds]
         sets.append(np.arange(count) ** 3)
@@ -64,11 +64,11 @@ def test_payloads() -> None:
         writer = SymbolWriter()
         sorted_set.write_sets(writer, sets, bounds)
         write_columns(writer, columns, contexts)
-        writer.raw(np.array([2**63 + 5, 3], np.uint64), 64)
+        writer.write_raw(np.array([2**63 + 5, 3], np.uint64), 64)
         payload = independent.Payload(writer.finish())
         assert payload.sets([count] * 5, bounds) == [keys.tolist() for keys in sets]
         decoded = payload.columns(len(columns), classes.tolist(), least, doubling)
         assert decoded == [column.tolist() for column in columns]
         assert payload.raw(64, 2) == [2**63 + 5, 3]
         payload.finish()
-    assert forms == set(Form)
+    assert modes == set(ColumnMode)

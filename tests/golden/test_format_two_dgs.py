@@ -4,7 +4,7 @@ import format_two_dgs as independent
 import numpy as np
 import pytest
 
-from gsic.coding.range_coder import RangeWriter, table_of_counts
+from gsic.coding.range_coder import RangeWriter, build_model_from_counts
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 400])
@@ -15,11 +15,13 @@ def test_payloads(count: int) -> None:
         index = rng.integers(0, len(counts), count)
         fields = rng.integers(0, 1 << 13, count)
         writer = RangeWriter()
-        writer.symbols(index, table_of_counts(counts))
-        writer.raw(fields, 13)
-        writer.gamma(fields)
+        writer.write_symbols(index, build_model_from_counts(counts))
+        writer.write_raw(fields, 13)
+        writer.write_exp_golomb(fields)
         payload = independent.Payload(writer.finish())
-        starts = np.concatenate(([0], np.cumsum(table_of_counts(counts).frequencies))).tolist()
+        starts = np.concatenate(
+            ([0], np.cumsum(build_model_from_counts(counts).frequencies))
+        ).tolist()
         assert [payload.symbol(starts) for _ in range(count)] == index.tolist()
         assert payload.raw(13, count) == fields.tolist()
         assert [payload.short() for _ in range(count)] == fields.tolist()

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from gsic.coding import bits_back, sorted_set
-from gsic.coding.ans import TOTAL, Model, SymbolReader, SymbolWriter
-from gsic.coding.columns import BOUND, Contexts, read_columns, write_columns
+from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.columns import BOUND, read_columns, write_columns
+from gsic.coding.contexts import Contexts
+from gsic.coding.models import TOTAL, Model
 from gsic.errors import CorruptFile
 
 COUNTS, CELLS = [40, 1, 200], [3000, 1, 2**20]
@@ -91,7 +93,7 @@ def test_absurd_counts_cost_neither_time_nor_memory() -> None:
         with pytest.raises(CorruptFile):
             sorted_set.read_sets(SymbolReader(PAYLOAD), [count], [2**50])
         with pytest.raises(CorruptFile):
-            SymbolReader(PAYLOAD).symbols(model, count)
+            SymbolReader(PAYLOAD).read_symbols(model, count)
         with pytest.raises(CorruptFile):
             bits_back.decode(PAYLOAD, [model], count)
     elapsed = time.perf_counter() - started
@@ -102,7 +104,7 @@ def test_absurd_counts_cost_neither_time_nor_memory() -> None:
 
 
 def test_columns_of_more_rows_than_the_bytes_can_hold() -> None:
-    contexts = Contexts.single(10**6)
+    contexts = Contexts.one_group(10**6)
     started = time.perf_counter()
     for _ in range(3):
         with pytest.raises(CorruptFile):

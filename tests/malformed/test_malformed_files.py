@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import gsic
 from gsic import container
 from gsic.coding.ans import SymbolWriter
-from gsic.coding.columns import Contexts, write_columns
+from gsic.coding.columns import write_columns
+from gsic.coding.contexts import Contexts
 from gsic.coding.sorted_set import write_sets
 from gsic.container import ByteReader, Container, Mode, varint
 from gsic.errors import CorruptFile, FormatError, LimitError, TruncatedFile

@@ -11,7 +11,7 @@ from two_dgs_scenes import random_scene
 
 import gsic
 from gsic import container
-from gsic.coding.range_coder import RangeWriter, table_of_counts
+from gsic.coding.range_coder import RangeWriter, build_model_from_counts
 from gsic.container import Container, Mode, varint
 from gsic.errors import CorruptFile, FormatError, LimitError
 from gsic.options import Limits
@@ -81,19 +81,19 @@ def test_counts_that_do_not_fit() -> None:
     for numbers in ([9], [0, 9], [0, 0, 5]):
         writer = RangeWriter()
         rows = len(numbers) + 1
-        writer.raw(np.zeros(3 * rows, np.int64), 4)
-        writer.gamma(np.array(numbers))
-        writer.raw(np.zeros(60, np.int64), 4)
+        writer.write_raw(np.zeros(3 * rows, np.int64), 4)
+        writer.write_exp_golomb(np.array(numbers))
+        writer.write_raw(np.zeros(60, np.int64), 4)
         with pytest.raises(CorruptFile, match="used more often than"):
             gsic.decode(file_with(fields(0, 7, rows, 1, 4, 4), writer.finish()))
 
 
 def test_rows_used_more_often_than_said() -> None:
     writer = RangeWriter()
-    writer.raw(np.zeros(6, np.int64), 4)
-    writer.gamma(np.array([1]))  # the last row twice, so the first one five times
-    table = table_of_counts(np.array([5, 2]))
-    writer.symbols(np.zeros(7, np.int64), table)
+    writer.write_raw(np.zeros(6, np.int64), 4)
+    writer.write_exp_golomb(np.array([1]))  # the last row twice, so the first one five times
+    table = build_model_from_counts(np.array([5, 2]))
+    writer.write_symbols(np.zeros(7, np.int64), table)
     with pytest.raises(CorruptFile, match="as often as it says"):
         gsic.decode(file_with(fields(0, 7, 2, 1, 4, 4), writer.finish()))
 

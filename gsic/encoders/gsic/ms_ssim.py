@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gsic.arrays import Float32
-from gsic_kernels.backend import Backend, TunedLoss
+from gsic_kernels.backend import Backend, SurrogateLoss
 from gsic_kernels.types import Gradients, Splats, Window
 
 
 def make_tuned_loss(
     backend: Backend, target: Float32, share: float, period: int, threads: int
-) -> TunedLoss:
+) -> SurrogateLoss:
     """Make a loss that raises MS-SSIM, in the scale of a sum of squared errors.
 
     Args:
@@ -21,12 +21,12 @@ def make_tuned_loss(
         period: number of steps between two comparisons of the rendering with the target.
         threads: number of CPU threads.
     """
-    if backend.TunedLoss:
-        return backend.TunedLoss(target, share, period, threads)
-    return HostTunedLoss(backend, target, share, period, threads)
+    if backend.SurrogateLoss:
+        return backend.SurrogateLoss(target, share, period, threads)
+    return HostSurrogateLoss(backend, target, share, period, threads)
 
 
-class HostTunedLoss:
+class HostSurrogateLoss:
     """The loss for a backend that has none of its own: renderings are compared on the CPU."""
 
     def __init__(

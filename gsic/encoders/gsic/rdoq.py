@@ -17,7 +17,7 @@ from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.code_lengths import compute_code_lengths
 from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols
-from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
+from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, run_rdoq_pass
 from gsic_kernels.registry import get
 from gsic_kernels.types import LogSymbols, Window, round_splats
 
@@ -84,7 +84,7 @@ class Rdoq:
         on_grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
         lengths = code_lengths_of(header, symbols)
         lambda_ *= header.step**2
-        done = search_sweep(on_grid, lengths, lambda_, self._image, self._target)
+        done = run_rdoq_pass(on_grid, lengths, lambda_, self._image, self._target)
         return _unpack_rows(symbols, on_grid.rows), done.moves
 
 

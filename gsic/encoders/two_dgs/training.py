@@ -74,7 +74,7 @@ class Canvas:
         self._window = Window(0, 0, width, height)
         self._background = np.zeros(channels, np.float32)
         targets = (drawn, planes) if half else (planes,)
-        self._targets = [backend.Similarity(target, threads) for target in targets]
+        self._targets = [backend.SsimLoss(target, threads) for target in targets]
         # Half the mean error and half of (1 - SSIM) / 2, or the mean error alone.
         self._weights = (0.5, 0.25) if recipe.loss == "l1+ssim" else (1.0, 0.0)
 

@@ -13,15 +13,9 @@ import numpy as np
 
 from gsic.arrays import Float64, Int64
 from gsic.coding import bits_back
-from gsic.coding.ans import (
-    TOTAL,
-    CoderModel,
-    Model,
-    SymbolReader,
-    SymbolWriter,
-    UniformModel,
-)
-from gsic.coding.bit_packing import packed_bytes, unpacked
+from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.bit_packing import pack_bits, unpack_bits
+from gsic.coding.models import TOTAL, CoderModel, Model, UniformModel
 from gsic.container import Container
 from gsic.errors import CorruptFile
 from gsic.profiles.gaussianimage.parameters import Parameters, read_parameters, write_parameters
@@ -40,7 +34,7 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
         models = _make_models(image, histograms)
         payload = bits_back.encode(image.rows.astype(np.int32), models, image.plain)
     elif image.coding == "packed":
-        payload = packed_bytes(
+        payload = pack_bits(
             [
                 (image.position.astype(np.int64).ravel(), POSITION_BITS),
                 (image.shape.ravel(), image.shape_quantiser.bits),
@@ -50,10 +44,10 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
     else:
         writer = SymbolWriter()
         for column in image.position.T:
-            writer.raw(column, POSITION_BITS)
+            writer.write_raw(column, POSITION_BITS)
         shape, color = (make_table(histogram) for histogram in histograms)
-        writer.symbols(image.shape.T.ravel(), shape)
-        writer.symbols(image.color.T.ravel(), color)
+        writer.write_symbols(image.shape.T.ravel(), shape)
+        writer.write_symbols(image.color.T.ravel(), color)
         payload = writer.finish()
     return write_parameters(Parameters(len(image), image, histograms)), payload
 
@@ -77,15 +71,15 @@ def read(file: Container) -> QuantisedImage:
             (stages * count, image.color_quantiser.bits),
         )
         position, shape, color = (
-            array.reshape(count, -1) for array in unpacked(file.payload, list(sizes), "payload")
+            array.reshape(count, -1) for array in unpack_bits(file.payload, list(sizes), "payload")
         )
     else:
         reader = SymbolReader(file.payload)
-        x, y = (reader.narrow(POSITION_BITS, count) for _ in range(2))
+        x, y = (reader.read_raw_int64(POSITION_BITS, count) for _ in range(2))
         position = np.stack((x, y), axis=1)
         tables = [make_table(histogram) for histogram in histograms]
         shape, color = (
-            reader.symbols(table, columns * count).reshape(columns, count).T.astype(np.int64)
+            reader.read_symbols(table, columns * count).reshape(columns, count).T.astype(np.int64)
             for table, columns in zip(tables, (3, stages), strict=True)
         )
         reader.finish()
@@ -115,11 +109,13 @@ def choose_bits_back(image: QuantisedImage, strategy: str) -> QuantisedImage:
     """
     if strategy == "none":
         return replace(image, plain=None)
-    rows = bits_back.coding_order(image.rows.tolist())
+    rows = bits_back.order_rows(image.rows.tolist())
     repeated = len(rows) - len(set(rows))
     plain = 1
     if strategy == "partial":
-        plain = bits_back.plain_count(compute_row_bits(image, np.array(rows, np.int64)).tolist())
+        plain = bits_back.count_plain_rows(
+            compute_row_bits(image, np.array(rows, np.int64)).tolist()
+        )
     return replace(image, plain=max(plain, repeated, 1))
 
 
@@ -136,7 +132,7 @@ def compute_row_bits(image: QuantisedImage, rows: Int64) -> Float64:
     histograms = _count_symbols(image)
     if not histograms:
         return np.full(len(rows), float(image.gaussian_bits))
-    shape, color = (make_table(histogram).bits for histogram in histograms)
+    shape, color = (make_table(histogram).code_lengths for histogram in histograms)
     bits: Float64 = shape[rows[:, 2:5]].sum(axis=1) + color[rows[:, 5:]].sum(axis=1)
     return bits + 2.0 * POSITION_BITS
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gsic.arrays import Float32, Int64
-from gsic.coding.bit_packing import packed_bytes, unpacked
+from gsic.coding.bit_packing import pack_bits, unpack_bits
 from gsic.container import ByteReader, Container, varint
 from gsic.errors import CorruptFile
 from gsic.profiles.gaussianimage.dequantisation import SHAPE_OFFSETS
@@ -67,7 +67,7 @@ def write_parameters(parameters: Parameters) -> bytes:
         data += varint(image.plain)
     for histogram in histograms:
         width = int(histogram.max()).bit_length()
-        data += bytes((width,)) + packed_bytes([(histogram, width)])
+        data += bytes((width,)) + pack_bits([(histogram, width)])
     return data
 
 
@@ -155,7 +155,7 @@ def _read_histogram(fields: ByteReader, size: int, total: int) -> Int64:
     """Read the counts of `size` symbols, and check that they sum to `total`."""
     width = _check_range(fields.byte("bits of counts"), 1, _MAX_COUNT_BITS)
     data = fields.take(-(-size * width // 8), "histogram")
-    (histogram,) = unpacked(data, [(size, width)], "histogram")
+    (histogram,) = unpack_bits(data, [(size, width)], "histogram")
     if histogram.sum() != total:
         raise CorruptFile(f"parameters: a histogram of {histogram.sum()} symbols and not {total}")
     return histogram

@@ -11,7 +11,8 @@ import numpy as np
 
 from gsic.arrays import Int64
 from gsic.coding.ans import SymbolReader, SymbolWriter
-from gsic.coding.columns import Contexts, read_columns, write_columns
+from gsic.coding.columns import read_columns, write_columns
+from gsic.coding.contexts import Contexts
 from gsic.coding.sorted_set import read_sets, write_sets
 from gsic.container import Container
 from gsic.errors import CorruptFile
@@ -70,7 +71,7 @@ def read(file: Container) -> QuantisedImage:
     columns = np.repeat([columns for columns, _ in grids], counts)
     np.divmod(np.concatenate(sets), columns, out=(cell[:, 1], cell[:, 0]))
     position = np.repeat(np.array(groups, np.int64), counts)
-    amplitude = read_columns(reader, 1, Contexts.runs(counts, least=_MIN_GROUP_ROWS))[0]
+    amplitude = read_columns(reader, 1, Contexts.from_sizes(counts, least=_MIN_GROUP_ROWS))[0]
     amplitude += predict_amplitude_class(position)
     if amplitude.min() < AMPLITUDE_CLASSES[0] or amplitude.max() > AMPLITUDE_CLASSES[-1]:
         raise CorruptFile(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gsic.arrays import Float64
-from gsic.coding.columns import Prices, cost_bits, prices
+from gsic.coding.columns import ColumnCodeLengths, compute_column_code_lengths, estimate_column_bits
 from gsic.profiles.gsic.bitstream import (
     group_by_amplitude,
     group_by_position,
@@ -53,7 +53,7 @@ def estimate_bits_by_attribute(header: Header, symbols: Symbols) -> dict[str, fl
         (others, of_others, group_by_amplitude(symbols.amplitude_class)),
     ):
         for column, owner in zip(columns_of, owners, strict=True):
-            values, described = cost_bits(column, contexts)
+            values, described = estimate_column_bits(column, contexts)
             bits[owner] += values
             bits["tables"] += described
     return bits
@@ -68,7 +68,7 @@ class CodeLengths(NamedTuple):
         own: float64 (N,), bits of cell and classes.
     """
 
-    values: list[Prices]
+    values: list[ColumnCodeLengths]
     own: Float64
 
 
@@ -82,17 +82,17 @@ def compute_code_lengths(header: Header, symbols: Symbols, around: int) -> CodeL
     """
     position, amplitude = symbols.position_class, symbols.amplitude_class
     classes, others = split_columns(symbols)
-    of_classes = prices(classes, group_by_position(position), 0)
+    of_classes = compute_column_code_lengths(classes, group_by_position(position), 0)
     own = of_classes.bits[of_classes.origins + classes]
     for group, count in zip(*np.unique(position, return_counts=True), strict=True):
         columns, rows = count_cells(header, int(group))
         # By so much the bits of the set grow with one more key.
         own[position == group] += log2(1.0 + columns * rows / count)
     contexts = group_by_amplitude(amplitude)
-    values = [prices(column, contexts, around) for column in others]
+    values = [compute_column_code_lengths(column, contexts, around) for column in others]
     expected = predict_log_scale(position, amplitude)
     bits, origins, lowest, highest = values[0]
-    values[0] = Prices(bits, origins - expected, lowest + expected, highest + expected)
+    values[0] = ColumnCodeLengths(bits, origins - expected, lowest + expected, highest + expected)
     return CodeLengths(values, own)
 
 

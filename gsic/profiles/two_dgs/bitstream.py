@@ -7,7 +7,7 @@ from math import log2
 import numpy as np
 
 from gsic.arrays import Int64
-from gsic.coding.range_coder import RangeReader, RangeWriter, table_of_counts
+from gsic.coding.range_coder import RangeReader, RangeWriter, build_model_from_counts
 from gsic.container import Container
 from gsic.errors import CorruptFile
 from gsic.profiles.two_dgs.parameters import Parameters, read_parameters, write_parameters
@@ -41,12 +41,12 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
         return parameters, b""
     writer = RangeWriter()
     for book in (shapes, colors):
-        writer.raw(book.rows.T.ravel(), book.quantiser.bits)
+        writer.write_raw(book.rows.T.ravel(), book.quantiser.bits)
         counts = np.bincount(book.index)
-        writer.gamma(np.diff(counts[:0:-1], prepend=1))
+        writer.write_exp_golomb(np.diff(counts[:0:-1], prepend=1))
         if len(counts) > 1:
-            writer.symbols(book.index, table_of_counts(counts))
-    writer.raw(image.position.T.ravel(), image.position_quantiser.bits)
+            writer.write_symbols(book.index, build_model_from_counts(counts))
+    writer.write_raw(image.position.T.ravel(), image.position_quantiser.bits)
     return parameters, writer.finish()
 
 
@@ -64,15 +64,15 @@ def read(file: Container) -> QuantisedImage:
     books = []
     for quantiser, rows in zip((header.shapes, header.colors), header.rows, strict=True):
         columns = len(quantiser.bounds)
-        levels = reader.raw(quantiser.bits, rows * columns).reshape(columns, rows).T
+        levels = reader.read_raw(quantiser.bits, rows * columns).reshape(columns, rows).T
         counts = _read_counts(reader, rows, count)
         index = np.zeros(count, np.int64)
         if rows > 1:
-            index = reader.symbols(table_of_counts(counts), count)
+            index = reader.read_symbols(build_model_from_counts(counts), count)
         if not np.array_equal(np.bincount(index, minlength=rows), counts):
             raise CorruptFile("payload: rows of a codebook are not used as often as it says")
         books.append(Codebook(quantiser, levels, index))
-    position = reader.raw(header.positions.bits, 2 * count).reshape(2, count).T
+    position = reader.read_raw(header.positions.bits, 2 * count).reshape(2, count).T
     reader.finish()
     return QuantisedImage(header.grid, header.positions, position, *books)
 
@@ -114,7 +114,7 @@ def _sort_rows(book: Codebook) -> Codebook:
 
 def _read_counts(reader: RangeReader, rows: int, total: int) -> Int64:
     """Read how often each row is used, in descending order; the first follows from the sum."""
-    counts = np.cumsum(np.concatenate(([1], reader.gamma(rows - 1))))[1:][::-1]
+    counts = np.cumsum(np.concatenate(([1], reader.read_exp_golomb(rows - 1))))[1:][::-1]
     first = total - int(counts.sum())
     if first < (counts[0] if rows > 1 else 1):
         raise CorruptFile(

@@ -1,8 +1,9 @@
-"""The loops of `gsic_kernels.cpu.ans` that take symbols and raw fields out of words.
+"""Loops that decode symbols of frequency tables, and signs, from an ANS payload.
 
-All arithmetic is on integers, and every index is bounded by what the caller allocated: a table
-ends in 2^24, which no slot reaches, words are read only while some are left, and there are never
-more escapes than symbols.
+All arithmetic is on integers. No index check is needed inside the loops: a table ends in 2^24,
+which no slot reaches, so its search ends inside it; words are read only while some are left; and
+there are never more escapes than symbols. `_matches_memory` checks once that tables and values lie
+where memory is.
 """
 
 # NumPy's stubs tell integers apart that are one type to Numba.
@@ -10,77 +11,60 @@ more escapes than symbols.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numba.extending import register_jitable
-from numpy.typing import NDArray
 
-from gsic_kernels.cpu.ans.decoder import (
+from gsic_kernels.cpu.ans.layout import (
+    BAD_LAYOUT,
     BASE,
-    CELLS,
-    CULPRIT,
     ESCAPE,
-    FINE,
-    HIGH_KEY,
+    I64,
     LEAST_COST,
     LEFT,
     LOW_BITS,
     LOWEST,
-    MISFIT,
     NEGATIVE,
-    OUT_OF_RANGE,
+    OK,
     PRECISION,
-    ROOM,
     SIZE,
     START,
     STATE,
     SYMBOLS,
     TOO_MANY,
     TOTAL,
-    WIDE_GAP,
+    U32,
+    U64,
+)
+from gsic_kernels.cpu.ans.raw_fields import (
+    FULL,
+    SLOT,
+    STATE_PRECISION,
+    WORD,
+    add_excess,
+    add_low_bits,
+    read_array,
+    take_room,
 )
 
-I64: TypeAlias = NDArray[np.int64]
-U32: TypeAlias = NDArray[np.uint32]
-U64: TypeAlias = NDArray[np.uint64]
+_NONE = np.uint64(0)
 
-# Numba makes floats of signed and unsigned integers together, so what meets the state is unsigned.
-_WORD = np.uint64(32)
-_FULL = np.uint64(1 << 32)
-_PRECISION = np.uint64(PRECISION)
-_SLOT = np.uint64(TOTAL - 1)
-_NONE, _ONE = np.uint64(0), np.uint64(1)
-
-# A table is searched from where one of these buckets of equal width begins.
+# The slots are divided into 256 buckets of equal width. A bucket says where the search for the
+# symbol of a slot begins, or names the symbol if the whole bucket lies inside one.
 _BUCKET_BITS = 8
 _BUCKETS = 1 << _BUCKET_BITS
 _BUCKET = np.uint64(PRECISION - _BUCKET_BITS)
-# Of a bucket inside one symbol: its frequency, start and index. Of others: 0 and the first index.
+# A bucket inside one symbol packs its frequency, start and index into 64 bits; any other one holds
+# a frequency of 0 and the first index.
 _START_AT = np.uint64(PRECISION)
 _INDEX_AT = np.uint64(2 * PRECISION)
 _INDEXES = 1 << 64 - 2 * PRECISION
 
-_EXPONENT_BITS = 6
 _SHARE_BITS = 5
-_RAW_CHUNK = 24
-
-
-@register_jitable
-def _chunk(words: U32, state: np.uint64, left: int, width: int) -> tuple[np.uint64, int, int]:
-    """(state, words left, the next raw field), of 1.._RAW_CHUNK bits."""
-    rest = np.uint64(PRECISION - width)
-    slot = state & _SLOT
-    state = (state >> _PRECISION) << rest | (slot & ((np.uint64(1) << rest) - np.uint64(1)))
-    if state < _FULL and left > 0:
-        left -= 1
-        state = state << _WORD | np.uint64(words[left])
-    return state, left, np.int64(slot >> rest)
 
 
 @register_jitable
 def _fill_buckets(buckets: U64, starts: U32, first: int) -> None:
-    """List where the search for a slot begins, by its uppermost bits."""
+    """Fill the buckets of the table that begins at `first`."""
     index = 0
     for bucket in range(_BUCKETS):
         begin = bucket << PRECISION - _BUCKET_BITS
@@ -96,8 +80,8 @@ def _fill_buckets(buckets: U64, starts: U32, first: int) -> None:
 
 
 @register_jitable
-def _fitting(starts: U32, rows: I64, height: int, size: int) -> bool:
-    """Are tables and values where memory is?"""
+def _matches_memory(starts: U32, rows: I64, height: int, size: int) -> bool:
+    """Check that every table lies inside `starts`, and that the groups fill whole columns."""
     total = row = 0
     for g in range(len(rows)):
         first, end = rows[g, START], rows[g, START] + rows[g, SYMBOLS]
@@ -115,25 +99,14 @@ def _fitting(starts: U32, rows: I64, height: int, size: int) -> bool:
 
 
 @register_jitable
-def _take(coder: U64, count: int, cost: int) -> bool:
-    """Is there room for `count` things of a cost? It is theirs then."""
-    room = np.int64(coder[ROOM])
-    coder[CULPRIT] = count
-    if cost and count > room // cost:
-        return False
-    coder[ROOM] = np.uint64(room - count * cost)
-    return True
-
-
-@register_jitable
 def read_groups(
     words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
 ) -> int:
-    """See `ans.read_values`: fill `out` and return a finding."""
-    if not _fitting(starts, rows, len(order), len(out)):
-        return MISFIT
+    """Fill `out` as `decoder.read_values` says, and return a status."""
+    if not _matches_memory(starts, rows, len(order), len(out)):
+        return BAD_LAYOUT
     for g in range(len(rows)):
-        if not _take(coder, rows[g, SIZE], rows[g, LEAST_COST]):
+        if not take_room(coder, rows[g, SIZE], rows[g, LEAST_COST]):
             return TOO_MANY
     state, left = coder[STATE], np.int64(coder[LEFT])
     buckets = np.empty(_BUCKETS, np.uint64)
@@ -142,21 +115,22 @@ def read_groups(
     column = row = 0
     for g in range(len(rows)):
         first, size, add = rows[g, START], rows[g, SIZE], rows[g, LOWEST]
-        # The indexes that are escapes.
+        # The indices of the symbols that are escapes.
         escape, under, over = rows[g, ESCAPE], -1, -1
         if escape >= 0:
             over = rows[g, SYMBOLS] - 1
             if add < 0:
                 under = 0
         last = max(last, escape)
+        # Where low bits follow, `add_low_bits` adds the base after its shift.
         if rows[g, LOW_BITS] == 0:
             add += rows[g, BASE]
         if size:
             _fill_buckets(buckets, starts, first)
         for value in range(row, row + size):
-            slot = state & _SLOT
+            slot = state & SLOT
             entry = buckets[slot >> _BUCKET]
-            frequency, start = entry & _SLOT, entry >> _START_AT & _SLOT
+            frequency, start = entry & SLOT, entry >> _START_AT & SLOT
             index = np.int64(entry >> _INDEX_AT)
             if frequency == _NONE:
                 index = np.int64(start)
@@ -164,10 +138,10 @@ def read_groups(
                     index += 1
                 start = np.uint64(starts[first + index])
                 frequency = np.uint64(starts[first + index + 1]) - start
-            state = (state >> _PRECISION) * frequency + (slot - start)
-            if state < _FULL and left > 0:
+            state = (state >> STATE_PRECISION) * frequency + (slot - start)
+            if state < FULL and left > 0:
                 left -= 1
-                state = state << _WORD | np.uint64(words[left])
+                state = state << WORD | np.uint64(words[left])
             place = column + order[value]
             out[place] = index + add
             if index in (over, under):
@@ -182,117 +156,22 @@ def read_groups(
             column, row = column + row, 0
     coder[STATE], coder[LEFT] = state, np.uint64(left)
     if escapes:
-        finding = _add_excess(words, coder, places, escapes, bound - last, out)
-        if finding != FINE:
-            return finding
-    return _add_low_bits(words, coder, rows, order, out)
-
-
-@register_jitable
-def _add_excess(words: U32, coder: U64, places: I64, count: int, bound: int, out: I64) -> int:
-    """Add gamma numbers to the magnitudes of what is at `places`, complements if negative."""
-    if not _take(coder, count, np.int64(_EXPONENT_BITS << PRECISION)):
-        return TOO_MANY
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    exponents, excess = np.empty(count, np.int64), np.empty(count, np.uint64)
-    largest, finding = 0, FINE
-    for k in range(count):
-        state, left, exponent = _chunk(words, state, left, np.int64(_EXPONENT_BITS))
-        exponents[k], largest = exponent, max(largest, exponent)
-        excess[k] = (_ONE << np.uint64(exponent)) - _ONE
-    # Low bits come by exponent, and of each first the lowest chunks.
-    for exponent in range(1, largest + 1):
-        same = 0
-        for k in range(count):
-            same += exponents[k] == exponent
-        if not _take(coder, same, exponent << PRECISION):
-            return TOO_MANY
-        for shift in range(0, exponent if same else 0, _RAW_CHUNK):
-            for k in range(count):
-                if exponents[k] == exponent:
-                    width = min(_RAW_CHUNK, exponent - shift)
-                    state, left, field = _chunk(words, state, left, width)
-                    excess[k] += np.uint64(field) << np.uint64(shift)
-    for k in range(count):
-        if excess[k] >= np.uint64(bound):
-            finding = OUT_OF_RANGE
-        elif places[k] >= 0:
-            out[places[k]] += np.int64(excess[k])
-        else:
-            out[~places[k]] -= np.int64(excess[k])
-    coder[STATE], coder[LEFT] = state, np.uint64(left)
-    return finding
-
-
-@register_jitable
-def _add_low_bits(words: U32, coder: U64, rows: I64, order: I64, out: I64) -> int:
-    """Complete the values whose low bits are coded raw, and make keys of gaps."""
-    column = row = most = 0
-    for g in range(len(rows)):
-        end, cells = row + rows[g, SIZE], rows[g, CELLS]
-        if cells:
-            for k in range(row, end):
-                if out[column + order[k]] > cells >> rows[g, LOW_BITS]:
-                    return WIDE_GAP
-        row = end
-        if row == len(order):
-            column, row = column + row, 0
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    finding = FINE
-    column = row = 0
-    for g in range(len(rows)):
-        end, width, cells = row + rows[g, SIZE], rows[g, LOW_BITS], rows[g, CELLS]
-        if not _take(coder, rows[g, SIZE], width << PRECISION):
-            return TOO_MANY
-        if width:
-            for k in range(row, end):
-                place = column + order[k]
-                # With more raw bits than this, they are all there is.
-                out[place] = (out[place] << min(width, 62)) + rows[g, BASE]
-        for shift in range(0, width, _RAW_CHUNK):
-            for k in range(row, end):
-                bits = min(_RAW_CHUNK, width - shift)
-                state, left, field = _chunk(words, state, left, bits)
-                out[column + order[k]] += field << shift
-        if cells:
-            key, most = 0, max(most, cells)
-            for k in range(row, end):
-                # Gaps are below 2^61 and cells at most 2^60: nothing wraps around.
-                key = min(key, cells) + out[column + order[k]]
-                out[column + order[k]] = key
-            if key >= cells:
-                finding = HIGH_KEY
-        row = end
-        if row == len(order):
-            column, row = column + row, 0
-    coder[STATE], coder[LEFT] = state, np.uint64(left)
-    if finding == HIGH_KEY:
-        coder[CULPRIT] = np.uint64(most)
-    return finding
+        status = add_excess(words, coder, places, escapes, bound - last, out)
+        if status != OK:
+            return status
+    return add_low_bits(words, coder, rows, order, out)
 
 
 def read_values(
     words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
 ) -> int:
-    """See `ans.read_values`."""
+    """Kernel of `decoder.read_values`."""
     return read_groups(words, coder, starts, rows, order, bound, out)
 
 
 @register_jitable
-def read_array(words: U32, coder: U64, width: int, out: I64) -> int:
-    """Fill `out` with raw fields of 1.._RAW_CHUNK bits; FINE or TOO_MANY."""
-    if not _take(coder, len(out), width << PRECISION):
-        return TOO_MANY
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    for k in range(len(out)):
-        state, left, out[k] = _chunk(words, state, left, width)
-    coder[STATE], coder[LEFT] = state, np.uint64(left)
-    return FINE
-
-
-@register_jitable
 def read_signs(words: U32, coder: U64, sizes: I64, order: I64, first: int, values: I64) -> int:
-    """Read a share for each group and a flag for each value of it that is not 0; negate by them.
+    """Read a share per group and a flag per value that is not 0; negate the values whose flag is 1.
 
     The column begins at `first`; `order` has the rows of one group after the other.
     """
@@ -300,9 +179,9 @@ def read_signs(words: U32, coder: U64, sizes: I64, order: I64, first: int, value
         if values[place] < 0:
             return NEGATIVE
     shares = np.empty(len(sizes), np.int64)
-    finding = read_array(words, coder, np.int64(_SHARE_BITS), shares)
-    if finding != FINE:
-        return finding
+    status = read_array(words, coder, np.int64(_SHARE_BITS), shares)
+    if status != OK:
+        return status
     state, left = coder[STATE], np.int64(coder[LEFT])
     row = 0
     for g in range(len(sizes)):
@@ -310,21 +189,21 @@ def read_signs(words: U32, coder: U64, sizes: I64, order: I64, first: int, value
         for k in range(row, row + sizes[g]):
             count += values[first + order[k]] != 0
         frequency = (2 * shares[g] + 1) * (TOTAL >> _SHARE_BITS + 1)
-        if not _take(coder, count, min(frequency, TOTAL - frequency)):
+        if not take_room(coder, count, min(frequency, TOTAL - frequency)):
             return TOO_MANY
         negative, positive = np.uint64(frequency), np.uint64(TOTAL - frequency)
         for k in range(row, row + sizes[g]):
             place = first + order[k]
             if values[place]:
-                slot = state & _SLOT
+                slot = state & SLOT
                 if slot < positive:
-                    state = (state >> _PRECISION) * positive + slot
+                    state = (state >> STATE_PRECISION) * positive + slot
                 else:
-                    state = (state >> _PRECISION) * negative + (slot - positive)
+                    state = (state >> STATE_PRECISION) * negative + (slot - positive)
                     values[place] = -values[place]
-                if state < _FULL and left > 0:
+                if state < FULL and left > 0:
                     left -= 1
-                    state = state << _WORD | np.uint64(words[left])
+                    state = state << WORD | np.uint64(words[left])
         row += sizes[g]
     coder[STATE], coder[LEFT] = state, np.uint64(left)
-    return FINE
+    return OK

@@ -1,4 +1,8 @@
-"""The loops of `gsic_kernels.cpu.ans` that make tables of frequencies, in integers throughout."""
+"""Kernel that builds frequency tables from parameters, in integer arithmetic.
+
+The formulas are those of FORMAT.md section 4. Every index is below a size that the caller allocated
+from the same parameters, so none is checked.
+"""
 
 # NumPy's stubs tell integers apart that are one type to Numba.
 # mypy: disable-error-code="assignment, type-var"
@@ -8,16 +12,17 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.ans.decoder import (
+from gsic_kernels.cpu.ans.layout import (
     BASE,
     CELLS,
     ESCAPE,
     ESCAPE_FREQUENCY,
-    FINE,
+    HISTOGRAM_SIZE_MIN,
     I64,
     LEAST_COST,
     LOW_BITS,
     LOWEST,
+    OK,
     PRECISION,
     SIZE,
     START,
@@ -38,16 +43,16 @@ def fill(
     starts: U32,
     rows: I64,
 ) -> int:
-    """See `ans.tables`: fill `starts`, (tables, most symbols + 1), and the `rows`."""
+    """Fill `starts`, in equal slices per table, and `rows`, as `decoder.build_tables` says."""
     level = 0
     for g in range(len(choices)):
-        listed, scale, zero = choices[g, 0], choices[g, 1], choices[g, 2]
+        explicit, scale, zero = choices[g, 0], choices[g, 1], choices[g, 2]
         spread, positive = choices[g, 3], choices[g, 4]
         first = g * (len(starts) // len(choices))
         rows[g, START] = first
         rows[g, LOW_BITS] = rows[g, SIZE] = rows[g, BASE] = rows[g, CELLS] = 0
-        if listed:
-            count = scale + 2
+        if explicit:
+            count = scale + HISTOGRAM_SIZE_MIN
             weights = 0
             for k in range(count):
                 weights += (2 + (levels[level + k] & 1)) << (levels[level + k] >> 1)
@@ -85,7 +90,7 @@ def fill(
             starts[first + count - 1] += ESCAPE_FREQUENCY - 1
             starts[first + middle] = 0
             rows[g, LOWEST], rows[g, ESCAPE] = -middle, reach
-        # What rounding leaves over goes to 0.
+        # Symbol 0 gets what rounding leaves over, so that the frequencies sum to 2^24.
         total = 0
         for k in range(count):
             total += starts[first + k]
@@ -99,7 +104,7 @@ def fill(
         starts[first + count] = TOTAL
         rows[g, SYMBOLS] = count
         rows[g, LEAST_COST] = TOTAL - largest
-    return FINE
+    return OK
 
 
 def fill_tables(
@@ -112,5 +117,5 @@ def fill_tables(
     starts: U32,
     rows: I64,
 ) -> int:
-    """See `ans.tables`."""
+    """Kernel of `decoder.build_tables`."""
     return fill(choices, levels, signed, chances, zeros, reaches, starts, rows)

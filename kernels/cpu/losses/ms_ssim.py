@@ -33,7 +33,7 @@ class _Scale(NamedTuple):
     sums: F64
 
 
-class Dissimilarity:
+class MsSsimLoss:
     """How unlike an error makes a target: channels x H x W x (1 - MS-SSIM), times a constant.
 
     The constant makes the mean weight of a small error 1, so that this can be compared with a sum

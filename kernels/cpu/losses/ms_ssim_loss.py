@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic_kernels.cpu.losses.ms_ssim import Dissimilarity
+from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.types import F32, Gradients, Splats
 
@@ -43,7 +43,7 @@ class Surrogate:
             period: every how many steps to compare.
             threads: how many threads to use; no result depends on it.
         """
-        self._model = Dissimilarity(target, width, threads)
+        self._model = MsSsimLoss(target, width, threads)
         self._share, self._period, self._age = share, period, 0
         self._width = width
         self.weights = self._model.weights() * np.float32((1.0 - share) * _STIFFNESS)
@@ -76,7 +76,7 @@ class Surrogate:
         return weight
 
 
-class TunedLoss(SumLoss):
+class SurrogateLoss(SumLoss):
     """A `Surrogate` of clamp(render, 0, 1) against a target, as `SumLoss` is a sum of errors."""
 
     def __init__(

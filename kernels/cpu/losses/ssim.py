@@ -209,7 +209,7 @@ def compare(
         finish(counter)
 
 
-class Similarity:
+class SsimLoss:
     """Mean absolute error and mean SSIM against one target, zeros outside both images."""
 
     def __init__(self, target: F32, threads: int = 1) -> None:

@@ -68,7 +68,7 @@ class CodeLengths(NamedTuple):
     own: F64  # (N,), what place and classes cost
 
 
-class Swept(NamedTuple):
+class PassResult(NamedTuple):
     """What a sweep did: how many moves it made, and what they changed."""
 
     moves: int
@@ -76,9 +76,9 @@ class Swept(NamedTuple):
     bits: float
 
 
-def search_sweep(
+def run_rdoq_pass(
     symbols: LogSymbols, lengths: CodeLengths, price: float, image: F32, target: F32
-) -> Swept:
+) -> PassResult:
     """Move each of N Gaussians once, where that lowers squared error + price bits.
 
     Args:
@@ -104,7 +104,7 @@ def search_sweep(
     sums = np.zeros(2)
     sweep = kernel("search")
     moves = sweep(rows, numbers, grid.transform, MOVES, *lengths, price, image, target, sums)
-    return Swept(int(moves), float(sums[0]), float(sums[1]))
+    return PassResult(int(moves), float(sums[0]), float(sums[1]))
 
 
 def search(
@@ -122,7 +122,7 @@ def search(
     target: F32,
     sums: F64,
 ) -> int:
-    """See `search_sweep`; returns the number of moves made."""
+    """See `run_rdoq_pass`; returns the number of moves made."""
     channels, height, width = target.shape
     tables = bits, origins, lowest, highest
     trials = np.zeros((len(moves) + 1, FIELDS))

@@ -90,12 +90,12 @@ _KERNELS: dict[str, tuple[str, str | None, str]] = {
         f"{_PAYLOAD}, {_WORDS}, {_INT_PLANE}, {_INTS}, int64, {_INTS}",
     ),
     "read_columns": (
-        "ans.streams",
+        "ans.columns",
         None,
         f"{_PAYLOAD}, {_WORDS}, {_INT_PLANE}, {_CURVES}, {_INTS}, int64, {_INTS}, {_INTS}",
     ),
     "read_sets": (
-        "ans.streams",
+        "ans.sorted_sets",
         None,
         f"{_PAYLOAD}, {_CURVES}, {_INT_PLANE}, int64, {_INTS}",
     ),

@@ -8,7 +8,7 @@ import pytest
 from fit_images import EXAMPLES, decoded, encoded, planes_of
 from PIL import Image
 
-from gsic.encoders.gsic.ms_ssim import HostTunedLoss, make_tuned_loss
+from gsic.encoders.gsic.ms_ssim import HostSurrogateLoss, make_tuned_loss
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import OptionError
 from gsic.fitting.adam_state import GaussianFit
@@ -39,7 +39,7 @@ def splats_on(planes: np.ndarray, count: int = 40) -> tuple[Splats, np.ndarray]:
 def test_the_pass_that_renders_and_the_host_agree(shape: tuple[int, int, int]) -> None:
     planes = planes_of(*shape)
     splats, background = splats_on(planes)
-    host = HostTunedLoss(BACKEND, planes, 0.1, 2, 1)
+    host = HostSurrogateLoss(BACKEND, planes, 0.1, 2, 1)
     backends = BACKEND, registry.get("cpu-scalar")
     kernels = [make_tuned_loss(backend, planes, 0.1, 2, 1) for backend in backends]
     for scale in (1.0, 1.1, 1.2, 1.3):

@@ -14,7 +14,7 @@ from gsic.profiles.gsic import bitstream, code_lengths
 from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, make_empty_symbols
 from gsic_kernels import reference
-from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, search_sweep
+from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, run_rdoq_pass
 from gsic_kernels.types import LogSymbols, Window, round_splats
 
 Float64 = NDArray[np.float64]
@@ -66,7 +66,7 @@ def test_a_pass_tells_what_it_changes(channels: int, lambda_: float) -> None:
     target = np.ascontiguousarray(planes.transpose(2, 0, 1))
     for _ in range(4):
         before = symbols_of(grid.rows)
-        done = search_sweep(grid, lengths, lambda_ * header.step**2, image, target)
+        done = run_rdoq_pass(grid, lengths, lambda_ * header.step**2, image, target)
         after = symbols_of(grid.rows)
         gained = squared_error(header, after, planes) - squared_error(header, before, planes)
         assert done.squares == pytest.approx(gained, abs=2e-4)
@@ -84,11 +84,11 @@ def test_a_pass_changes_what_it_is_given_or_refuses() -> None:
     grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
     lengths = code_lengths_of(header, symbols)
     with pytest.raises(ValueError, match="must be contiguous"):
-        search_sweep(grid, lengths, 1.0, image, target)
+        run_rdoq_pass(grid, lengths, 1.0, image, target)
     with pytest.raises(ValueError, match="must have 3 planes, got 2"):
-        search_sweep(grid, lengths, 1.0, target[:2].copy(), target[:2])
+        run_rdoq_pass(grid, lengths, 1.0, target[:2].copy(), target[:2])
     with pytest.raises(ValueError, match="image must have shape"):
-        search_sweep(grid, lengths, 1.0, target[:, :-1].copy(), target)
+        run_rdoq_pass(grid, lengths, 1.0, target[:, :-1].copy(), target)
 
 
 def test_the_cost_falls_with_every_pass() -> None:

@@ -308,7 +308,7 @@ def test_the_gradient_of_the_loss(resolution: str) -> None:
             targets = [(image, halved(planes)), (Enlargement(16, 18).doubled(image), planes)]
         total = 0.0
         for seen, wanted in targets:
-            compared = CPU.Similarity(wanted, 1).compare(seen, 1.0, 1.0)
+            compared = CPU.SsimLoss(wanted, 1).compare(seen, 1.0, 1.0)
             total += 0.5 * compared.absolute + 0.5 * (1 - compared.similarity) / 2
         return total
 

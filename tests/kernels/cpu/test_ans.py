@@ -3,33 +3,32 @@
 import numpy as np
 import pytest
 
-from gsic.coding import column_modes as forms
-from gsic.coding import tables as models
-from gsic.coding.ans import TOTAL, Model, Tables
-from gsic_kernels.cpu.ans import decoder as ans
+from gsic.coding import column_modes, tables
+from gsic.coding.models import TOTAL, Model, Tables
+from gsic_kernels.cpu.ans import decoder, layout
 
-TABLES = Tables.of([Model([TOTAL // 4] * 4), Model([TOTAL - 1, 1], -5)])
+TABLES = Tables.from_models([Model([TOTAL // 4] * 4), Model([TOTAL - 1, 1], -5)])
 
 
 def read(rows: np.ndarray, order: int, out: int, starts: np.ndarray = TABLES.starts) -> int:
     coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
     words = np.zeros(1, np.uint32)
-    return ans.read_values(
+    return decoder.read_values(
         words, coder, starts, rows, np.arange(order), 2**62, np.empty(out, np.int64)
     )
 
 
 def rows(**fields: int) -> np.ndarray:
     changed = TABLES.rows.copy()
-    changed[:, ans.SIZE] = 3
+    changed[:, layout.SIZE] = 3
     for name, value in fields.items():
-        changed[1, getattr(ans, name)] = value
+        changed[1, getattr(layout, name)] = value
     return changed
 
 
 def test_groups_fill_columns() -> None:
-    assert read(rows(), 6, 6) == ans.FINE
-    assert read(rows(), 3, 6) == ans.FINE
+    assert read(rows(), 6, 6) == layout.OK
+    assert read(rows(), 3, 6) == layout.OK
     for order, out in ((6, 5), (6, 7), (5, 6), (4, 6), (2, 6), (0, 6), (12, 6)):
         with pytest.raises(ValueError, match="do not fill"):
             read(rows(), order, out)
@@ -51,10 +50,10 @@ def test_rows_name_what_is_there(field: str, value: int) -> None:
 @pytest.mark.parametrize("sizes", [[3, 4], [7], [6, 0], [-1, 7], [], [2**62, 2**62]])
 def test_columns_are_filled_by_their_groups(sizes: list[int]) -> None:
     coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
-    fixed, curves = forms.fixed_tables(), models.curves(True)
+    fixed, curves = column_modes.build_fixed_tables(), tables.build_curves(True)
     groups = np.array(sizes, np.int64), False, np.arange(6)
     with pytest.raises(ValueError, match="do not fill"):
-        ans.read_columns(
+        decoder.read_columns(
             np.zeros(1, np.uint32), coder, fixed, curves, *groups, np.empty(12, np.int64)
         )
 
@@ -65,4 +64,6 @@ def test_sets_fill_their_keys(counts: list[int]) -> None:
     sets = np.array([(count, 10, 0, 8, 6) for count in counts])
     out = np.empty(4, np.int64)
     with pytest.raises(ValueError, match="do not fill"):
-        ans.read_sets(np.zeros(1, np.uint32), coder, models.curves(False), sets, 2**60, out)
+        decoder.read_sets(
+            np.zeros(1, np.uint32), coder, tables.build_curves(False), sets, 2**60, out
+        )

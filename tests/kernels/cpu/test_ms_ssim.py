@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsic.metrics import ms_ssim
-from gsic_kernels.cpu.losses.ms_ssim import Dissimilarity
+from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
 from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate
 from gsic_kernels.cpu.losses.ssim import BAND
 
@@ -64,7 +64,7 @@ def dissimilarity(target: np.ndarray, error: np.ndarray, width: int) -> float:
     return total * target.shape[0] * width
 
 
-def unit(model: Dissimilarity, target: np.ndarray, error: np.ndarray, width: int) -> float:
+def unit(model: MsSsimLoss, target: np.ndarray, error: np.ndarray, width: int) -> float:
     return model.measure(error, np.zeros_like(target)) / dissimilarity(target, error, width)
 
 
@@ -72,7 +72,7 @@ def unit(model: Dissimilarity, target: np.ndarray, error: np.ndarray, width: int
 def test_the_value_is_that_of_the_definition(shape: tuple[int, ...]) -> None:
     """Up to the constant, which is the same for every error."""
     target, error = images(shape)
-    model = Dissimilarity(target, shape[1], 1)
+    model = MsSsimLoss(target, shape[1], 1)
     units = [unit(model, target, scale * error, shape[1]) for scale in (0.5, 1.0, 1.5)]
     np.testing.assert_allclose(units, units[0], rtol=2e-4)
 
@@ -80,7 +80,7 @@ def test_the_value_is_that_of_the_definition(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_gradients_are_finite_differences(shape: tuple[int, ...]) -> None:
     target, error = images(shape)
-    model = Dissimilarity(target, shape[1], 1)
+    model = MsSsimLoss(target, shape[1], 1)
     gradient = np.zeros_like(target)
     value = model.measure(error, gradient)
     scale = value / dissimilarity(target, error, shape[1])
@@ -102,7 +102,7 @@ def test_a_large_image_is_compared_like_the_metric() -> None:
     target = 0.5 + 0.2 * np.sin(40 * x * y) + 0.1 * np.sin(150 * y)
     seen = target + 0.03 * np.sin(90 * x)
     planes, error = (p.astype(np.float32)[:, None] for p in (target, seen - target))
-    model = Dissimilarity(planes, 380, 1)
+    model = MsSsimLoss(planes, 380, 1)
     ours = 1 - dissimilarity(planes, error, 380) / target.size
     assert unit(model, planes, error, 380) == pytest.approx(
         unit(model, planes, 0.5 * error, 380), rel=1e-4
@@ -115,7 +115,7 @@ def test_weights_have_a_mean_of_one(
     shape: tuple[int, ...],
 ) -> None:
     target, _ = images(shape)
-    weights = Dissimilarity(target, shape[1], 1).weights()
+    weights = MsSsimLoss(target, shape[1], 1).weights()
     assert weights[..., : shape[1]].mean() == pytest.approx(1.0, abs=1e-5)
     assert (weights[..., : shape[1]] > 0).all()
     assert not weights[..., shape[1] :].any()
@@ -124,14 +124,14 @@ def test_weights_have_a_mean_of_one(
 def test_weights_are_small_where_there_is_texture() -> None:
     target = np.full((40, 1, 80), 0.5, np.float32)
     target[..., 40:] += np.random.default_rng(0).uniform(-0.3, 0.3, (40, 1, 40)).astype(np.float32)
-    weights = Dissimilarity(target, 80, 1).weights()
+    weights = MsSsimLoss(target, 80, 1).weights()
     assert weights[..., :30].min() > 5 * weights[..., 50:].max()
 
 
 def test_no_error_costs_nothing() -> None:
     target, error = images((30, 20, 3))
     gradient = np.full_like(target, 9.0)
-    assert Dissimilarity(target, 20, 1).measure(0 * error, gradient) == pytest.approx(0, abs=1e-3)
+    assert MsSsimLoss(target, 20, 1).measure(0 * error, gradient) == pytest.approx(0, abs=1e-3)
     assert abs(gradient[..., :20]).max() < 1e-6
 
 
@@ -140,7 +140,7 @@ def test_threads_change_nothing() -> None:
     seen = []
     for threads in (1, 2, 4):
         gradient = np.zeros_like(target)
-        seen.append((Dissimilarity(target, 33, threads).measure(error, gradient), gradient))
+        seen.append((MsSsimLoss(target, 33, threads).measure(error, gradient), gradient))
     assert seen[0][0] == seen[1][0] == seen[2][0]
     assert all(np.array_equal(seen[0][1], gradient) for _, gradient in seen)
 
@@ -156,7 +156,7 @@ def test_the_surrogate_touches_what_it_stands_for(share: float) -> None:
     target, error = images((40, 37, 3))
     surrogate = Surrogate(target, 37, share, 2, 1)
     gradient = np.zeros_like(target)
-    value = (1 - share) * Dissimilarity(target, 37, 1).measure(error, gradient)
+    value = (1 - share) * MsSsimLoss(target, 37, 1).measure(error, gradient)
     value += share * float((error.astype(np.float64) ** 2).sum())
     surrogate.follow(error)
     assert quadratic(surrogate, error) == pytest.approx(value, rel=1e-5)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 
 from gsic_kernels import registry
-from gsic_kernels.cpu.losses.ssim import BAND, Similarity, window
+from gsic_kernels.cpu.losses.ssim import BAND, SsimLoss, window
 
 SHAPES = [(1, 1, 2), (3, 4, 1), (BAND + 7, 17, 4), (40, 70, 3)]
 
@@ -47,7 +47,7 @@ def by_torch(
 @pytest.mark.parametrize("weights", [(0.5, 0.25), (1.0, 0.0), (0.0, 1.0)])
 def test_against_torch(shape: tuple[int, ...], weights: tuple[float, float]) -> None:
     target, image = images(shape)
-    seen = Similarity(target).compare(image, *weights)
+    seen = SsimLoss(target).compare(image, *weights)
     error, similarity, gradient = by_torch(image, target, *weights)
     assert seen.absolute == pytest.approx(error, rel=1e-5)
     assert seen.squared == pytest.approx(np.square(image - target).mean(), rel=1e-5)
@@ -58,7 +58,7 @@ def test_against_torch(shape: tuple[int, ...], weights: tuple[float, float]) -> 
 
 def test_equal_images() -> None:
     target, _ = images((30, 20, 3))
-    seen = Similarity(target).compare(target.copy(), 1.0, 0.0)
+    seen = SsimLoss(target).compare(target.copy(), 1.0, 0.0)
     assert (seen.absolute, seen.squared) == (0.0, 0.0)
     assert seen.similarity == pytest.approx(1.0, abs=1e-6)
     assert not seen.gradient.any()
@@ -66,14 +66,14 @@ def test_equal_images() -> None:
 
 def test_threads_change_nothing() -> None:
     target, image = images((3 * BAND + 5, 33, 3))
-    one, four = (Similarity(target, threads).compare(image, 0.5, 0.25) for threads in (1, 4))
+    one, four = (SsimLoss(target, threads).compare(image, 0.5, 0.25) for threads in (1, 4))
     assert one[:3] == four[:3]
     assert np.array_equal(one.gradient, four.gradient)
 
 
 def test_an_object_serves_many_calls() -> None:
     target, image = images((20, 20, 3))
-    similarity = registry.get("cpu").Similarity(target, 1)
+    similarity = registry.get("cpu").SsimLoss(target, 1)
     first = similarity.compare(image, 0.5, 0.25)
     kept = first.gradient.copy()
     similarity.compare(target, 0.5, 0.25)
@@ -90,10 +90,10 @@ def test_the_window_sums_to_one() -> None:
 def test_bad_arguments() -> None:
     target, image = images((8, 9, 3))
     with pytest.raises(ValueError, match="target must be"):
-        Similarity(target[..., 0])
+        SsimLoss(target[..., 0])
     with pytest.raises(TypeError, match="float32"):
-        Similarity(target.astype(np.float64))
+        SsimLoss(target.astype(np.float64))
     with pytest.raises(ValueError, match="image must have shape"):
-        Similarity(target).compare(image[1:], 1.0, 0.0)
+        SsimLoss(target).compare(image[1:], 1.0, 0.0)
     with pytest.raises(ValueError, match="threads"):
-        Similarity(target, 0)
+        SsimLoss(target, 0)

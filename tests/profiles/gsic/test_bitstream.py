@@ -9,7 +9,7 @@ from coded_scenes import equal_gaussians, extremes, file_of, random_scene
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsic.coding import columns as values
+from gsic.coding import columns
 from gsic.container import Container, Mode
 from gsic.profiles.gsic import bitstream, code_lengths
 from gsic.profiles.gsic.symbols import (
@@ -73,7 +73,7 @@ def test_symbols_of_any_file_have_32_bits() -> None:
     """Those that travel to a GPU."""
     position, amplitude = np.meshgrid(POSITION_CLASSES, AMPLITUDE_CLASSES)
     sizes = np.abs(bitstream.predict_log_scale(position, amplitude))
-    assert values.BOUND + sizes.max() < 2**31
+    assert columns.BOUND + sizes.max() < 2**31
     side = MAX_SIDE_PX
     largest = Header(side, side, 1, 0, (0,))
     assert max(max(count_cells(largest, p)) for p in POSITION_CLASSES) < 2**31
