@@ -146,7 +146,7 @@ class ResidentFit(Protocol):
     def error(self) -> F32: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Backend:
     """The functions of one device; they all take and return NumPy arrays."""
 

@@ -18,9 +18,7 @@ from gsic_kernels.constants import (
     SIGMA_MIN_PX,
     TRANSMITTANCE_MIN,
 )
-from gsic_kernels.types import F32, Splats, Window
-
-F64 = NDArray[np.float64]
+from gsic_kernels.types import F32, F64, Splats, Window
 
 
 def contributes(splats: Splats) -> NDArray[np.bool_]:

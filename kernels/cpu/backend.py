@@ -13,29 +13,29 @@ from gsic_kernels.cpu.raster.sum import render_sum, render_sum_backward, render_
 
 
 def backend(name: str) -> Backend:
-    """The kernels made of vectors, or plain loops for "cpu-scalar"."""
+    """Return the vector kernels, or the scalar loops for "cpu-scalar"."""
     if name == "cpu":
         return Backend(
-            name,
-            render_sum,
-            render_sum_bytes,
-            render_sum_backward,
-            SumLoss,
-            render_alpha,
-            render_alpha_backward,
-            SsimLoss,
-            Surrogate,
+            name=name,
+            render_sum=render_sum,
+            render_sum_bytes=render_sum_bytes,
+            render_sum_backward=render_sum_backward,
+            SumLoss=SumLoss,
+            render_alpha=render_alpha,
+            render_alpha_backward=render_alpha_backward,
+            SsimLoss=SsimLoss,
+            Surrogate=Surrogate,
             SurrogateLoss=SurrogateLoss,
         )
     return Backend(
-        name,
-        partial(render_sum, plain=True),
-        partial(render_sum_bytes, plain=True),
-        partial(render_sum_backward, plain=True),
-        partial(SumLoss, plain=True),
-        partial(render_alpha, plain=True),
-        partial(render_alpha_backward, plain=True),
-        SsimLoss,
-        Surrogate,
+        name=name,
+        render_sum=partial(render_sum, plain=True),
+        render_sum_bytes=partial(render_sum_bytes, plain=True),
+        render_sum_backward=partial(render_sum_backward, plain=True),
+        SumLoss=partial(SumLoss, plain=True),
+        render_alpha=partial(render_alpha, plain=True),
+        render_alpha_backward=partial(render_alpha_backward, plain=True),
+        SsimLoss=SsimLoss,
+        Surrogate=Surrogate,
         SurrogateLoss=partial(SurrogateLoss, plain=True),
     )

@@ -36,17 +36,17 @@ def device() -> torch.device:
 def backend(name: str) -> Backend:
     """The functions of this module."""
     return Backend(
-        name,
-        render_sum,
-        render_sum_bytes,
-        render_sum_backward,
-        SumLoss,
-        render_alpha,
-        render_alpha_backward,
-        SsimLoss,  # of the CPU: images come back from the device
-        Surrogate,
-        partial(ResidentFit, device=device()),
-        render_symbols_bytes,
+        name=name,
+        render_sum=render_sum,
+        render_sum_bytes=render_sum_bytes,
+        render_sum_backward=render_sum_backward,
+        SumLoss=SumLoss,
+        render_alpha=render_alpha,
+        render_alpha_backward=render_alpha_backward,
+        SsimLoss=SsimLoss,  # of the CPU: images come back from the device
+        Surrogate=Surrogate,
+        ResidentFit=partial(ResidentFit, device=device()),
+        render_symbols_bytes=render_symbols_bytes,
     )
 
 

@@ -19,7 +19,7 @@ from kernel_scenes import (
 )
 
 from gsic_kernels import reference, registry
-from gsic_kernels.cpu.raster import alpha, plan
+from gsic_kernels.cpu.raster import alpha, workspace
 from gsic_kernels.cpu.runtime import dispatch
 from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
 
@@ -40,7 +40,7 @@ class Poison:
 
 @pytest.fixture(autouse=True)
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (plan, alpha):
+    for module in (workspace, alpha):
         monkeypatch.setattr(module, "np", Poison())
 
 
@@ -74,8 +74,8 @@ def check(gradients: AlphaGradients, expected: Any, needles: bool = False) -> No
 
 def test_vectors_compile_here() -> None:
     """Otherwise every test of the vector kernels would test the plain ones."""
-    dispatch.kernel("blend", 3)
-    dispatch.kernel("unblend", 3)
+    dispatch.kernel("alpha_forward", 3)
+    dispatch.kernel("alpha_backward", 3)
     assert dispatch._vectors_work
 
 
@@ -298,7 +298,7 @@ def test_backward_refuses_another_rendering(
 
 def test_torch_differentiates_the_blend() -> None:
     torch = pytest.importorskip("torch")
-    from gsic_kernels.autograd import render_alpha
+    from torch_kernels import render_alpha
 
     scene = make(50, 37, 29)
     arguments = layers(scene)
@@ -320,7 +320,7 @@ def test_torch_differentiates_the_blend() -> None:
 
 def test_torch_refuses_other_dtypes() -> None:
     torch = pytest.importorskip("torch")
-    from gsic_kernels.autograd import render_alpha
+    from torch_kernels import render_alpha
 
     scene = make(5, 8, 8)
     tensors = [torch.from_numpy(array) for array in (*scene.splats, opacities(scene))]

@@ -65,8 +65,8 @@ def test_auto_is_the_cpu_without_a_driver_and_does_not_import_torch(
 
 def test_vectors_compile_here() -> None:
     """Otherwise every test of the vector kernels would test the plain ones."""
-    dispatch.kernel("render_float", 3)
-    dispatch.kernel("gather", 3)
+    dispatch.kernel("sum_forward", 3)
+    dispatch.kernel("sum_backward", 3)
     assert dispatch._vectors_work
 
 
@@ -100,8 +100,8 @@ def test_plain_loops_step_in_for_vectors_that_do_not_compile(
 ) -> None:
     compiled = []
 
-    def compile_plain_only(module: str, name: str, signature: str) -> Any:
-        if module in ("forward", "backward"):
+    def compile_plain_only(module: str, name: str, channels: int) -> Any:
+        if not module.endswith("_scalar"):
             raise TypeError("no such vector\nand many lines more")
         compiled.append((module, name))
         return compiled[-1]
@@ -110,7 +110,7 @@ def test_plain_loops_step_in_for_vectors_that_do_not_compile(
     monkeypatch.setattr(dispatch, "_vectors_work", True)
     # Past the memory of kernels made before.
     kernel = dispatch.kernel.__wrapped__
-    assert kernel("render_float", 3) == ("scalar", "render_float")
-    assert kernel("gather", 3) == ("scalar", "gather")
+    assert kernel("sum_forward", 3) == ("raster.sum_scalar", "sum_forward")
+    assert kernel("sum_backward", 3) == ("raster.sum_scalar", "sum_backward")
     said = capsys.readouterr().err
     assert said == "gsic: slow kernels, vectors do not compile: no such vector\n"

@@ -141,7 +141,7 @@ def test_backward_refuses_a_gradient_of_another_size() -> None:
 
 def test_torch_differentiates_the_rendering() -> None:
     torch = pytest.importorskip("torch")
-    from gsic_kernels.autograd import render_sum
+    from torch_kernels import render_sum
 
     scene = make(50, 37, 29)
     tensors = [torch.from_numpy(array.copy()) for array in scene.splats]
@@ -160,7 +160,7 @@ def test_torch_differentiates_the_rendering() -> None:
 
 def test_torch_refuses_other_dtypes() -> None:
     torch = pytest.importorskip("torch")
-    from gsic_kernels.autograd import render_sum
+    from torch_kernels import render_sum
 
     scene = make(5, 8, 8)
     tensors = [torch.from_numpy(array.astype(np.float64)) for array in scene.splats]

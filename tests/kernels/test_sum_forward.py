@@ -7,8 +7,8 @@ import pytest
 from kernel_scenes import RENDER, RENDER_NEEDLES, SCENES, Scene, make, moved, scale_of
 
 from gsic_kernels import reference, registry
-from gsic_kernels.cpu.raster import plan
 from gsic_kernels.cpu.raster import sum as render
+from gsic_kernels.cpu.raster import workspace
 from gsic_kernels.types import Splats, Window
 
 DEVICES = ["cpu", "cpu-scalar"]
@@ -28,7 +28,7 @@ class Poison:
 
 @pytest.fixture(autouse=True)
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (plan, render):
+    for module in (workspace, render):
         monkeypatch.setattr(module, "np", Poison())
 
 

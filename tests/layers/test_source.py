@@ -43,7 +43,7 @@ LAYERS = {
 
 # Heavy or optional packages -> the only files and folders that may import them.
 HOMES = {
-    "torch": ("gsic/fitting/", "gsic/encoders/", "kernels/autograd.py", "kernels/gpu/"),
+    "torch": ("gsic/fitting/", "gsic/encoders/", "kernels/gpu/"),
     "triton": ("kernels/gpu/",),
     "numba": ("kernels/cpu/",),
     "llvmlite": ("kernels/cpu/",),

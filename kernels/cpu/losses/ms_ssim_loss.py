@@ -93,7 +93,7 @@ class SurrogateLoss(SumLoss):
         """
         super().__init__(target, "l2", threads, plain=plain)
         rows, width, channels = self._shape
-        self._planar = rows, channels, self._plan.pitch
+        self._planar = rows, channels, self._workspace.pitch
         planes = self._target.reshape(self._planar)
         self.surrogate = Surrogate(planes, width, share, period, threads)
         self._slopes = np.zeros_like(self._residual)

@@ -7,7 +7,7 @@ the luminance term is 1 - M^2 E likewise, with the mean M of e. So both fall off
 of the error. Images are planar, (H, C, pitch); what is beyond the width is not looked at. Windows
 are cut off at the border of the image and weigh what they keep.
 
-A piece of work of `compare_scale` is a band of rows of one channel, which it goes down once as in
+A work item of `compare_scale` is a band of rows of one channel, which it goes down once as in
 `similarity`.
 """
 
@@ -31,36 +31,27 @@ from gsic_kernels.cpu.losses.ssim import (
     filter_across,
     filter_down,
 )
-from gsic_kernels.cpu.runtime.work import READY, finish, next_piece, wait_for
 
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
-I64: TypeAlias = NDArray[np.int64]
 
 QUARTER = np.float32(0.25)
 
-# Rows of a coarser scale, or of a finer one, that are a piece of work.
+# Rows of a coarser scale, or of a finer one, that are a work item.
 ROWS = 32
 
 
-def halve(gates: I64, needs: I64, step: int, worker: int, image: F32, width: int, out: F32) -> int:
+@register_jitable
+def halve(item: int, worker: int, image: F32, width: int, out: F32) -> None:
     """Means of 2 x 2 pixels; the last row and column of odd sides are left out."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter = gates[step]
     rows, channels, _ = out.shape
-    while True:
-        begin = next_piece(counter, worker, (rows + ROWS - 1) // ROWS) * ROWS
-        if begin < 0:
-            return READY
-        for row in range(begin, min(begin + ROWS, rows)):
-            for c in range(channels):
-                upper, lower, line = image[2 * row, c], image[2 * row + 1, c], out[row, c]
-                for j in range(width // 2):
-                    pair = upper[2 * j] + upper[2 * j + 1]
-                    line[j] = QUARTER * (pair + (lower[2 * j] + lower[2 * j + 1]))
-        finish(counter)
+    begin = item * ROWS
+    for row in range(begin, min(begin + ROWS, rows)):
+        for c in range(channels):
+            upper, lower, line = image[2 * row, c], image[2 * row + 1, c], out[row, c]
+            for j in range(width // 2):
+                pair = upper[2 * j] + upper[2 * j + 1]
+                line[j] = QUARTER * (pair + (lower[2 * j] + lower[2 * j + 1]))
 
 
 @register_jitable
@@ -120,10 +111,9 @@ def _write(error: F32, target: F32, means: F32, gradient: F32) -> None:
         gradient[j] = means[0, j] + error[j] * means[1, j] + target[j] * means[2, j]
 
 
+@register_jitable
 def compare_scale(
-    gates: I64,
-    needs: I64,
-    step: int,
+    item: int,
     worker: int,
     error: F32,
     target: F32,
@@ -133,97 +123,79 @@ def compare_scale(
     weights: int,
     out: F32,
     sums: F64,
-) -> int:
+) -> None:
     """Sums of 1 - similarity by channel and band, and half their gradient.
 
     `out` becomes that, or with `weights` the weights of squared errors that come nearest to it.
     `across` and `down` are how much of a window is inside the image along each axis; the length of
     `across` is the width.
     """
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter = gates[step]
-    height, channels, _ = error.shape
+    height = len(error)
     width, bands = len(across), (height + BAND - 1) // BAND
     lines = np.zeros((5, width + 2 * RADIUS), np.float32)
     slopes = np.zeros((3, width + 2 * RADIUS), np.float32)
     rows = np.zeros((5, TAPS, width), np.float32)
     turned = np.zeros((3, TAPS, width), np.float32)
     means, unlike = np.empty((5, width), np.float32), np.empty(width, np.float32)
-    while True:
-        piece = next_piece(counter, worker, channels * bands)
-        if piece < 0:
-            return READY
-        c, top = piece // bands, piece % bands * BAND
-        end = min(top + BAND, height)
-        total = 0.0
-        for row in range(top - 2 * RADIUS, end + 2 * RADIUS):
-            slot = row % TAPS
-            if 0 <= row < height:
-                _read(error[row, c], target[row, c], lines)
-                for k in range(5):
-                    filter_across(lines[k], rows[k, slot])
+    c, top = item // bands, item % bands * BAND
+    end = min(top + BAND, height)
+    total = 0.0
+    for row in range(top - 2 * RADIUS, end + 2 * RADIUS):
+        slot = row % TAPS
+        if 0 <= row < height:
+            _read(error[row, c], target[row, c], lines)
+            for k in range(5):
+                filter_across(lines[k], rows[k, slot])
+        else:
+            rows[:, slot] = ZERO
+        middle = row - RADIUS
+        if middle < top - RADIUS:
+            continue
+        slot = middle % TAPS
+        if 0 <= middle < height:
+            for k in range(5):
+                filter_down(rows[k], middle, means[k])
+            _contrast(means, across, down[middle], slopes, unlike)
+            if luminance:
+                _luminance(means, across, down[middle], slopes, unlike)
+            if top <= middle < end:
+                for j in range(width):
+                    total += float(unlike[j])
+            for k in range(3):
+                filter_across(slopes[k], turned[k, slot])
+        else:
+            turned[:, slot] = ZERO
+        last = middle - RADIUS
+        if last >= top:
+            for k in range(3):
+                filter_down(turned[k], last, means[k])
+            line = out[last, c]
+            if weights:
+                line[:width] = means[1]
             else:
-                rows[:, slot] = ZERO
-            middle = row - RADIUS
-            if middle < top - RADIUS:
-                continue
-            slot = middle % TAPS
-            if 0 <= middle < height:
-                for k in range(5):
-                    filter_down(rows[k], middle, means[k])
-                _contrast(means, across, down[middle], slopes, unlike)
-                if luminance:
-                    _luminance(means, across, down[middle], slopes, unlike)
-                if top <= middle < end:
-                    for j in range(width):
-                        total += float(unlike[j])
-                for k in range(3):
-                    filter_across(slopes[k], turned[k, slot])
-            else:
-                turned[:, slot] = ZERO
-            last = middle - RADIUS
-            if last >= top:
-                for k in range(3):
-                    filter_down(turned[k], last, means[k])
-                line = out[last, c]
-                if weights:
-                    line[:width] = means[1]
-                else:
-                    _write(error[last, c], target[last, c], means, line)
-        sums[c, piece % bands] = total
-        finish(counter)
+                _write(error[last, c], target[last, c], means, line)
+    sums[c, item % bands] = total
 
 
+@register_jitable
 def add_coarser(
-    gates: I64,
-    needs: I64,
-    step: int,
+    item: int,
     worker: int,
     scales: F32,
     coarser: F32,
     width: int,
     out: F32,
-) -> int:
+) -> None:
     """Multiply each channel of `out` by its scale, and add what it passed on to the next scale."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter = gates[step]
     height, channels, _ = out.shape
-    while True:
-        begin = next_piece(counter, worker, (height + ROWS - 1) // ROWS) * ROWS
-        if begin < 0:
-            return READY
-        for row in range(begin, min(begin + ROWS, height)):
-            for c in range(channels):
-                line, scale = out[row, c], scales[c]
-                for j in range(width):
-                    line[j] *= scale
-                if row // 2 < len(coarser):
-                    wide = coarser[row // 2, c]
-                    for j in range(width // 2):
-                        line[2 * j] += QUARTER * wide[j]
-                        line[2 * j + 1] += QUARTER * wide[j]
-        finish(counter)
+    begin = item * ROWS
+    for row in range(begin, min(begin + ROWS, height)):
+        for c in range(channels):
+            line, scale = out[row, c], scales[c]
+            for j in range(width):
+                line[j] *= scale
+            if row // 2 < len(coarser):
+                wide = coarser[row // 2, c]
+                for j in range(width // 2):
+                    line[2 * j] += QUARTER * wide[j]
+                    line[2 * j + 1] += QUARTER * wide[j]

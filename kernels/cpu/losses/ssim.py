@@ -1,7 +1,7 @@
 """Error and structural dissimilarity of an image to a target, with the gradient, in one pass.
 
 SSIM (Wang et al., 2004) under an 11 x 11 Gaussian window of 1.5 px with zeros outside the image. A
-piece of work is a band of rows of one channel. It goes down the image once: rows are filtered along
+work item is a band of rows of one channel. It goes down the image once: rows are filtered along
 x into a ring of 11 rows, that ring is filtered along y into means, and the derivatives by those
 means go through two filters of the same kind, which are their own transposes. Loops are plain,
 over whole rows and few arrays each, so that LLVM makes vectors of them.
@@ -19,7 +19,6 @@ from gsic_kernels import validation
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
-from gsic_kernels.cpu.runtime.work import READY, finish, next_piece, wait_for
 from gsic_kernels.types import F32
 
 RADIUS = 5
@@ -28,13 +27,12 @@ SIGMA_PX = 1.5
 C1, C2 = np.float32(0.01**2), np.float32(0.03**2)
 ZERO, ONE, TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 
-# Rows of a piece of work, which filters 10 more above and below it.
+# Rows of a work item, which filters 10 more above and below it.
 BAND = 128
 
 ABSOLUTE, SQUARED, SIMILARITY = 0, 1, 2
 
 F64: TypeAlias = NDArray[np.float64]
-I64: TypeAlias = NDArray[np.int64]
 
 
 class Comparison(NamedTuple):
@@ -140,10 +138,9 @@ def _write(
         totals[SQUARED, j] += apart * apart
 
 
+@register_jitable
 def compare(
-    gates: I64,
-    needs: I64,
-    step: int,
+    item: int,
     worker: int,
     image: F32,
     target: F32,
@@ -152,61 +149,52 @@ def compare(
     weights: F32,
     gradient: F32,
     sums: F64,
-) -> int:
-    """Gradient (H, W, C) of weights[0] |image - target| - weights[1] SSIM, and sums per piece."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter = gates[step]
-    channels, height, width = target.shape
+) -> None:
+    """Gradient (H, W, C) of weights[0] |image - target| - weights[1] SSIM; sums per work item."""
+    _, height, width = target.shape
     bands = (height + BAND - 1) // BAND
     lines = np.zeros((3, width + 2 * RADIUS), np.float32)
     slopes = np.zeros((3, width + 2 * RADIUS), np.float32)
     rows = np.zeros((3, TAPS, width), np.float32)
     turned = np.zeros((3, TAPS, width), np.float32)
     means = np.empty((3, width), np.float32)
-    # Sums by column, and those of rows outside the band, which belong to another piece.
+    # Sums by column, and those of rows outside the band, which belong to another work item.
     totals, others = np.zeros((3, width), np.float32), np.zeros(width, np.float32)
-    while True:
-        piece = next_piece(counter, worker, channels * bands)
-        if piece < 0:
-            return READY
-        c, top = piece // bands, piece % bands * BAND
-        end = min(top + BAND, height)
-        totals[:] = ZERO
-        for row in range(top - 2 * RADIUS, end + 2 * RADIUS):
-            # Python's remainder: not negative.
-            slot = row % TAPS
-            if 0 <= row < height:
-                _read(image, target, row, c, lines)
-                for k in range(3):
-                    filter_across(lines[k], rows[k, slot])
-            else:
-                rows[:, slot] = ZERO
-            middle = row - RADIUS
-            if middle < top - RADIUS:
-                continue
-            slot = middle % TAPS
-            if 0 <= middle < height:
-                for k in range(3):
-                    filter_down(rows[k], middle, means[k])
-                of = of_mean[c, middle], of_variance[c, middle]
-                total = totals[SIMILARITY] if top <= middle < end else others
-                _slopes(means[0], means[1], means[2], of[0], of[1], slopes, total)
-                for k in range(3):
-                    filter_across(slopes[k], turned[k, slot])
-            else:
-                turned[:, slot] = ZERO
-            last = middle - RADIUS
-            if last >= top:
-                for k in range(3):
-                    filter_down(turned[k], last, means[k])
-                _write(image, target[c, last], last, c, means, weights, gradient, totals)
-        for k in range(3):
-            sums[piece, k] = 0.0
-            for j in range(width):
-                sums[piece, k] += float(totals[k, j])
-        finish(counter)
+    c, top = item // bands, item % bands * BAND
+    end = min(top + BAND, height)
+    totals[:] = ZERO
+    for row in range(top - 2 * RADIUS, end + 2 * RADIUS):
+        # Python's remainder: not negative.
+        slot = row % TAPS
+        if 0 <= row < height:
+            _read(image, target, row, c, lines)
+            for k in range(3):
+                filter_across(lines[k], rows[k, slot])
+        else:
+            rows[:, slot] = ZERO
+        middle = row - RADIUS
+        if middle < top - RADIUS:
+            continue
+        slot = middle % TAPS
+        if 0 <= middle < height:
+            for k in range(3):
+                filter_down(rows[k], middle, means[k])
+            of = of_mean[c, middle], of_variance[c, middle]
+            total = totals[SIMILARITY] if top <= middle < end else others
+            _slopes(means[0], means[1], means[2], of[0], of[1], slopes, total)
+            for k in range(3):
+                filter_across(slopes[k], turned[k, slot])
+        else:
+            turned[:, slot] = ZERO
+        last = middle - RADIUS
+        if last >= top:
+            for k in range(3):
+                filter_down(turned[k], last, means[k])
+            _write(image, target[c, last], last, c, means, weights, gradient, totals)
+    for k in range(3):
+        sums[item, k] = 0.0
+        for j in range(width):
+            sums[item, k] += float(totals[k, j])
 
 
 class SsimLoss:

@@ -8,8 +8,8 @@ import numpy as np
 
 from gsic_kernels import validation
 from gsic_kernels.constants import CHANNELS_MAX
-from gsic_kernels.cpu.raster.plan import Plan, empty_gradients
-from gsic_kernels.cpu.raster.spans import row_pitch
+from gsic_kernels.cpu.raster.column_spans import row_pitch
+from gsic_kernels.cpu.raster.workspace import Workspace, allocate_gradients
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.types import F32, Gradients, Splats, Window
@@ -63,9 +63,9 @@ class SumLoss:
         own_slopes = self._l1 or stopped
         none = np.zeros(0, np.float32)
         self._slopes = np.zeros_like(self._residual) if own_slopes else none
-        # Of a loss that is not made of errors alone, see `forward.render_loss`.
+        # Of a loss that is not made of errors alone, see `raster.sum_loss.sum_loss`.
         self._weights = self._offsets = none
-        self._plan = Plan(width, rows, channels, validation.check_threads(threads))
+        self._workspace = Workspace(width, rows, channels, validation.check_threads(threads))
         self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
 
@@ -81,21 +81,21 @@ class SumLoss:
         """
         splats = self._checked(splats)
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
-            self._gradients = empty_gradients(splats)
+            self._gradients = allocate_gradients(splats)
         image = self._slopes if len(self._slopes) else self._residual
         scale = 1.0 if self._l1 else 2.0
-        plan, gradients = self._plan, self._gradients
+        workspace, gradients = self._workspace, self._gradients
         background = validation.check_background(background, self._shape[2])
-        plan.run(
+        workspace.run(
             splats,
             self._window,
             (),
             lambda: [
                 self._render(background),
-                plan.gather(gradients, self._window, image, scale, self._plain),
+                workspace.backward_step(gradients, self._window, image, scale, self._plain),
             ],
         )
-        plan.clear_idle(gradients)
+        workspace.clear_idle(gradients)
         first = self._l1 or len(self._weights) > 0
         return float(self._sums[:, 0 if first else 1].sum()), gradients
 
@@ -105,13 +105,13 @@ class SumLoss:
             self._checked(splats),
             validation.check_background(background, self._shape[2]),
         )
-        self._plan.run(splats, self._window, (), lambda: [self._render(background)])
+        self._workspace.run(splats, self._window, (), lambda: [self._render(background)])
         return float(self._sums[:, 1].sum())
 
     def error(self) -> F32:
         """clamp(render) - target of the last call: float32 (H, W, C), a view, not contiguous."""
         rows, width, channels = self._shape
-        planar = self._residual.reshape(rows, channels, self._plan.pitch)
+        planar = self._residual.reshape(rows, channels, self._workspace.pitch)
         return planar[:, :, :width].transpose(0, 2, 1)
 
     def _checked(self, splats: Splats) -> Splats:
@@ -123,8 +123,8 @@ class SumLoss:
 
     def _render(self, background: F32) -> pool.Step:
         """The step up to the residual and the sums."""
-        plan, (_, width, channels) = self._plan, self._shape
-        lists = plan.channels, plan.records, plan.starts, plan.pairs
+        workspace, (_, width, channels) = self._workspace, self._shape
+        lists = workspace.channels, workspace.records, workspace.starts, workspace.pairs
         rules = int(self._l1), int(self._stopped)
         images = (
             self._target,
@@ -138,10 +138,10 @@ class SumLoss:
             *lists,
             background,
             width,
-            plan.height,
-            plan.scratch,
+            workspace.height,
+            workspace.scratch,
             *images,
             *rules,
             self._sums,
         )
-        return pool.Step(kernel("render_loss", channels, self._plain), arguments, plan.strips)
+        return pool.Step(kernel("sum_loss", channels, self._plain), arguments, workspace.strips)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gsic_kernels import validation
-from gsic_kernels.cpu.raster.plan import borrowed, empty_gradients
-from gsic_kernels.cpu.raster.prepare import prepare_pieces
+from gsic_kernels.cpu.raster.work_division import count_record_items
+from gsic_kernels.cpu.raster.workspace import allocate_gradients, borrow_workspace
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
@@ -57,16 +57,18 @@ def render_alpha(
         np.empty((rows, width), np.float32),
         np.empty((rows, width), np.int32),
     )
-    draw = kernel("blend", channels, plain)
+    draw = kernel("alpha_forward", channels, plain)
     limit, limited = _limited(splats, opacity)
-    with borrowed(width, rows, channels, threads, _EXTRA_PLANES) as plan:
+    with borrow_workspace(width, rows, channels, threads, _EXTRA_PLANES) as workspace:
 
         def after() -> list[pool.Step]:
-            lists = plan.channels, plan.records, plan.starts, plan.pairs
-            place = (x, y), plan.height, plan.scratch
-            return [pool.Step(draw, (*lists, background, opacity, *place, *blended), plan.strips)]
+            lists = workspace.channels, workspace.records, workspace.starts, workspace.pairs
+            place = (x, y), workspace.height, workspace.scratch
+            return [
+                pool.Step(draw, (*lists, background, opacity, *place, *blended), workspace.strips)
+            ]
 
-        plan.run(limited, window, [limit], after)
+        workspace.run(limited, window, [limit], after)
     return blended
 
 
@@ -106,27 +108,35 @@ def render_alpha_backward(
     x, y, width, rows = window
     _, transmittance, stop = validation.check_blended(blended, (rows, width, channels))
     grad = validation.check_image("grad", grad, (rows, width, channels))
-    of_splats = *empty_gradients(splats), np.empty(count, np.float32)
+    of_splats = *allocate_gradients(splats), np.empty(count, np.float32)
     by_background = np.empty((rows, channels))
-    draw, add = kernel("unblend", channels, plain), kernel("add_strips")
+    draw, add = kernel("alpha_backward", channels, plain), kernel("reduce_gradients")
     limit, limited = _limited(splats, opacity)
-    with borrowed(width, rows, channels, threads, _EXTRA_PLANES) as plan:
+    with borrow_workspace(width, rows, channels, threads, _EXTRA_PLANES) as workspace:
 
         def after() -> list[pool.Step]:
-            lists = plan.records, plan.starts, plan.pairs
-            partials = np.empty((len(plan.pairs), _MOMENTS + channels), np.float32)
+            lists = workspace.records, workspace.starts, workspace.pairs
+            partials = np.empty((len(workspace.pairs), _MOMENTS + channels), np.float32)
             strips = (
-                *(plan.channels, *lists, background, opacity, (x, y), plan.height, plan.scratch),
+                *(
+                    workspace.channels,
+                    *lists,
+                    background,
+                    opacity,
+                    (x, y),
+                    workspace.height,
+                    workspace.scratch,
+                ),
                 *(transmittance, stop, grad, partials, by_background),
             )
             totals = *lists, opacity, partials, *of_splats
             return [
-                pool.Step(draw, strips, plan.strips),
-                pool.Step(add, totals, prepare_pieces(count)),
+                pool.Step(draw, strips, workspace.strips),
+                pool.Step(add, totals, count_record_items(count)),
             ]
 
-        plan.run(limited, window, [limit], after)
-        plan.clear_idle(of_splats)
+        workspace.run(limited, window, [limit], after)
+        workspace.clear_idle(of_splats)
     return AlphaGradients(*of_splats, by_background.sum(axis=0).astype(np.float32))
 
 
@@ -134,5 +144,5 @@ def _limited(splats: Splats, opacity: F32) -> tuple[pool.Step, Splats]:
     """The splats with room for the cutoff at which they can still be seen, and the step for it."""
     cutoff = np.empty_like(splats.cutoff)
     arguments = opacity, splats.cutoff, splats.offset, cutoff
-    step = pool.Step(kernel("limit_cutoff"), arguments, prepare_pieces(len(opacity)))
+    step = pool.Step(kernel("limit_cutoffs"), arguments, count_record_items(len(opacity)))
     return step, splats._replace(cutoff=cutoff)

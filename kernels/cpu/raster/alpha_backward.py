@@ -21,7 +21,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.cpu.raster.alpha_forward import LEAST, MOST, NEARLY_MOST
-from gsic_kernels.cpu.raster.alpha_steps import (
+from gsic_kernels.cpu.raster.alpha_per_gaussian import (
     BY_COLOR,
     BY_DY,
     BY_DY2,
@@ -30,7 +30,9 @@ from gsic_kernels.cpu.raster.alpha_steps import (
     BY_U_DX,
     BY_U_DY,
 )
-from gsic_kernels.cpu.raster.planes import (
+from gsic_kernels.cpu.raster.column_spans import allocate_spans, append_spans, row_pitch
+from gsic_kernels.cpu.raster.columns import BATCH, HALF, ONE, ZERO
+from gsic_kernels.cpu.raster.planar_simd import (
     dot_planes,
     fma_planes,
     load_colors,
@@ -40,9 +42,7 @@ from gsic_kernels.cpu.raster.planes import (
     total_planes,
     zero_planes,
 )
-from gsic_kernels.cpu.raster.prepare import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
-from gsic_kernels.cpu.raster.spans import row_pitch, solve_columns, span_table
-from gsic_kernels.cpu.raster.sum_forward import BATCH, F32, F64, HALF, I32, I64, ONE, ZERO
+from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     broadcast,
@@ -57,7 +57,7 @@ from gsic_kernels.cpu.runtime.simd import (
     total,
     where_le,
 )
-from gsic_kernels.cpu.runtime.work import READY, finish, next_piece, wait_for
+from gsic_kernels.types import F32, F64, I32, I64
 
 
 @register_jitable
@@ -104,10 +104,9 @@ def _load_row(
         d_background[row, c] = by_color[c]
 
 
-def unblend(
-    gates: I64,
-    needs: I64,
-    step: int,
+@register_jitable
+def alpha_backward(
+    item: int,
     worker: int,
     channels: tuple[int, ...],
     records: F32,
@@ -123,102 +122,98 @@ def unblend(
     grad: F32,
     partials: F32,
     d_background: F64,
-) -> int:
-    """Set the row of `partials` of each pair, and the gradient by background of each image row."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter, strip = gates[step], scratch[worker]
+) -> None:
+    """Compute the rows of `partials` and of `d_background` that belong to strip `item`.
+
+    `partials` has a row per pair of a strip and a Gaussian (see `alpha_per_gaussian`),
+    `d_background` a row per row of the image.
+    """
+    strip = scratch[worker]
     rows, width, _ = grad.shape
     flat, depths, stops = grad.reshape(-1), transmittance.reshape(-1), stop.reshape(-1)
     pitch = row_pitch(width)
     row_pitch_all = (3 + len(channels)) * pitch
-    spans, ends = span_table(width, BATCH), np.empty(BATCH, np.int64)
+    spans, ends = allocate_spans(width, BATCH), np.empty(BATCH, np.int64)
     zero = broadcast(ZERO)
     x0 = origin[0]
-    while True:
-        s = next_piece(counter, worker, len(starts) - 1)
-        if s < 0:
-            return READY
-        top = s * height
-        count = min(height, rows - top)
-        y0 = origin[1] + top
-        for row in range(count):
-            at = row * row_pitch_all
-            _load_row(
-                *(channels, background, depths, stops, flat, top + row, width),
-                *(strip, at, pitch, d_background),
+    top = item * height
+    count = min(height, rows - top)
+    y0 = origin[1] + top
+    for row in range(count):
+        at = row * row_pitch_all
+        _load_row(
+            *(channels, background, depths, stops, flat, top + row, width),
+            *(strip, at, pitch, d_background),
+        )
+    first_stop = stop[top : top + count].min()
+    end = starts[item + 1]
+    while end > starts[item]:
+        begin = max(end - BATCH, starts[item])
+        found = 0
+        for k in range(end - 1, begin - 1, -1):
+            found = append_spans(
+                records, pairs[k], x0, x0 + width - 1, y0, y0 + count - 1, spans, found
             )
-        first_stop = stop[top : top + count].min()
-        end = starts[s + 1]
-        while end > starts[s]:
-            begin = max(end - BATCH, starts[s])
-            found = 0
-            for k in range(end - 1, begin - 1, -1):
-                found = solve_columns(
-                    records, pairs[k], x0, x0 + width - 1, y0, y0 + count - 1, spans, found
-                )
-                ends[k - begin] = found
-            i = 0
-            for k in range(end - 1, begin - 1, -1):
-                n = pairs[k]
-                mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
-                p, r, t = records[n, P], records[n, R], records[n, T]
-                limit, strength = records[n, LIMIT], opacity[n]
-                offset, index = -(records[n, OFFSET] * strength), np.float32(n + 1)
-                colors = load_colors(records, n * RECORD + COLOR, channels)
-                # Whether a pixel may have stopped in front of this Gaussian, or alpha be capped:
-                # for most there is no need to look.
-                late = n >= first_stop
-                capped = strength + offset > NEARLY_MOST
-                by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
-                by_opacity, by_color = zero, zero_planes(channels)
-                while i < ends[k - begin]:
-                    x, first, last = spans[i, 1], spans[i, 2], spans[i, 3]
-                    i += 1
-                    dx = ramp() + (np.float32(x) + HALF) - mean_x
-                    u_column = dx * p
-                    at = (first - y0) * row_pitch_all + x - x0
-                    column_u = zero
-                    y = np.float32(first) + HALF
-                    for _ in range(first, last + 1):
-                        rolled()
-                        dy = y - mean_y
-                        y += ONE
-                        u, v = u_column + r * dy, t * dy
-                        z = fma(u, u, v * v)
-                        bell = exp_minus_8(z)
-                        raw = where_le(z, limit, fma(bell, strength, offset))
-                        if late:
-                            raw = where_le(index, load(strip, at + 2 * pitch), raw)
-                        alpha = where_le(LEAST, raw, raw)
-                        if capped:
-                            alpha = smaller(alpha, MOST)
-                        front = load(strip, at) / (ONE - alpha)
-                        behind = load(strip, at + pitch)
-                        grads = load_planes(strip, at + 3 * pitch, pitch, channels)
-                        change = dot_planes(colors, grads) - behind
-                        store(strip, at, front)
-                        store(strip, at + pitch, fma(alpha, change, behind))
-                        by_color = fma_planes(front * alpha, grads, by_color)
-                        by_raw = where_le(LEAST, raw, front * change)
-                        if capped:
-                            by_raw = where_le(raw, MOST, by_raw)
-                        by_opacity = fma(by_raw, raw, by_opacity)
-                        he = where_le(z, limit, by_raw * bell)
-                        he_dy = he * dy
-                        column_u = fma(he, u, column_u)
-                        by_u_dy = fma(he_dy, u, by_u_dy)
-                        by_dy = by_dy + he_dy
-                        by_dy2 = fma(he_dy, dy, by_dy2)
-                        at += row_pitch_all
-                    by_u = by_u + column_u
-                    by_u_dx = fma(column_u, dx, by_u_dx)
-                partials[k, BY_U], partials[k, BY_U_DX] = total(by_u), total(by_u_dx)
-                partials[k, BY_U_DY], partials[k, BY_DY] = total(by_u_dy), total(by_dy)
-                partials[k, BY_DY2], partials[k, BY_OPACITY] = total(by_dy2), total(by_opacity)
-                sums = total_planes(by_color)
-                for c in range(len(channels)):
-                    partials[k, BY_COLOR + c] = sums[c]
-            end = begin
-        finish(counter)
+            ends[k - begin] = found
+        i = 0
+        for k in range(end - 1, begin - 1, -1):
+            n = pairs[k]
+            mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
+            p, r, t = records[n, P], records[n, R], records[n, T]
+            limit, strength = records[n, LIMIT], opacity[n]
+            offset, index = -(records[n, OFFSET] * strength), np.float32(n + 1)
+            colors = load_colors(records, n * RECORD + COLOR, channels)
+            # Whether a pixel may have stopped in front of this Gaussian, or alpha be capped:
+            # for most there is no need to look.
+            late = n >= first_stop
+            capped = strength + offset > NEARLY_MOST
+            by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
+            by_opacity, by_color = zero, zero_planes(channels)
+            while i < ends[k - begin]:
+                x, first, last = spans[i, 1], spans[i, 2], spans[i, 3]
+                i += 1
+                dx = ramp() + (np.float32(x) + HALF) - mean_x
+                u_column = dx * p
+                at = (first - y0) * row_pitch_all + x - x0
+                column_u = zero
+                y = np.float32(first) + HALF
+                for _ in range(first, last + 1):
+                    rolled()
+                    dy = y - mean_y
+                    y += ONE
+                    u, v = u_column + r * dy, t * dy
+                    z = fma(u, u, v * v)
+                    bell = exp_minus_8(z)
+                    raw = where_le(z, limit, fma(bell, strength, offset))
+                    if late:
+                        raw = where_le(index, load(strip, at + 2 * pitch), raw)
+                    alpha = where_le(LEAST, raw, raw)
+                    if capped:
+                        alpha = smaller(alpha, MOST)
+                    front = load(strip, at) / (ONE - alpha)
+                    behind = load(strip, at + pitch)
+                    grads = load_planes(strip, at + 3 * pitch, pitch, channels)
+                    change = dot_planes(colors, grads) - behind
+                    store(strip, at, front)
+                    store(strip, at + pitch, fma(alpha, change, behind))
+                    by_color = fma_planes(front * alpha, grads, by_color)
+                    by_raw = where_le(LEAST, raw, front * change)
+                    if capped:
+                        by_raw = where_le(raw, MOST, by_raw)
+                    by_opacity = fma(by_raw, raw, by_opacity)
+                    he = where_le(z, limit, by_raw * bell)
+                    he_dy = he * dy
+                    column_u = fma(he, u, column_u)
+                    by_u_dy = fma(he_dy, u, by_u_dy)
+                    by_dy = by_dy + he_dy
+                    by_dy2 = fma(he_dy, dy, by_dy2)
+                    at += row_pitch_all
+                by_u = by_u + column_u
+                by_u_dx = fma(column_u, dx, by_u_dx)
+            partials[k, BY_U], partials[k, BY_U_DX] = total(by_u), total(by_u_dx)
+            partials[k, BY_U_DY], partials[k, BY_DY] = total(by_u_dy), total(by_dy)
+            partials[k, BY_DY2], partials[k, BY_OPACITY] = total(by_dy2), total(by_opacity)
+            sums = total_planes(by_color)
+            for c in range(len(channels)):
+                partials[k, BY_COLOR + c] = sums[c]
+        end = begin

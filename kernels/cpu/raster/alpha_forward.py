@@ -12,16 +12,16 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from gsic_kernels.cpu.raster.planes import (
+from gsic_kernels.cpu.raster.column_spans import allocate_spans, append_spans, row_pitch
+from gsic_kernels.cpu.raster.columns import BATCH, HALF, ONE, ZERO
+from gsic_kernels.cpu.raster.planar_simd import (
     fma_planes,
     load_colors,
     load_planes,
     store_pixels,
     store_planes,
 )
-from gsic_kernels.cpu.raster.prepare import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
-from gsic_kernels.cpu.raster.spans import row_pitch, solve_columns, span_table
-from gsic_kernels.cpu.raster.sum_forward import BATCH, F32, HALF, I32, I64, ONE, ZERO
+from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     any_below,
@@ -36,7 +36,7 @@ from gsic_kernels.cpu.runtime.simd import (
     store,
     where_le,
 )
-from gsic_kernels.cpu.runtime.work import READY, finish, next_piece, wait_for
+from gsic_kernels.types import F32, I32, I64
 
 MOST, LEAST = np.float32(ALPHA_MAX), np.float32(ALPHA_MIN)
 END = np.float32(TRANSMITTANCE_MIN)
@@ -46,7 +46,9 @@ STOPPED = np.float32(np.nan)
 
 
 @register_jitable
-def _stop(strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: int, x: int) -> None:
+def _stop_pixels(
+    strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: int, x: int
+) -> None:
     """Stop the pixels of one row of a column that Gaussian n would leave too little of."""
     for lane in range(LANES):
         if strip[depth + lane] < ZERO:
@@ -57,7 +59,7 @@ def _stop(strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: in
 
 
 @register_jitable
-def _blend(
+def _blend_column(
     channels: tuple[int, ...],
     records: F32,
     opacity: np.float32,
@@ -103,10 +105,9 @@ def _blend(
     return stops
 
 
-def blend(
-    gates: I64,
-    needs: I64,
-    step: int,
+@register_jitable
+def alpha_forward(
+    item: int,
     worker: int,
     channels: tuple[int, ...],
     records: F32,
@@ -120,68 +121,60 @@ def blend(
     image: F32,
     transmittance: F32,
     stop: I32,
-) -> int:
-    """Render strips of `height` rows to `image` (H, W, C), `transmittance` and `stop` (H, W)."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter, strip = gates[step], scratch[worker]
+) -> None:
+    """Render strip `item` of `height` rows to `image` (H, W, C), `transmittance`, `stop` (H, W)."""
+    strip = scratch[worker]
     rows, width, _ = image.shape
     pitch = row_pitch(width)
     row_pitch_all = (len(channels) + 1) * pitch
     flat, depths = image.reshape(-1), transmittance.reshape(-1)
-    line, spans = np.empty(LANES * len(channels), np.float32), span_table(width, BATCH)
+    line, spans = np.empty(LANES * len(channels), np.float32), allocate_spans(width, BATCH)
     x0 = origin[0]
-    while True:
-        s = next_piece(counter, worker, len(starts) - 1)
-        if s < 0:
-            return READY
-        top = s * height
-        count = min(height, rows - top)
-        y0 = origin[1] + top
-        for row in range(count):
-            at = row * row_pitch_all
-            for x in range(at, at + len(channels) * pitch, LANES):
-                store(strip, x, broadcast(ZERO))
-            for x in range(at + len(channels) * pitch, at + row_pitch_all, LANES):
-                store(strip, x, broadcast(ONE))
-            stop[top + row, :] = len(opacity)
-        members = pairs[starts[s] : starts[s + 1]]
-        for begin in range(0, len(members), BATCH):
-            found = 0
-            for k in range(begin, min(begin + BATCH, len(members))):
-                found = solve_columns(
-                    records, members[k], x0, x0 + width - 1, y0, y0 + count - 1, spans, found
-                )
-            for i in range(found):
-                n, x, first, last = spans[i, 0], spans[i, 1], spans[i, 2], spans[i, 3]
-                at = (first - y0) * row_pitch_all + x - x0
-                row = top + first - y0
-                if _blend(channels, records, opacity[n], n, x, first, last, strip, at, pitch):
-                    for k in range(last + 1 - first):
-                        depth = at + k * row_pitch_all + len(channels) * pitch
-                        if any_below(load(strip, depth), ZERO):
-                            _stop(strip, depth, n, transmittance, stop, row + k, x - x0)
-        colors = load_colors(background, 0, channels)
-        whole = width - width % LANES
-        for row in range(top, top + count):
-            at = (row - top) * row_pitch_all
-            depth = at + len(channels) * pitch
-            to = row * width
-            for x in range(0, whole, LANES):
-                running = load(strip, depth + x)
-                seen = select_le(ZERO, running, running, load(depths, to + x))
-                planes = load_planes(strip, at + x, pitch, channels)
-                store(depths, to + x, seen)
-                store_pixels(flat, (to + x) * len(channels), fma_planes(seen, colors, planes))
-            if whole < width:
-                for x in range(whole, width):
-                    if strip[depth + x] >= ZERO:
-                        transmittance[row, x] = strip[depth + x]
-                    strip[depth + x] = transmittance[row, x]
-                planes = load_planes(strip, at + whole, pitch, channels)
-                planes = fma_planes(load(strip, depth + whole), colors, planes)
-                store_pixels(line, 0, planes)
-                for i in range((width - whole) * len(channels)):
-                    flat[(to + whole) * len(channels) + i] = line[i]
-        finish(counter)
+    top = item * height
+    count = min(height, rows - top)
+    y0 = origin[1] + top
+    for row in range(count):
+        at = row * row_pitch_all
+        for x in range(at, at + len(channels) * pitch, LANES):
+            store(strip, x, broadcast(ZERO))
+        for x in range(at + len(channels) * pitch, at + row_pitch_all, LANES):
+            store(strip, x, broadcast(ONE))
+        stop[top + row, :] = len(opacity)
+    members = pairs[starts[item] : starts[item + 1]]
+    for begin in range(0, len(members), BATCH):
+        found = 0
+        for k in range(begin, min(begin + BATCH, len(members))):
+            found = append_spans(
+                records, members[k], x0, x0 + width - 1, y0, y0 + count - 1, spans, found
+            )
+        for i in range(found):
+            n, x, first, last = spans[i, 0], spans[i, 1], spans[i, 2], spans[i, 3]
+            at = (first - y0) * row_pitch_all + x - x0
+            row = top + first - y0
+            if _blend_column(channels, records, opacity[n], n, x, first, last, strip, at, pitch):
+                for k in range(last + 1 - first):
+                    depth = at + k * row_pitch_all + len(channels) * pitch
+                    if any_below(load(strip, depth), ZERO):
+                        _stop_pixels(strip, depth, n, transmittance, stop, row + k, x - x0)
+    colors = load_colors(background, 0, channels)
+    whole = width - width % LANES
+    for row in range(top, top + count):
+        at = (row - top) * row_pitch_all
+        depth = at + len(channels) * pitch
+        to = row * width
+        for x in range(0, whole, LANES):
+            running = load(strip, depth + x)
+            seen = select_le(ZERO, running, running, load(depths, to + x))
+            planes = load_planes(strip, at + x, pitch, channels)
+            store(depths, to + x, seen)
+            store_pixels(flat, (to + x) * len(channels), fma_planes(seen, colors, planes))
+        if whole < width:
+            for x in range(whole, width):
+                if strip[depth + x] >= ZERO:
+                    transmittance[row, x] = strip[depth + x]
+                strip[depth + x] = transmittance[row, x]
+            planes = load_planes(strip, at + whole, pitch, channels)
+            planes = fma_planes(load(strip, depth + whole), colors, planes)
+            store_pixels(line, 0, planes)
+            for i in range((width - whole) * len(channels)):
+                flat[(to + whole) * len(channels) + i] = line[i]

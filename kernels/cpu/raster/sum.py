@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic_kernels import validation
-from gsic_kernels.cpu.raster.plan import borrowed, empty_gradients
-from gsic_kernels.cpu.raster.prepare import split_pieces
+from gsic_kernels.cpu.raster.work_division import count_row_items
+from gsic_kernels.cpu.raster.workspace import allocate_gradients, borrow_workspace
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
-from gsic_kernels.types import F32, Gradients, Splats, Window
-
-U8 = NDArray[np.uint8]
+from gsic_kernels.types import F32, U8, Gradients, Splats, Window
 
 
 def render_sum(
@@ -37,7 +35,7 @@ def render_sum(
         TypeError: an array is not float32.
         ValueError: a shape does not fit.
     """
-    image: F32 = _render("render_float", np.float32, splats, window, background, threads, plain)
+    image: F32 = _render("sum_forward", np.float32, splats, window, background, threads, plain)
     return image
 
 
@@ -49,7 +47,7 @@ def render_sum_bytes(
     Returns:
         uint8 (height, width, C).
     """
-    image: U8 = _render("render_bytes", np.uint8, splats, window, background, threads, plain)
+    image: U8 = _render("sum_forward_bytes", np.uint8, splats, window, background, threads, plain)
     return image
 
 
@@ -68,14 +66,15 @@ def _render(
     x, y, width, rows = window
     out: NDArray[Any] = np.empty((rows, width, channels), kind)
     draw = kernel(name, channels, plain)
-    with borrowed(width, rows, channels, threads) as plan:
+    with borrow_workspace(width, rows, channels, threads) as workspace:
 
         def after() -> list[pool.Step]:
-            lists = plan.channels, plan.records, plan.starts, plan.pairs
-            arguments = *lists, background, (x, y), plan.height, plan.scratch, out
-            return [pool.Step(draw, arguments, plan.strips)]
+            lists = workspace.channels, workspace.records, workspace.starts, workspace.pairs
+            place = (x, y), workspace.height, workspace.scratch
+            arguments = *lists, background, *place, out
+            return [pool.Step(draw, arguments, workspace.strips)]
 
-        plan.run(splats, window, (), after)
+        workspace.run(splats, window, (), after)
     return out
 
 
@@ -99,14 +98,14 @@ def render_sum_backward(
     threads, channels = validation.check_threads(threads), splats.color.shape[1]
     _, _, width, rows = window
     grad = validation.check_image("grad", grad, (rows, width, channels))
-    gradients = empty_gradients(splats)
-    with borrowed(width, rows, channels, threads) as plan:
+    gradients = allocate_gradients(splats)
+    with borrow_workspace(width, rows, channels, threads) as workspace:
         split = pool.Step(
             kernel("split_planes", channels, plain),
-            (plan.channels, grad, plan.planar, plan.pitch),
-            split_pieces(rows),
+            (workspace.channels, grad, workspace.planar, workspace.pitch),
+            count_row_items(rows),
         )
-        last = partial(plan.gather, gradients, window, plan.planar, 1.0, plain)
-        plan.run(splats, window, [split], lambda: [last()])
-        plan.clear_idle(gradients)
+        last = partial(workspace.backward_step, gradients, window, workspace.planar, 1.0, plain)
+        workspace.run(splats, window, [split], lambda: [last()])
+        workspace.clear_idle(gradients)
     return gradients

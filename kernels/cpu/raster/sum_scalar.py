@@ -1,7 +1,7 @@
-"""The same kernels as plain loops, for where the vector type of `simd` does not compile.
+"""The kernels of sums as scalar loops, for where the vector type of `simd` does not compile.
 
-Each takes the arguments of its namesake in `forward` and `backward`. The exponential is the same
-polynomial; pixels differ from the vector kernels by rounding only.
+Each takes the arguments of its namesake in `sum_forward`, `sum_loss` or `sum_backward`. The
+exponential is the same polynomial; pixels differ from the vector kernels by rounding only.
 """
 
 from __future__ import annotations
@@ -10,34 +10,26 @@ import math
 
 import numpy as np
 from numba.extending import register_jitable
-from numpy.typing import NDArray
 
-from gsic_kernels.cpu.raster.prepare import (
+from gsic_kernels.cpu.raster.records import (
     COLOR,
-    EXP_COEFFICIENTS,
+    FACTOR_SCALE,
     LIMIT,
     MARGIN,
     MARGIN_FAR,
     MEAN_X,
     MEAN_Y,
     OFFSET,
-    SPLIT_ROWS,
     WIDEN,
     P,
     R,
     T,
-    gather_pieces,
-    split_pieces,
 )
-from gsic_kernels.cpu.runtime.work import READY, finish, next_piece, wait_for
+from gsic_kernels.cpu.raster.work_division import ROWS_PER_ITEM, count_gradient_items
+from gsic_kernels.cpu.runtime.exponential import EXP_COEFFICIENTS
+from gsic_kernels.types import F32, F64, I32, I64, U8
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
-I64 = NDArray[np.int64]
-U8 = NDArray[np.uint8]
-
-HALF, ZERO, ONE, SCALE = np.float32(0.5), np.float32(0.0), np.float32(1.0), np.float32(4.0)
+HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
 FULL = np.float32(255.0)
 E5, E4, E3, E2, E1, E0 = (np.float32(coefficient) for coefficient in EXP_COEFFICIENTS)
 
@@ -69,7 +61,7 @@ def row_span(records: F32, n: int, y: int, x0: int, x1: int) -> tuple[int, int]:
 
 
 @register_jitable
-def accumulate(
+def draw_strip(
     count: int,
     records: F32,
     members: I32,
@@ -108,10 +100,9 @@ def clamp01(value: np.float32) -> np.float32:
     return min(value, ONE) if value > ZERO else ZERO
 
 
-def render_float(
-    gates: I64,
-    needs: I64,
-    step: int,
+@register_jitable
+def sum_forward(
+    item: int,
     worker: int,
     channels: tuple[int, ...],
     records: F32,
@@ -121,68 +112,25 @@ def render_float(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
-    out: F32,
-) -> int:
-    """See `forward.render_float`."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter, strip = gates[step], scratch[worker]
+    out: F32 | U8,
+) -> None:
+    """Do what `sum_forward.sum_forward` does."""
+    strip = scratch[worker]
     rows, width, count = out.shape
-    while True:
-        s = next_piece(counter, worker, len(starts) - 1)
-        if s < 0:
-            return READY
-        y, members = s * height, pairs[starts[s] : starts[s + 1]]
-        used = min(height, rows - y)
-        accumulate(count, records, members, background, origin, y, width, used, strip, width)
-        for row in range(used):
-            for x in range(width):
-                for c in range(count):
-                    out[y + row, x, c] = strip[(row * count + c) * width + x]
-        finish(counter)
+    y, members = item * height, pairs[starts[item] : starts[item + 1]]
+    used = min(height, rows - y)
+    draw_strip(count, records, members, background, origin, y, width, used, strip, width)
+    to_bytes = out.itemsize == 1
+    for row in range(used):
+        for x in range(width):
+            for c in range(count):
+                value = strip[(row * count + c) * width + x]
+                out[y + row, x, c] = clamp01(value) * FULL + HALF if to_bytes else value
 
 
-def render_bytes(
-    gates: I64,
-    needs: I64,
-    step: int,
-    worker: int,
-    channels: tuple[int, ...],
-    records: F32,
-    starts: I64,
-    pairs: I32,
-    background: F32,
-    origin: tuple[int, int],
-    height: int,
-    scratch: F32,
-    out: U8,
-) -> int:
-    """See `forward.render_bytes`."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter, strip = gates[step], scratch[worker]
-    rows, width, count = out.shape
-    while True:
-        s = next_piece(counter, worker, len(starts) - 1)
-        if s < 0:
-            return READY
-        y, members = s * height, pairs[starts[s] : starts[s + 1]]
-        used = min(height, rows - y)
-        accumulate(count, records, members, background, origin, y, width, used, strip, width)
-        for row in range(used):
-            for x in range(width):
-                for c in range(count):
-                    value = clamp01(strip[(row * count + c) * width + x])
-                    out[y + row, x, c] = np.uint8(value * FULL + HALF)
-        finish(counter)
-
-
-def render_loss(
-    gates: I64,
-    needs: I64,
-    step: int,
+@register_jitable
+def sum_loss(
+    item: int,
     worker: int,
     channels: tuple[int, ...],
     records: F32,
@@ -194,84 +142,66 @@ def render_loss(
     scratch: F32,
     target: F32,
     inside: F32,
-    residual: F32,
-    slopes: F32,
+    errors: F32,
+    gradient: F32,
     weights: F32,
     offsets: F32,
-    absolute_loss: int,
-    stopped: int,
+    l1: int,
+    stop_at_clamp: int,
     sums: F64,
-) -> int:
-    """See `forward.render_loss`."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter, strip = gates[step], scratch[worker]
+) -> None:
+    """Do what `sum_loss.sum_loss` does."""
+    strip = scratch[worker]
     count, pitch = len(channels), len(inside)
     rows = len(target) // (count * pitch)
     origin = (0, 0)
-    while True:
-        s = next_piece(counter, worker, len(starts) - 1)
-        if s < 0:
-            return READY
-        y, members = s * height, pairs[starts[s] : starts[s + 1]]
-        used = min(height, rows - y)
-        accumulate(count, records, members, background, origin, y, width, used, strip, pitch)
-        for row in range(y, y + used):
-            absolutes, squares, weighted = 0.0, 0.0, 0.0
-            for c in range(count):
-                for x in range(width):
-                    at = (row * count + c) * pitch + x
-                    value = strip[((row - y) * count + c) * pitch + x]
-                    clamped = clamp01(value)
-                    error = clamped - target[at]
-                    residual[at] = error
-                    if len(slopes) > 0:
-                        slope = np.sign(error) if absolute_loss else error
-                        if len(weights) > 0:
-                            slope = error * weights[at] + offsets[at]
-                            weighted += error * (slope + offsets[at])
-                        slopes[at] = 0.0 if stopped and value != clamped else slope
-                    absolutes += abs(error)
-                    squares += error * error
-            sums[row, 0] = weighted if len(weights) > 0 else absolutes
-            sums[row, 1] = squares
-        finish(counter)
+    y, members = item * height, pairs[starts[item] : starts[item + 1]]
+    used = min(height, rows - y)
+    draw_strip(count, records, members, background, origin, y, width, used, strip, pitch)
+    for row in range(y, y + used):
+        absolutes, squares, weighted = 0.0, 0.0, 0.0
+        for c in range(count):
+            for x in range(width):
+                at = (row * count + c) * pitch + x
+                value = strip[((row - y) * count + c) * pitch + x]
+                clamped = clamp01(value)
+                error = clamped - target[at]
+                errors[at] = error
+                if len(gradient) > 0:
+                    slope = np.sign(error) if l1 else error
+                    if len(weights) > 0:
+                        slope = error * weights[at] + offsets[at]
+                        weighted += error * (slope + offsets[at])
+                    gradient[at] = 0.0 if stop_at_clamp and value != clamped else slope
+                absolutes += abs(error)
+                squares += error * error
+        sums[row, 0] = weighted if len(weights) > 0 else absolutes
+        sums[row, 1] = squares
 
 
+@register_jitable
 def split_planes(
-    gates: I64,
-    needs: I64,
-    step: int,
+    item: int,
     worker: int,
     channels: tuple[int, ...],
     image: F32,
     planar: F32,
     pitch: int,
-) -> int:
-    """See `backward.split_planes`."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter = gates[step]
+) -> None:
+    """Do what `sum_backward.split_planes` does."""
     rows, width, count = image.shape
-    while True:
-        begin = next_piece(counter, worker, split_pieces(rows)) * SPLIT_ROWS
-        if begin < 0:
-            return READY
-        for row in range(begin, min(begin + SPLIT_ROWS, rows)):
-            for c in range(count):
-                at = (row * count + c) * pitch
-                planar[at + width : at + pitch] = ZERO
-                for x in range(width):
-                    planar[at + x] = image[row, x, c]
-        finish(counter)
+    begin = item * ROWS_PER_ITEM
+    for row in range(begin, min(begin + ROWS_PER_ITEM, rows)):
+        for c in range(count):
+            at = (row * count + c) * pitch
+            planar[at + width : at + pitch] = ZERO
+            for x in range(width):
+                planar[at + x] = image[row, x, c]
 
 
-def gather(
-    gates: I64,
-    needs: I64,
-    step: int,
+@register_jitable
+def sum_backward(
+    item: int,
     worker: int,
     channels: tuple[int, ...],
     records: F32,
@@ -286,58 +216,53 @@ def gather(
     d_mean: F32,
     d_factor: F32,
     d_color: F32,
-) -> int:
-    """See `backward.gather`."""
-    state = wait_for(gates, needs, step)
-    if state != READY:
-        return state
-    counter = gates[step]
+) -> None:
+    """Do what `sum_backward.sum_backward` does."""
     count = len(channels)
     x0, y0 = origin
-    used, pieces = sizes[0], gather_pieces(len(order))
-    while True:
-        piece = next_piece(counter, worker, pieces)
-        if piece < 0:
-            return READY
-        for k in range(used * piece // pieces, used * (piece + 1) // pieces):
-            n = order[k]
-            p, limit, offset = records[n, P], records[n, LIMIT], records[n, OFFSET]
-            by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0
-            by_color = np.zeros(count)
-            radius = math.sqrt(limit) * WIDEN / abs(records[n, T])
-            radius += MARGIN + MARGIN_FAR * radius
-            middle = records[n, MEAN_Y] - 0.5
-            y_first = math.ceil(max(middle - radius, float(y0)))
-            y_last = math.floor(min(middle + radius, float(y0 + height - 1)))
-            for y in range(y_first, y_last + 1):
-                first, last = row_span(records, n, y, x0, x0 + width - 1)
-                dy = np.float32(y) + HALF - records[n, MEAN_Y]
-                u_row, v = records[n, R] * dy, records[n, T] * dy
-                for x in range(first, last + 1):
-                    dx = np.float32(x) + HALF - records[n, MEAN_X]
-                    u = dx * p + u_row
-                    z = u * u + v * v
-                    if z <= limit:
-                        bell = exp_minus_8(z)
-                        at = (y - y0) * count * pitch + x - x0
-                        h = 0.0
-                        for c in range(count):
-                            value = grad[at + c * pitch]
-                            h += records[n, COLOR + c] * value
-                            by_color[c] += (bell - offset) * value
-                        he = h * bell
-                        by_u += he * u
-                        by_u_dx += he * u * dx
-                        by_u_dy += he * u * dy
-                        by_dy += he * dy
-                        by_dy2 += he * dy * dy
-            # Records hold p, r, t times 1/4, and so u.
-            p, r, t = records[n, P] * SCALE, records[n, R] * SCALE, records[n, T] * SCALE
-            d_factor[n, 0] = -scale * SCALE * by_u_dx
-            d_factor[n, 1] = -scale * SCALE * by_u_dy
-            d_factor[n, 2] = -scale * t * by_dy2
-            d_mean[n, 0] = scale * p * SCALE * by_u
-            d_mean[n, 1] = scale * (r * SCALE * by_u + t * t * by_dy)
-            for c in range(count):
-                d_color[n, c] = scale * by_color[c]
-        finish(counter)
+    items = count_gradient_items(len(order))
+    for k in range(sizes[0] * item // items, sizes[0] * (item + 1) // items):
+        n = order[k]
+        p, limit, offset = records[n, P], records[n, LIMIT], records[n, OFFSET]
+        by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0
+        by_color = np.zeros(count)
+        radius = math.sqrt(limit) * WIDEN / abs(records[n, T])
+        radius += MARGIN + MARGIN_FAR * radius
+        middle = records[n, MEAN_Y] - 0.5
+        y_first = math.ceil(max(middle - radius, float(y0)))
+        y_last = math.floor(min(middle + radius, float(y0 + height - 1)))
+        for y in range(y_first, y_last + 1):
+            first, last = row_span(records, n, y, x0, x0 + width - 1)
+            dy = np.float32(y) + HALF - records[n, MEAN_Y]
+            u_row, v = records[n, R] * dy, records[n, T] * dy
+            for x in range(first, last + 1):
+                dx = np.float32(x) + HALF - records[n, MEAN_X]
+                u = dx * p + u_row
+                z = u * u + v * v
+                if z <= limit:
+                    bell = exp_minus_8(z)
+                    at = (y - y0) * count * pitch + x - x0
+                    h = 0.0
+                    for c in range(count):
+                        value = grad[at + c * pitch]
+                        h += records[n, COLOR + c] * value
+                        by_color[c] += (bell - offset) * value
+                    he = h * bell
+                    by_u += he * u
+                    by_u_dx += he * u * dx
+                    by_u_dy += he * u * dy
+                    by_dy += he * dy
+                    by_dy2 += he * dy * dy
+        # Records hold p, r, t times 1/4, and so u.
+        p, r, t = (
+            records[n, P] * FACTOR_SCALE,
+            records[n, R] * FACTOR_SCALE,
+            records[n, T] * FACTOR_SCALE,
+        )
+        d_factor[n, 0] = -scale * FACTOR_SCALE * by_u_dx
+        d_factor[n, 1] = -scale * FACTOR_SCALE * by_u_dy
+        d_factor[n, 2] = -scale * t * by_dy2
+        d_mean[n, 0] = scale * p * FACTOR_SCALE * by_u
+        d_mean[n, 1] = scale * (r * FACTOR_SCALE * by_u + t * t * by_dy)
+        for c in range(count):
+            d_color[n, c] = scale * by_color[c]

@@ -1,122 +1,137 @@
-"""Which compiled kernel does what: by name, number of channels, and vector or plain."""
+"""The table of all CPU kernels, and the function that compiles one of them.
+
+There are three kinds:
+
+- "items": a function over one work item. `work_items.make_kernel` makes the kernel of a step of it.
+- "step": the kernel of a step, which waits and counts by itself.
+- "plain": a function that is called directly, on one thread.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from gsic_kernels.cpu.runtime import compiling
 
-_PLANE, _LINE, _IMAGE = "float32[:, ::1]", "float32[::1]", "float32[:, :, ::1]"
-_INTS, _LIST, _PAIR = "int64[::1]", "int32[::1]", "UniTuple(int64, 2)"
-_NUMBERS, _MATRIX = "float64[::1]", "float64[:, ::1]"
-_INT_PLANE, _WORDS = "int64[:, ::1]", "uint32[::1]"
-# What is decoded, and what its tables are made from.
-_PAYLOAD = f"{_WORDS}, uint64[::1]"
-_CURVES = f"uint32[:, :, ::1], {_INT_PLANE}, {_INTS}"
-# What `pool.run` gives every kernel: gates, needs, step, worker.
-_SHARE = "int64[:, ::1], int64[::1], int64, int64"
-_RENDER = f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_INTS}, {_LIST}, {_LINE}"
+# Types of arguments as Numba writes them. {C} is the number of channels.
+_F32, _F32_2D, _F32_3D = "float32[::1]", "float32[:, ::1]", "float32[:, :, ::1]"
+_F64, _F64_2D = "float64[::1]", "float64[:, ::1]"
+_I32, _I32_2D = "int32[::1]", "int32[:, ::1]"
+_I64, _I64_2D = "int64[::1]", "int64[:, ::1]"
+_U8_3D, _U32, _U64 = "uint8[:, :, ::1]", "uint32[::1]", "uint64[::1]"
+_PAIR, _CHANNELS = "UniTuple(int64, 2)", "UniTuple(int64, {C})"
+# Words and state of the entropy decoder, and the parametric tables of symbols.
+_PAYLOAD = f"{_U32}, {_U64}"
+_CURVES = f"uint32[:, :, ::1], {_I64_2D}, {_I64}"
+# counters, work_counts, step and worker, with which `pool.run` calls every kernel.
+_STEP = f"{_I64_2D}, {_I64}, int64, int64"
+# channels, records, starts, pairs and background, with which kernels that render begin.
+_RENDER = f"{_CHANNELS}, {_F32_2D}, {_I64}, {_I32}, {_F32}"
+_SUM = f"{_RENDER}, {_PAIR}, int64, {_F32_2D}"
 
-# name: (module of the vector kernel, plain one or None where there is one for both, arguments)
-_KERNELS: dict[str, tuple[str, str | None, str]] = {
-    "settle": ("runtime.work", None, _SHARE),
-    "prepare": (
-        "raster.prepare",
-        None,
-        f"{_SHARE}, {_PLANE}, {_PLANE}, {_PLANE}, {_LINE}, {_LINE}, int64, int64, int64, int64,"
-        f" {_PLANE}, int32[:, ::1]",
+
+class _Entry(NamedTuple):
+    """Where the source of a kernel is, and how it is compiled."""
+
+    kind: Literal["items", "step", "plain"]
+    module: str
+    arguments: str
+    scalar_module: str | None = None  # of the same function without vectors, if there is one
+    function: str | None = None  # its name in the module, if it is not that of the kernel
+
+
+_KERNELS = {
+    "barrier": _Entry("step", "runtime.work_items", ""),
+    "prepare_records": _Entry(
+        "items",
+        "raster.records",
+        f"{_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, int64, int64, int64, int64, {_F32_2D},"
+        f" {_I32_2D}",
     ),
-    "fill_strips": (
-        "raster.prepare",
-        None,
-        f"{_SHARE}, int32[:, ::1], int64, {_INTS}, {_LIST}, {_LIST}, {_INTS}",
+    "bin_to_strips": _Entry(
+        "step", "raster.binning", f"{_I32_2D}, int64, {_I64}, {_I32}, {_I32}, {_I64}"
     ),
-    "render_float": (
-        "raster.sum_forward",
+    "sum_forward": _Entry("items", "raster.sum_forward", f"{_SUM}, {_F32_3D}", "raster.sum_scalar"),
+    "sum_forward_bytes": _Entry(
+        "items", "raster.sum_forward", f"{_SUM}, {_U8_3D}", "raster.sum_scalar", "sum_forward"
+    ),
+    "sum_loss": _Entry(
+        "items",
+        "raster.sum_loss",
+        f"{_RENDER}, int64, int64, {_F32_2D}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32},"
+        f" int64, int64, {_F64_2D}",
         "raster.sum_scalar",
-        f"{_RENDER}, {_PAIR}, int64, {_PLANE}, {_IMAGE}",
     ),
-    "render_bytes": (
-        "raster.sum_forward",
-        "raster.sum_scalar",
-        f"{_RENDER}, {_PAIR}, int64, {_PLANE}, uint8[:, :, ::1]",
-    ),
-    "render_loss": (
-        "raster.sum_forward",
-        "raster.sum_scalar",
-        f"{_RENDER}, int64, int64, {_PLANE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}, {_LINE},"
-        " int64, int64, float64[:, ::1]",
-    ),
-    "split_planes": (
+    "split_planes": _Entry(
+        "items",
         "raster.sum_backward",
+        f"{_CHANNELS}, {_F32_3D}, {_F32}, int64",
         "raster.sum_scalar",
-        f"{_SHARE}, UniTuple(int64, {{C}}), {_IMAGE}, {_LINE}, int64",
     ),
-    "gather": (
+    "sum_backward": _Entry(
+        "items",
         "raster.sum_backward",
+        f"{_CHANNELS}, {_F32_2D}, {_I32}, {_I64}, {_PAIR}, int64, int64, {_F32}, int64, float32,"
+        f" {_F32_2D}, {_F32_2D}, {_F32_2D}",
         "raster.sum_scalar",
-        f"{_SHARE}, UniTuple(int64, {{C}}), {_PLANE}, {_LIST}, {_INTS}, {_PAIR}, int64, int64,"
-        f" {_LINE}, int64, float32, {_PLANE}, {_PLANE}, {_PLANE}",
     ),
-    "limit_cutoff": ("raster.alpha_steps", None, f"{_SHARE}, {_LINE}, {_LINE}, {_LINE}, {_LINE}"),
-    "blend": (
+    "limit_cutoffs": _Entry(
+        "items", "raster.alpha_per_gaussian", f"{_F32}, {_F32}, {_F32}, {_F32}"
+    ),
+    "alpha_forward": _Entry(
+        "items",
         "raster.alpha_forward",
+        f"{_RENDER}, {_F32}, {_PAIR}, int64, {_F32_2D}, {_F32_3D}, {_F32_2D}, {_I32_2D}",
         "raster.alpha_scalar",
-        f"{_RENDER}, {_LINE}, {_PAIR}, int64, {_PLANE}, {_IMAGE}, {_PLANE}, int32[:, ::1]",
     ),
-    "unblend": (
+    "alpha_backward": _Entry(
+        "items",
         "raster.alpha_backward",
+        f"{_RENDER}, {_F32}, {_PAIR}, int64, {_F32_2D}, {_F32_2D}, {_I32_2D}, {_F32_3D},"
+        f" {_F32_2D}, {_F64_2D}",
         "raster.alpha_scalar",
-        f"{_RENDER}, {_LINE}, {_PAIR}, int64, {_PLANE}, {_PLANE}, int32[:, ::1], {_IMAGE},"
-        f" {_PLANE}, float64[:, ::1]",
     ),
-    "add_strips": (
-        "raster.alpha_steps",
-        None,
-        f"{_SHARE}, {_PLANE}, {_INTS}, {_LIST}, {_LINE}, {_PLANE}, {_PLANE}, {_PLANE}, {_PLANE},"
-        f" {_LINE}",
+    "reduce_gradients": _Entry(
+        "items",
+        "raster.alpha_per_gaussian",
+        f"{_F32_2D}, {_I64}, {_I32}, {_F32}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}",
     ),
-    "fill_tables": (
-        "ans.tables",
-        None,
-        f"{_INT_PLANE}, {_INTS}, int64, {_CURVES}, {_WORDS}, {_INT_PLANE}",
-    ),
-    "read_values": (
-        "ans.symbols",
-        None,
-        f"{_PAYLOAD}, {_WORDS}, {_INT_PLANE}, {_INTS}, int64, {_INTS}",
-    ),
-    "read_columns": (
-        "ans.columns",
-        None,
-        f"{_PAYLOAD}, {_WORDS}, {_INT_PLANE}, {_CURVES}, {_INTS}, int64, {_INTS}, {_INTS}",
-    ),
-    "read_sets": (
-        "ans.sorted_sets",
-        None,
-        f"{_PAYLOAD}, {_CURVES}, {_INT_PLANE}, int64, {_INTS}",
-    ),
-    "search": (
-        "rdoq.rdoq_pass",
-        None,
-        f"int32[:, ::1], {_NUMBERS}, {_MATRIX}, {_INT_PLANE}, {_NUMBERS}, {_INT_PLANE},"
-        f" {_INT_PLANE}, {_INT_PLANE}, {_NUMBERS}, float64, {_IMAGE}, {_IMAGE}, {_NUMBERS}",
-    ),
-    "compare": (
+    "compare": _Entry(
+        "items",
         "losses.ssim",
-        None,
-        f"{_SHARE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_IMAGE}, {_LINE}, {_IMAGE}, float64[:, ::1]",
+        f"{_F32_3D}, {_F32_3D}, {_F32_3D}, {_F32_3D}, {_F32}, {_F32_3D}, {_F64_2D}",
     ),
-    "halve": ("losses.ms_ssim_scales", None, f"{_SHARE}, {_IMAGE}, int64, {_IMAGE}"),
-    "compare_scale": (
+    "halve": _Entry("items", "losses.ms_ssim_scales", f"{_F32_3D}, int64, {_F32_3D}"),
+    "compare_scale": _Entry(
+        "items",
         "losses.ms_ssim_scales",
-        None,
-        f"{_SHARE}, {_IMAGE}, {_IMAGE}, {_LINE}, {_LINE}, int64, int64, {_IMAGE}, float64[:, ::1]",
+        f"{_F32_3D}, {_F32_3D}, {_F32}, {_F32}, int64, int64, {_F32_3D}, {_F64_2D}",
     ),
-    "add_coarser": ("losses.ms_ssim_scales", None, f"{_SHARE}, {_LINE}, {_IMAGE}, int64, {_IMAGE}"),
+    "add_coarser": _Entry("items", "losses.ms_ssim_scales", f"{_F32}, {_F32_3D}, int64, {_F32_3D}"),
+    "fill_tables": _Entry(
+        "plain", "ans.tables", f"{_I64_2D}, {_I64}, int64, {_CURVES}, {_U32}, {_I64_2D}"
+    ),
+    "read_values": _Entry(
+        "plain", "ans.symbols", f"{_PAYLOAD}, {_U32}, {_I64_2D}, {_I64}, int64, {_I64}"
+    ),
+    "read_columns": _Entry(
+        "plain",
+        "ans.columns",
+        f"{_PAYLOAD}, {_U32}, {_I64_2D}, {_CURVES}, {_I64}, int64, {_I64}, {_I64}",
+    ),
+    "read_sets": _Entry(
+        "plain", "ans.sorted_sets", f"{_PAYLOAD}, {_CURVES}, {_I64_2D}, int64, {_I64}"
+    ),
+    "search": _Entry(
+        "plain",
+        "rdoq.rdoq_pass",
+        f"{_I32_2D}, {_F64}, {_F64_2D}, {_I64_2D}, {_F64}, {_I64_2D}, {_I64_2D}, {_I64_2D}, {_F64},"
+        f" float64, {_F32_3D}, {_F32_3D}, {_F64}",
+    ),
 }
 
 _vectors_work = True
@@ -124,34 +139,45 @@ _vectors_work = True
 
 @cache
 def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
-    """Compile or load one kernel.
+    """Compile one kernel, or load it from the cache.
 
     Args:
         name: a key of the table above.
-        channels: 1 to 4 for kernels that are made for a number of channels.
-        plain: take the loops of `scalar` instead of vectors.
+        channels: 1 to 4 for kernels that are compiled for a number of channels.
+        plain: take the scalar loops of `sum_scalar` or `alpha_scalar` instead of vectors.
 
     Returns:
-        The compiled function. Where the vector type does not compile with the Numba at hand, the
-        plain kernels are used from then on, and one line on stderr says so.
+        The compiled function. If the vector type does not compile with the installed Numba, the
+        scalar kernels are used from then on, and one line on stderr says so.
     """
     global _vectors_work
-    vector_module, plain_module, arguments = _KERNELS[name]
-    signature = f"int64({arguments.format(C=channels)})"
-    if plain_module and (plain or not _vectors_work):
-        return _compile(plain_module, name, signature)
+    entry = _KERNELS[name]
+    if entry.scalar_module and (plain or not _vectors_work):
+        return _compile(entry.scalar_module, name, channels)
     try:
-        return _compile(vector_module, name, signature)
+        return _compile(entry.module, name, channels)
     except Exception as error:
-        # What a foreign Numba or LLVM raises here cannot be known beforehand.
-        if plain_module is None:
+        # What an untested version of Numba or LLVM raises here cannot be known beforehand.
+        if entry.scalar_module is None:
             raise
         _vectors_work = False
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         print(f"gsic: slow kernels, vectors do not compile: {reason}", file=sys.stderr)
-        return _compile(plain_module, name, signature)
+        return _compile(entry.scalar_module, name, channels)
 
 
-def _compile(module: str, name: str, signature: str) -> Any:
+def _compile(module: str, name: str, channels: int) -> Any:
+    """Compile a kernel of the table from its function in `module`."""
+    # Not before here: it imports llvmlite, which `compiling` alone does not need.
+    from gsic_kernels.cpu.runtime.work_items import make_kernel
+
+    entry = _KERNELS[name]
     source = importlib.import_module(f"gsic_kernels.cpu.{module}")
-    return compiling.kernel(signature, getattr(source, name))
+    function: Callable[..., Any] = getattr(source, entry.function or name)
+    if entry.kind == "items":
+        function = make_kernel(function)
+    arguments = entry.arguments.format(C=channels)
+    if entry.kind != "plain":
+        # With a comma behind it, a single argument is a tuple of one as well.
+        arguments = f"{_STEP}, Tuple(({arguments}{',' if arguments else ''}))"
+    return compiling.kernel(f"int64({arguments})", function)

@@ -1,9 +1,9 @@
 """One pool of threads for all kernels, which run without the GIL.
 
-Work is a list of steps, and a step is a number of pieces that threads take (see `work`). A thread
-that comes late, or never, costs time but not correctness: whoever is there does the rest. All
-steps of a call are one visit to the pool, and its end is not waited for by sleeping, since waking
-a thread takes as long as a small step.
+Work is a list of steps, and a step is a number of work items that threads take (see `work_items`).
+A thread that comes late, or never, costs time but not correctness: the other threads do its work
+items. All steps of a call are one visit to the pool. The calling thread spins until they are done
+instead of sleeping, because to wake a thread takes as long as a small step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gsic_kernels.cpu.runtime.dispatch import kernel
-from gsic_kernels.cpu.runtime.work import COUNTER, DONE, GIVEN_UP, IMPATIENT, STOP
+from gsic_kernels.cpu.runtime.work_items import (
+    ABORT,
+    ABORTED,
+    COUNTER_STRIDE,
+    DONE,
+    TIMED_OUT,
+)
 
 _lock = threading.Lock()
 _executor: ThreadPoolExecutor | None = None
@@ -27,32 +33,36 @@ _executor: ThreadPoolExecutor | None = None
 class Step(NamedTuple):
     """Work that several threads do together."""
 
-    kernel: Callable[..., int]  # called with gates, needs, step, worker and `arguments`
+    kernel: Callable[..., int]  # called with counters, work_counts, step, worker and `arguments`
     arguments: tuple[Any, ...]
-    pieces: int  # how many pieces the kernel takes and finishes
+    work_items: int  # how many work items the kernel takes and marks as done
 
 
 def run(threads: int, steps: Sequence[Step]) -> None:
-    """Do the steps on this thread and up to `threads - 1` of the pool; return when all are done.
+    """Run the steps on this thread and up to `threads - 1` of the pool; return when all are done.
 
-    Workers are numbered 0 (this thread) to `threads - 1`. A worker of the pool may still be on its
-    way out then, or not have begun at all. It will find no piece left, and touch nothing but
-    `gates`, which are new in every call.
+    Workers have the numbers 0 (this thread) to `threads - 1`. When this function returns, a worker
+    of the pool may still be about to leave a kernel, or may not have started. Such a worker finds
+    no work item left and touches nothing but `counters`, which are new in every call.
     """
-    gates = np.zeros((len(steps), threads * COUNTER), np.int64)
-    needs = np.array([step.pieces for step in steps], np.int64)
+    counters = np.zeros((len(steps), threads * COUNTER_STRIDE), np.int64)
+    work_counts = np.array([step.work_items for step in steps], np.int64)
 
     def work(worker: int, steps: Sequence[Step]) -> bool:
+        """Help with all steps; return False if the call is aborted."""
         try:
             for k, (call, arguments, _) in enumerate(steps):
-                while (state := call(gates, needs, k, worker, *arguments)) == IMPATIENT:
-                    # More threads than cores: let the one run that is waited for.
+                while True:
+                    state = call(counters, work_counts, k, worker, arguments)
+                    if state != TIMED_OUT:
+                        break
+                    # There are more threads than cores: let the one run that is waited for.
                     time.sleep(1e-5)
-                if state == GIVEN_UP:
+                if state == ABORTED:
                     return False
         except BaseException:
-            # Nobody shall wait for a piece that this thread has taken.
-            gates[:, DONE] = STOP
+            # The work item that this thread has taken will never be done: nobody may wait for it.
+            counters[:, DONE] = ABORT
             raise
         return True
 
@@ -62,11 +72,11 @@ def run(threads: int, steps: Sequence[Step]) -> None:
     futures = [_pool().submit(work, worker, steps) for worker in range(1, threads)]
     complete = False
     try:
-        complete = work(0, [*steps, Step(kernel("settle"), (), 0)])
+        complete = work(0, [*steps, Step(kernel("barrier"), (), 0)])
     finally:
         running = [future for future in futures if not future.cancel()]
         if not complete:
-            # Something broke: see that nobody writes into the caller's arrays any more.
+            # The call is aborted. Wait until no worker writes into the arrays of the caller.
             for future in running:
                 future.exception()
     if not complete:
@@ -75,6 +85,7 @@ def run(threads: int, steps: Sequence[Step]) -> None:
 
 
 def _pool() -> ThreadPoolExecutor:
+    """Return the pool of this process; create it at the first use."""
     global _executor
     with _lock:
         if _executor is None:
@@ -82,11 +93,11 @@ def _pool() -> ThreadPoolExecutor:
         return _executor
 
 
-def _forget() -> None:
-    """In a forked child: the threads of the parent's pool are not there."""
+def _forget_pool() -> None:
+    """Drop the pool in a forked child, where the threads of the parent do not exist."""
     global _executor, _lock
     _lock, _executor = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_forget_pool)

@@ -24,7 +24,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
 
-from gsic_kernels.cpu.raster.prepare import EXP_COEFFICIENTS, EXP_SQUARINGS
+from gsic_kernels.cpu.runtime.exponential import EXP_COEFFICIENTS, EXP_SQUARINGS
 from gsic_kernels.cpu.runtime.lanes import LANES
 
 # Numba types an intrinsic as the function that is its recipe, not as what a kernel calls.

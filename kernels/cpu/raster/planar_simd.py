@@ -1,7 +1,8 @@
-"""Tuples of vectors, one per colour channel, and images with planar or interleaved channels.
+"""Tuples of C vectors, one per colour channel, and how they are loaded and stored.
 
-`channels` is a tuple of C integers whose values do not matter: its type tells the compiler C.
-Plane c of a scratch row lies c * pitch floats behind plane 0. Interleaved pixels are a0 b0 c0 a1 ..
+`channels` is a tuple of C integers whose values do not matter: its type tells the compiler C. In
+scratch rows channels are planar: plane c lies c * pitch floats behind plane 0. In images they are
+interleaved: a0 b0 c0 a1 b1 c1 and so on.
 """
 
 # Numba's extension interface has no types.
@@ -34,7 +35,7 @@ _BYTE = ir.IntType(8)
 
 @intrinsic
 def load_colors(typing: Any, array: Any, index: Any, channels: Any) -> Any:
-    """C consecutive floats of an array of any shape, each broadcast."""
+    """Load C consecutive floats of an array of any shape and broadcast each to a vector."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, _ = args
@@ -50,7 +51,7 @@ def load_colors(typing: Any, array: Any, index: Any, channels: Any) -> Any:
 
 @intrinsic
 def load_planes(typing: Any, array: Any, index: Any, pitch: Any, channels: Any) -> Any:
-    """LANES pixels of C planes."""
+    """Load LANES pixels of C planes."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, pitch, _ = args
@@ -67,7 +68,7 @@ def load_planes(typing: Any, array: Any, index: Any, pitch: Any, channels: Any) 
 
 @intrinsic
 def store_planes(typing: Any, array: Any, index: Any, pitch: Any, planes: Any) -> Any:
-    """Write LANES pixels of C planes."""
+    """Store LANES pixels of C planes."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, pitch, planes = args
@@ -82,7 +83,7 @@ def store_planes(typing: Any, array: Any, index: Any, pitch: Any, planes: Any) -
 
 @intrinsic
 def fma_planes(typing: Any, weight: Any, colors: Any, planes: Any) -> Any:
-    """weight * colors[c] + planes[c]."""
+    """Compute weight * colors[c] + planes[c] for each c."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         weight, colors, planes = args
@@ -99,7 +100,7 @@ def fma_planes(typing: Any, weight: Any, colors: Any, planes: Any) -> Any:
 
 @intrinsic
 def dot_planes(typing: Any, colors: Any, planes: Any) -> Any:
-    """Sum over c of colors[c] * planes[c]."""
+    """Compute the sum over c of colors[c] * planes[c], channel 0 first."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         colors, planes = (cgutils.unpack_tuple(builder, value) for value in args)
@@ -113,7 +114,7 @@ def dot_planes(typing: Any, colors: Any, planes: Any) -> Any:
 
 @intrinsic
 def zero_planes(typing: Any, channels: Any) -> Any:
-    """C vectors of zeros."""
+    """Make C vectors of zeros."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.make_tuple(builder, sig.return_type, [emit_constant(0.0)] * len(channels))
@@ -123,7 +124,7 @@ def zero_planes(typing: Any, channels: Any) -> Any:
 
 @intrinsic
 def total_planes(typing: Any, planes: Any) -> Any:
-    """Sum of the lanes of each plane: a tuple of C float32."""
+    """Sum the lanes of each plane: a tuple of C float32."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         sums = [emit_total(builder, v) for v in cgutils.unpack_tuple(builder, args[0])]
@@ -133,75 +134,15 @@ def total_planes(typing: Any, planes: Any) -> Any:
 
 
 @intrinsic
-def clamp01_planes(typing: Any, planes: Any) -> Any:
-    """Each plane limited to 0..1; not a number becomes 0."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        vectors = [emit_clamp01(builder, v) for v in cgutils.unpack_tuple(builder, args[0])]
-        return context.make_tuple(builder, sig.return_type, vectors)
-
-    return planes(planes), lower
-
-
-def _joined(builder: Any, a: Any, b: Any) -> Any:
-    width = 2 * a.type.count
-    order = ir.Constant(ir.VectorType(INT32, width), list(range(width)))
-    return builder.shuffle_vector(a, b, order)
-
-
-def _interleaved(builder: Any, vectors: list[Any]) -> Any:
-    """One vector a0 b0 c0 a1 b1 c1 .. of 1 to 4 vectors."""
-    count = len(vectors)
-    if count == 1:
-        return vectors[0]
-    four = [*vectors, *[vectors[-1]] * (4 - count)]
-    every = _joined(builder, _joined(builder, *four[:2]), _joined(builder, *four[2:]))
-    order = [LANES * c + lane for lane in range(LANES) for c in range(count)]
-    mask = ir.Constant(ir.VectorType(INT32, len(order)), order)
-    return builder.shuffle_vector(every, every, mask)
-
-
-@intrinsic
-def store_pixels(typing: Any, array: Any, index: Any, planes: Any) -> Any:
-    """Write LANES pixels interleaved to array[index:], float32."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        array, index, planes = args
-        value = _interleaved(builder, cgutils.unpack_tuple(builder, planes))
-        pointer = element_pointer(context, builder, sig.args[0], array, index)
-        builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, planes), lower
-
-
-@intrinsic
-def store_bytes(typing: Any, array: Any, index: Any, planes: Any) -> Any:
-    """Write LANES pixels in 0..1 interleaved to array[index:] as 0..255, rounded half up."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        array, index, planes = args
-        vectors = []
-        for plane in cgutils.unpack_tuple(builder, planes):
-            level = emit_fma(builder, plane, emit_constant(255.0), emit_constant(0.5))
-            whole = builder.fptosi(level, ir.VectorType(INT32, LANES))
-            vectors.append(builder.trunc(whole, ir.VectorType(_BYTE, LANES)))
-        value = _interleaved(builder, vectors)
-        pointer = element_pointer(context, builder, sig.args[0], array, index)
-        builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=1)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, planes), lower
-
-
-@intrinsic
 def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
-    """Read LANES interleaved float32 pixels at array[index:] as planes."""
+    """Load LANES interleaved float32 pixels at array[index:] as planes."""
     count = len(channels)
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, _ = args
         pointer = element_pointer(context, builder, sig.args[0], array, index)
+        # One wide load and a shuffle per channel: LLVM has instructions for these strides, but
+        # does not find them in LANES single loads.
         kind = ir.VectorType(_FLOAT, LANES * count)
         value = builder.load(builder.bitcast(pointer, kind.as_pointer()), align=4, typ=kind)
         vectors = []
@@ -212,3 +153,54 @@ def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
         return context.make_tuple(builder, sig.return_type, vectors)
 
     return types.UniTuple(lanes, count)(array, types.intp, channels), lower
+
+
+@intrinsic
+def store_pixels(typing: Any, array: Any, index: Any, planes: Any) -> Any:
+    """Store LANES pixels interleaved at array[index:], which is float32 or uint8.
+
+    In an array of uint8, values are clamped to 0..1, times 255, rounded half up.
+    """
+    to_bytes = array.dtype == types.uint8
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, planes = args
+        vectors = cgutils.unpack_tuple(builder, planes)
+        if to_bytes:
+            vectors = [_emit_bytes(builder, vector) for vector in vectors]
+        value = _emit_interleave(builder, vectors)
+        pointer = element_pointer(context, builder, sig.args[0], array, index)
+        pointer = builder.bitcast(pointer, value.type.as_pointer())
+        builder.store(value, pointer, align=1 if to_bytes else 4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, planes), lower
+
+
+def _emit_bytes(builder: Any, plane: Any) -> Any:
+    """Emit the conversion of a vector of floats to bytes."""
+    level = emit_clamp01(builder, plane)
+    level = emit_fma(builder, level, emit_constant(255.0), emit_constant(0.5))
+    # By way of int32, as SSE and AVX2 have no conversion to bytes.
+    whole = builder.fptosi(level, ir.VectorType(INT32, LANES))
+    return builder.trunc(whole, ir.VectorType(_BYTE, LANES))
+
+
+def _emit_interleave(builder: Any, vectors: list[Any]) -> Any:
+    """Emit one vector a0 b0 c0 a1 b1 c1 and so on of 1 to 4 vectors."""
+    count = len(vectors)
+    if count == 1:
+        return vectors[0]
+    # A shuffle takes two vectors of the same length: join them in pairs, the last one repeated.
+    four = [*vectors, *[vectors[-1]] * (4 - count)]
+    joined = _emit_join(builder, _emit_join(builder, *four[:2]), _emit_join(builder, *four[2:]))
+    order = [LANES * c + lane for lane in range(LANES) for c in range(count)]
+    mask = ir.Constant(ir.VectorType(INT32, len(order)), order)
+    return builder.shuffle_vector(joined, joined, mask)
+
+
+def _emit_join(builder: Any, a: Any, b: Any) -> Any:
+    """Emit the vector of the lanes of `a`, then those of `b`."""
+    width = 2 * a.type.count
+    order = ir.Constant(ir.VectorType(INT32, width), list(range(width)))
+    return builder.shuffle_vector(a, b, order)

@@ -1,15 +1,13 @@
-"""Where in a window an ellipse lies: spans of rows in columns of LANES pixels."""
+"""The rows that an ellipse covers in each column of LANES pixels."""
 
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 import numpy as np
 from numba.extending import register_jitable
-from numpy.typing import NDArray
 
-from gsic_kernels.cpu.raster.prepare import (
+from gsic_kernels.cpu.raster.records import (
     HALF_WIDTH,
     MARGIN,
     MARGIN_FAR,
@@ -20,26 +18,27 @@ from gsic_kernels.cpu.raster.prepare import (
     TOP,
 )
 from gsic_kernels.cpu.runtime.lanes import LANES
-
-F32: TypeAlias = NDArray[np.float32]
-I32: TypeAlias = NDArray[np.int32]
+from gsic_kernels.types import F32, I32
 
 
 @register_jitable
 def row_pitch(width: int) -> int:
-    """Floats per plane of a scratch row: whole columns, and LANES of slack."""
+    """Compute the floats per plane of a scratch row: whole columns, and LANES of slack."""
+    # A column may begin at any pixel, so the last one reaches up to LANES - 1 past the window.
     return (width + 2 * LANES - 1) // LANES * LANES
 
 
 @register_jitable
-def solve_columns(
+def append_spans(
     records: F32, n: int, x0: int, x1: int, y0: int, y1: int, spans: I32, count: int
 ) -> int:
-    """Append the columns of Gaussian n within x0..x1, y0..y1 to `spans` and return the new count.
+    """Append the spans of Gaussian n within x0..x1, y0..y1 to `spans`; return the new count.
 
     A span is (n, x, first row, last row): the rows that the ellipse can touch in the LANES
-    columns from x on, a few too many rather than one too few.
+    columns from x on. It may have a row too many, but never one too few.
     """
+    # Spans are solved in float64: the margins then have to cover only what float32 errs in the test
+    # of each pixel.
     mean_x, mean_y = float(records[n, MEAN_X]), float(records[n, MEAN_Y])
     slope, ratio = float(records[n, SLOPE]), float(records[n, RATIO])
     half_width, top = float(records[n, HALF_WIDTH]), float(records[n, TOP])
@@ -49,6 +48,8 @@ def solve_columns(
     x_last = math.floor(min(mean_x + reach - 0.5, float(x1)))
     for x in range(x_first, x_last + 1, LANES):
         left, right = x + 0.5 - mean_x, min(x + LANES - 1, x_last) + 0.5 - mean_x
+        # The upper arc is concave, so within the column it is highest at the dx nearest to TOP;
+        # the lower arc likewise.
         high = min(max(top, left), right)
         low = min(max(-top, left), right)
         up = slope * high + ratio * math.sqrt(max(square - high * high, 0.0))
@@ -56,6 +57,7 @@ def solve_columns(
         margin = MARGIN + MARGIN_FAR * (max(-left, right) + max(-down, up))
         first = math.ceil(max(mean_y + down - margin - 0.5, float(y0)))
         last = math.floor(min(mean_y + up + margin - 0.5, float(y1)))
+        # Write always and count only spans that are not empty: no branch to mispredict.
         spans[count, 0], spans[count, 1] = n, x
         spans[count, 2], spans[count, 3] = first, last
         count += last >= first
@@ -63,6 +65,6 @@ def solve_columns(
 
 
 @register_jitable
-def span_table(width: int, count: int) -> I32:
-    """Room for the spans of `count` Gaussians in a window of this width."""
+def allocate_spans(width: int, count: int) -> I32:
+    """Allocate room for the spans of `count` Gaussians in a window of this width."""
     return np.empty((count * (width // LANES + 2), 4), np.int32)
