@@ -227,7 +227,7 @@ def info(source: Source) -> dict[str, Any]:
     data = _bytes_of(source)
     file = container.read(data, Limits(pixels=2**62))
     profile = registry.find_by_number(file.profile)
-    icc, comment = file.section(ICC), file.section(COMMENT)
+    icc, comment = file.find_section(ICC), file.find_section(COMMENT)
     return {
         "bytes": len(data),
         "bpp": 8 * len(data) / (file.width * file.height),

@@ -138,4 +138,4 @@ def decode_with_report(
         total_ms=1e3 * (entropy + dequantise + done - ready),
         compile_ms=1e3 * (loading + ready - began - dequantise),
     )
-    return Decoded(image, file.section(ICC), report)
+    return Decoded(image, file.find_section(ICC), report)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from coded_scenes import file_of, random_scene
+from gsic_scenes import file_of, random_scene
 from numpy.typing import NDArray
 
 import gsic

@@ -1,10 +1,10 @@
-"""The `.gsi` container: what stands around the coded Gaussians. FORMAT.md is normative.
+"""The `.gsi` container, which holds the coded Gaussians. FORMAT.md section 2 is normative.
 
-`read` looks at magic, version and length; everything after belongs to the module of the version.
+`read` checks magic and version, and hands the rest to the module of that version.
 """
 
 from gsic.container import v1
-from gsic.container.fields import ByteReader, varint
+from gsic.container.fields import ByteReader, encode_varint
 from gsic.container.v1 import COMMENT, ICC, VERSION, Container, Mode, Section
 from gsic.errors import NotGsi, TruncatedFile, UnsupportedVersion
 from gsic.options import Limits
@@ -18,17 +18,17 @@ __all__ = [
     "Container",
     "Mode",
     "Section",
+    "encode_varint",
     "read",
-    "varint",
     "write",
 ]
 
 MAGIC = b"\xf7G\r\n"
-"""A byte that is not ASCII and not UTF-8, then a line ending: text-mode transfers damage it."""
+"""A byte that is neither ASCII nor UTF-8, then a line ending: text-mode transfers damage it."""
 
 
 def write(container: Container) -> bytes:
-    """Return a container as the bytes of a file, in the newest version.
+    """Return the bytes of a file in the newest version of the format.
 
     Raises:
         ValueError: a field out of range.
@@ -37,11 +37,11 @@ def write(container: Container) -> bytes:
 
 
 def read(data: bytes, limits: Limits | None = None) -> Container:
-    """Return what the bytes of a file hold.
+    """Read the container of a file.
 
     Args:
         data: the whole file.
-        limits: largest image to accept; None for the default.
+        limits: largest image to accept; None for the default limits.
 
     Raises:
         NotGsi, TruncatedFile, UnsupportedVersion, CorruptFile: the bytes are not a whole, sound

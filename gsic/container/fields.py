@@ -1,7 +1,7 @@
-"""Bounded reading and writing of the fields that files are made of.
+"""The fields of a file: varints, and a reader that never leaves its bytes.
 
-`ByteReader` checks every read against the bytes it was given and names field and offset when a
-check fails. Profiles parse their parameter bytes with it too.
+`ByteReader` checks every read against the bytes that it was given, and names the field and its
+offset when a check fails. Profiles parse their parameter bytes with it too.
 """
 
 from gsic.errors import CorruptFile
@@ -13,9 +13,8 @@ VARINT64_BYTES = 10
 """Longest varint of 64 bits."""
 
 
-def varint(value: int) -> bytes:
-    """Return a non-negative integer as groups of 7 bits, lowest first, high bit set on all but
-    the last.
+def encode_varint(value: int) -> bytes:
+    """Return the bytes of a varint (FORMAT.md section 1).
 
     Args:
         value: 0..2^64 - 1.
@@ -34,12 +33,12 @@ def varint(value: int) -> bytes:
 
 
 class ByteReader:
-    """A cursor over bytes.
+    """A reader of fields, with a position in its bytes.
 
     Args:
-        data: what to read.
-        name: what it is, for messages.
-        offset: where `data` begins in the file, for messages.
+        data: the bytes.
+        name: what the bytes are, for messages.
+        offset: where they begin in the file, for messages.
     """
 
     def __init__(self, data: bytes, name: str, offset: int = 0) -> None:
@@ -50,16 +49,16 @@ class ByteReader:
 
     @property
     def left(self) -> int:
-        """How many bytes are still unread."""
+        """Number of bytes that are still unread."""
         return len(self._data) - self._at
 
     @property
     def offset(self) -> int:
-        """Where in the file the next byte stands."""
+        """Offset of the next byte in the file."""
         return self._offset + self._at
 
     def take(self, count: int, field: str) -> bytes:
-        """Return the next `count` bytes.
+        """Read the next `count` bytes.
 
         Raises:
             CorruptFile: fewer are left.
@@ -74,15 +73,15 @@ class ByteReader:
         return self._data[start : self._at]
 
     def byte(self, field: str) -> int:
-        """Return the next byte, 0..255."""
+        """Read the next byte, 0..255; raise CorruptFile if none is left."""
         return self.take(1, field)[0]
 
     def varint(self, field: str, bits: int = 32) -> int:
-        """Return the next varint.
+        """Read the next varint.
 
         Args:
-            field: its name, for messages.
-            bits: 32 or 64; larger values are corrupt.
+            field: name of the field, for messages.
+            bits: 32 or 64, most bits of the value.
 
         Raises:
             CorruptFile: the bytes end inside it, it is longer than its value needs, or its value
@@ -102,7 +101,7 @@ class ByteReader:
         raise CorruptFile(f"{self._name}: {field} at byte {start} exceeds {bits} bits")
 
     def rest(self) -> bytes:
-        """Return all bytes that are left."""
+        """Read all bytes that are left."""
         return self.take(self.left, "rest")
 
     def finish(self) -> None:

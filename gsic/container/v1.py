@@ -4,7 +4,7 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-from gsic.container.fields import VARINT_BYTES, ByteReader, varint
+from gsic.container.fields import VARINT_BYTES, ByteReader, encode_varint
 from gsic.errors import CorruptFile, LimitError, TruncatedFile, UnsupportedVersion
 from gsic.options import Limits
 
@@ -16,7 +16,7 @@ _CRC_BYTES = 4
 
 
 class Mode(IntEnum):
-    """What the pixels are; the values are those in the file."""
+    """What the pixels of an image are; the values are those in the file."""
 
     L = 0
     LA = 1
@@ -27,16 +27,16 @@ class Mode(IntEnum):
 
     @property
     def channels(self) -> int:
-        """How many channels are coded."""
+        """Number of coded channels."""
         return (1, 2, 3, 4, 1, 2)[self]
 
     @property
     def alpha(self) -> bool:
-        """Whether the last of them is alpha, by which the others are multiplied."""
+        """Whether the last coded channel is alpha, by which the others are multiplied."""
         return self.channels in (2, 4)
 
 
-# The lowest bit of the field that lies above the mode.
+# The bit of the field that says that sections follow; the mode has the bits below it.
 _SECTIONS_PRESENT = 1 << 3
 
 ICC = 1
@@ -50,9 +50,9 @@ class Section:
     """Optional data beside the image.
 
     Args:
-        id: what it holds, 1..2^31 - 1; ICC and COMMENT are the known ones.
-        data: its bytes.
-        critical: True when a decoder must understand it to show the right picture.
+        id: kind of data, 1..2^31 - 1; ICC and COMMENT are the known kinds.
+        data: bytes.
+        critical: whether a decoder must understand the section to show the right image.
     """
 
     id: int
@@ -81,13 +81,13 @@ class Container:
     payload: bytes
     sections: tuple[Section, ...] = ()
 
-    def section(self, id: int) -> bytes | None:
-        """Return the data of a section, None when there is none."""
+    def find_section(self, id: int) -> bytes | None:
+        """Return the data of a section, None if the file has no such section."""
         return next((s.data for s in self.sections if s.id == id), None)
 
 
 def write(magic: bytes, container: Container) -> bytes:
-    """Return magic, version, length, body and CRC of a container."""
+    """Return the bytes of a file: magic, version, length, body and checksum."""
     if not 1 <= container.width <= MAX_SIDE or not 1 <= container.height <= MAX_SIDE:
         raise ValueError(
             f"sides are 1 to {MAX_SIDE} pixels, got {container.width} x {container.height}"
@@ -98,20 +98,20 @@ def write(magic: bytes, container: Container) -> bytes:
     flags = _SECTIONS_PRESENT if ids else 0
     body = bytearray()
     for value in (container.profile, container.width, container.height, container.mode | flags):
-        body += varint(value)
+        body += encode_varint(value)
     if ids:
-        body += varint(len(ids))
+        body += encode_varint(len(ids))
         for section in container.sections:
-            body += varint(2 * section.id + section.critical)
-            body += varint(len(section.data)) + section.data
-    body += varint(len(container.parameters)) + container.parameters + container.payload
-    data = magic + varint(VERSION) + varint(len(body) + _CRC_BYTES) + body
+            body += encode_varint(2 * section.id + section.critical)
+            body += encode_varint(len(section.data)) + section.data
+    body += encode_varint(len(container.parameters)) + container.parameters + container.payload
+    data = magic + encode_varint(VERSION) + encode_varint(len(body) + _CRC_BYTES) + body
     return data + zlib.crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
 def read(data: bytes, start: int, limits: Limits) -> Container:
-    """Return the content of a file whose length field begins at `start`."""
-    body = _checked_body(data, start)
+    """Read the container of a file whose length field begins at `start`."""
+    body = _check_body(data, start)
     profile = body.varint("profile")
     width = body.varint("width")
     height = body.varint("height")
@@ -123,13 +123,13 @@ def read(data: bytes, start: int, limits: Limits) -> Container:
     mode, flags = field & (_SECTIONS_PRESENT - 1), field & -_SECTIONS_PRESENT
     if mode not in Mode.__members__.values() or flags & ~_SECTIONS_PRESENT:
         raise CorruptFile(f"header: mode {field} is not one of version {VERSION}")
-    sections = _sections(body) if flags else ()
+    sections = _read_sections(body) if flags else ()
     parameters = body.take(body.varint("parameter length"), "parameters")
     return Container(profile, width, height, Mode(mode), parameters, body.rest(), sections)
 
 
-def _checked_body(data: bytes, start: int) -> ByteReader:
-    """The bytes between length field and CRC, once length and CRC are right."""
+def _check_body(data: bytes, start: int) -> ByteReader:
+    """Check length and CRC, and return a reader of the bytes between them."""
     head = data[start : start + VARINT_BYTES]
     if len(head) < VARINT_BYTES and all(byte >= 0x80 for byte in head):
         raise TruncatedFile(f"file: ends after {len(data)} bytes, inside its length field")
@@ -147,8 +147,8 @@ def _checked_body(data: bytes, start: int) -> ByteReader:
     return ByteReader(data[begin : end - _CRC_BYTES], "header", begin)
 
 
-def _sections(body: ByteReader) -> tuple[Section, ...]:
-    """The known sections; unknown ones are skipped unless they are critical."""
+def _read_sections(body: ByteReader) -> tuple[Section, ...]:
+    """Read the known sections; skip unknown ones unless they are critical."""
     count = body.varint("section count")
     if count == 0:
         raise CorruptFile("header: sections are announced and there are none")

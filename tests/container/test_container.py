@@ -1,24 +1,19 @@
-"""The container: pinned bytes, sections, limits, and one refusal for every rule it has."""
+"""The container: pinned bytes, sections, limits, and a file against each rule."""
 
 import zlib
 from dataclasses import replace
 
 import pytest
+from damaged_files import seal
 
 from gsic import container
-from gsic.container import ByteReader, Container, Mode, Section, varint
+from gsic.container import ByteReader, Container, Mode, Section, encode_varint
 from gsic.container.v1 import COMMENT, ICC
 from gsic.errors import CorruptFile, LimitError, NotGsi, TruncatedFile, UnsupportedVersion
 from gsic.options import Limits
 
 SMALL = Container(1, 3, 200, Mode.RGB, b"\x07\x08", b"payload")
 SECTIONS = replace(SMALL, sections=(Section(ICC, b"profile"), Section(COMMENT, b"")))
-
-
-def sealed(body: bytes, version: int = 1) -> bytes:
-    """A file with this body: length and CRC right, whatever the body says."""
-    data = container.MAGIC + varint(version) + varint(len(body) + 4) + body
-    return data + zlib.crc32(data).to_bytes(4, "little")
 
 
 def test_pinned_bytes() -> None:
@@ -42,9 +37,9 @@ def test_overhead_of_a_small_file() -> None:
 
 def test_sections_are_found_by_id() -> None:
     content = container.read(container.write(SECTIONS))
-    assert content.section(ICC) == b"profile"
-    assert content.section(COMMENT) == b""
-    assert content.section(77) is None
+    assert content.find_section(ICC) == b"profile"
+    assert content.find_section(COMMENT) == b""
+    assert content.find_section(77) is None
 
 
 def test_channels_of_modes() -> None:
@@ -98,8 +93,8 @@ def test_a_wrong_checksum_is_corrupt() -> None:
 
 def test_the_checksum_comes_before_the_body() -> None:
     # A size beyond the limits in a damaged file is damage.
-    body = varint(1) + varint(2**31) + varint(2**31) + b"\x02\x00"
-    data = bytearray(sealed(body))
+    body = encode_varint(1) + encode_varint(2**31) + encode_varint(2**31) + b"\x02\x00"
+    data = bytearray(seal(body))
     data[-1] ^= 1
     with pytest.raises(CorruptFile, match="CRC-32"):
         container.read(bytes(data))
@@ -129,13 +124,13 @@ def test_the_checksum_comes_before_the_body() -> None:
 )
 def test_bodies_against_the_rules_are_corrupt(body: str, message: str) -> None:
     with pytest.raises(CorruptFile, match=message):
-        container.read(sealed(bytes.fromhex(body)))
+        container.read(seal(bytes.fromhex(body)))
 
 
 def test_lengths_below_the_checksum_are_corrupt() -> None:
     for length in range(4):
         with pytest.raises(CorruptFile, match="where its length field says"):
-            container.read(container.MAGIC + b"\x01" + varint(length) + bytes(length))
+            container.read(container.MAGIC + b"\x01" + encode_varint(length) + bytes(length))
 
 
 @pytest.mark.parametrize(("width", "height"), [(2**27 + 1, 1), (1, 2**27 + 1), (2**32 - 1,) * 2])
@@ -187,10 +182,10 @@ def test_byte_reader_names_field_and_offset() -> None:
 
 
 def test_varints_of_64_bits() -> None:
-    assert ByteReader(varint(2**64 - 1), "x").varint("y", bits=64) == 2**64 - 1
+    assert ByteReader(encode_varint(2**64 - 1), "x").varint("y", bits=64) == 2**64 - 1
     with pytest.raises(CorruptFile, match="exceeds 64 bits"):
         ByteReader(b"\xff" * 9 + b"\x02", "x").varint("y", bits=64)
     with pytest.raises(CorruptFile, match="exceeds 32 bits"):
-        ByteReader(varint(2**32), "x").varint("y")
+        ByteReader(encode_varint(2**32), "x").varint("y")
     with pytest.raises(ValueError, match="varints hold"):
-        varint(2**64)
+        encode_varint(2**64)

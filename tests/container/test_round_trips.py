@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsic import container
-from gsic.container import ByteReader, Container, Mode, Section, varint
+from gsic.container import ByteReader, Container, Mode, Section, encode_varint
 from gsic.options import Limits
 
 sides = st.integers(1, 2**32 - 1)
@@ -29,7 +29,7 @@ NO_LIMIT = Limits(pixels=2**62)
 
 @given(st.integers(0, 2**64 - 1))
 def test_varints(value: int) -> None:
-    data = varint(value)
+    data = encode_varint(value)
     reader = ByteReader(data, "test")
     assert reader.varint("field", bits=64) == value
     reader.finish()

@@ -1,4 +1,4 @@
-"""FORMAT.md says what gsic does: a decoder written from it alone reads what gsic writes."""
+"""A decoder that is written from FORMAT.md alone reads what gsic writes."""
 
 import format_decoder as independent
 import numpy as np
@@ -17,7 +17,7 @@ from gsic.container import Container, Mode, Section
 @pytest.mark.parametrize("sections", [(), (Section(1, b"icc"), Section(2, b""))])
 def test_containers(sections: tuple[Section, ...]) -> None:
     written = Container(1, 300, 70000, Mode.RGB_AS_L, b"\1\2", bytes(200) + b"\1", sections)
-    read = independent.container(container.write(written))
+    read = independent.read_container(container.write(written))
     assert read == {
         "profile": 1,
         "width": 300,
@@ -33,11 +33,11 @@ def test_tables(signed: bool) -> None:
     for scale in range(SCALES):
         shape = Shape(scale * 7 % 16, scale % 4, scale * 5 % 16)
         (table,) = tables.build_tables([scale], [shape], signed=signed)
-        lowest, starts, escape = independent.curve(scale, tuple(shape), signed)
+        lowest, starts, escape = independent.make_table(scale, tuple(shape), signed)
         assert np.diff(starts).tolist() == table.frequencies.tolist()
         assert (lowest, escape) == (table.lowest, table.escape)
     levels = [15, 0, 3, 8, 1]
-    starts = independent.listed_table(levels)[1]
+    starts = independent.make_histogram(levels)[1]
     assert np.diff(starts).tolist() == tables.build_histogram(levels).frequencies.tolist()
 
 
@@ -66,9 +66,9 @@ def test_payloads() -> None:
         write_columns(writer, columns, contexts)
         writer.write_raw(np.array([2**63 + 5, 3], np.uint64), 64)
         payload = independent.Payload(writer.finish())
-        assert payload.sets([count] * 5, bounds) == [keys.tolist() for keys in sets]
-        decoded = payload.columns(len(columns), classes.tolist(), least, doubling)
+        assert payload.read_sets([count] * 5, bounds) == [keys.tolist() for keys in sets]
+        decoded = payload.read_columns(len(columns), classes.tolist(), least, doubling)
         assert decoded == [column.tolist() for column in columns]
-        assert payload.raw(64, 2) == [2**63 + 5, 3]
+        assert payload.read_raw(64, 2) == [2**63 + 5, 3]
         payload.finish()
     assert modes == set(ColumnMode)

@@ -1,4 +1,4 @@
-"""FORMAT.md section 9.2 says what the range coder does."""
+"""A range decoder that is written from FORMAT.md section 9.2 alone reads what gsic writes."""
 
 import format_two_dgs as independent
 import numpy as np
@@ -22,8 +22,8 @@ def test_payloads(count: int) -> None:
         starts = np.concatenate(
             ([0], np.cumsum(build_model_from_counts(counts).frequencies))
         ).tolist()
-        assert [payload.symbol(starts) for _ in range(count)] == index.tolist()
-        assert payload.raw(13, count) == fields.tolist()
-        assert [payload.short() for _ in range(count)] == fields.tolist()
+        assert [payload.read_symbol(starts) for _ in range(count)] == index.tolist()
+        assert payload.read_raw(13, count) == fields.tolist()
+        assert [payload.read_exp_golomb() for _ in range(count)] == fields.tolist()
         if count:
             payload.finish()

@@ -1,9 +1,9 @@
-"""Files of every released version decode to the same symbols, parameters and pixels for ever."""
+"""Golden files of every released version decode to the same symbols, parameters and pixels."""
 
 import json
 from pathlib import Path
 
-import format_image
+import format_gsic
 import make_golden
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ MANIFEST = json.loads((make_golden.FOLDER / "manifest.json").read_text())
 
 
 def check_pixels(image: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
-    """At most 1 of 255 apart, in hardly any pixel."""
+    """Check that images differ by at most 1 in 255, and only in rare pixels."""
     assert image.shape == expected.shape
     assert image.dtype == np.uint8
     apart = np.abs(image.astype(int) - expected)
@@ -32,18 +32,18 @@ def test_the_manifest_is_complete() -> None:
 
 @pytest.mark.parametrize("name", MANIFEST)
 def test_symbols_and_parameters(name: str) -> None:
-    assert make_golden.described(make_golden.FOLDER / f"{name}.gsi") == MANIFEST[name]
+    assert make_golden.describe(make_golden.FOLDER / f"{name}.gsi") == MANIFEST[name]
 
 
 @pytest.mark.parametrize("name", MANIFEST)
 def test_pixels(name: str) -> None:
     data = (make_golden.FOLDER / f"{name}.gsi").read_bytes()
-    for path, scale, region in make_golden.pictures(name):
+    for path, scale, region in make_golden.list_pictures(name):
         with Image.open(path) as picture:
             check_pixels(codec.decode(data, scale=scale, region=region), np.array(picture))
 
 
 @pytest.mark.parametrize("name", MANIFEST)
-def test_the_decoder_written_from_the_text_agrees(name: str) -> None:
+def test_the_independent_decoder_agrees(name: str) -> None:
     path = Path(make_golden.FOLDER, f"{name}.gsi")
-    check_pixels(codec.decode(path), format_image.image(path.read_bytes()))
+    check_pixels(codec.decode(path), format_gsic.decode(path.read_bytes()))

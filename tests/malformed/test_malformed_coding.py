@@ -1,4 +1,4 @@
-"""Damaged payloads: readers of any kind raise `CorruptFile` or return, quickly and in bounds."""
+"""Readers of damaged payloads raise `CorruptFile` or return values within bounds, quickly."""
 
 import time
 import tracemalloc
@@ -17,7 +17,8 @@ COUNTS, CELLS = [40, 1, 200], [3000, 1, 2**20]
 CONTEXTS = Contexts(np.arange(241) % 5)
 
 
-def sound_payload() -> bytes:
+def make_payload() -> bytes:
+    """Make a valid payload of sets and columns."""
     rng = np.random.default_rng(4)
     sets = [
         np.sort(rng.integers(0, bound, count)) for count, bound in zip(COUNTS, CELLS, strict=True)
@@ -34,11 +35,11 @@ def sound_payload() -> bytes:
     return writer.finish()
 
 
-PAYLOAD = sound_payload()
+PAYLOAD = make_payload()
 
 
 def read_all(payload: bytes) -> bool:
-    """True when the payload is read to its end; numbers that come out keep to their bounds."""
+    """Tell whether the payload is read to its end; check that its numbers are within bounds."""
     try:
         reader = SymbolReader(payload)
         sets = sorted_set.read_sets(reader, COUNTS, CELLS)
@@ -85,10 +86,10 @@ def test_monotonous_bytes(fill: int) -> None:
         assert not read_all(bytes([fill]) * (length - 1) + b"\1")
 
 
-def test_absurd_counts_cost_neither_time_nor_memory() -> None:
+def test_too_large_counts_are_refused_quickly_and_in_little_memory() -> None:
     model = Model([TOTAL - 2**17, 2**17])
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     for count in (10**7, 10**9, 10**15, 2**62):
         with pytest.raises(CorruptFile):
             sorted_set.read_sets(SymbolReader(PAYLOAD), [count], [2**50])
@@ -96,7 +97,7 @@ def test_absurd_counts_cost_neither_time_nor_memory() -> None:
             SymbolReader(PAYLOAD).read_symbols(model, count)
         with pytest.raises(CorruptFile):
             bits_back.decode(PAYLOAD, [model], count)
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert elapsed < 1.0
@@ -105,8 +106,8 @@ def test_absurd_counts_cost_neither_time_nor_memory() -> None:
 
 def test_columns_of_more_rows_than_the_bytes_can_hold() -> None:
     contexts = Contexts.one_group(10**6)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(3):
         with pytest.raises(CorruptFile):
             read_columns(SymbolReader(PAYLOAD), 1, contexts)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

@@ -12,27 +12,31 @@ from math import isqrt
 Table = tuple[int, Sequence[int], int]  # lowest symbol, starts and 2^24, magnitude of escapes
 
 
-def container(data: bytes) -> dict[str, int | bytes]:
-    """2: profile, width, height, mode, parameters and payload."""
+def read_container(data: bytes) -> dict[str, int | bytes]:
+    """Read a container (section 2): profile, width, height, mode, parameters and payload."""
     assert data[:5] == b"\xf7G\r\n\x01"
     body = iter(data[5:])
-    length = varint(body)
+    length = read_varint(body)
     content = bytes(body)
     assert len(content) == length
     assert zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "little")
     body = iter(content[:-4])
-    fields: dict[str, int | bytes] = {n: varint(body) for n in ("profile", "width", "height")}
-    mode = varint(body)
-    for _ in range(varint(body) if mode & 8 else 0):
-        section = varint(body)
+    fields: dict[str, int | bytes] = {n: read_varint(body) for n in ("profile", "width", "height")}
+    mode = read_varint(body)
+    for _ in range(read_varint(body) if mode & 8 else 0):
+        section = read_varint(body)
         assert section % 2 == 0 or section in (3, 5)
-        skip(body, varint(body))
-    fields |= {"mode": mode % 8, "parameters": skip(body, varint(body)), "payload": bytes(body)}
+        take(body, read_varint(body))
+    fields |= {
+        "mode": mode % 8,
+        "parameters": take(body, read_varint(body)),
+        "payload": bytes(body),
+    }
     return fields
 
 
-def varint(data: Iterable[int]) -> int:
-    """1."""
+def read_varint(data: Iterable[int]) -> int:
+    """Read a varint (section 1)."""
     value = shift = 0
     for byte in data:
         value |= byte % 128 << shift
@@ -42,12 +46,13 @@ def varint(data: Iterable[int]) -> int:
     return value
 
 
-def skip(data: Iterable[int], count: int) -> bytes:
+def take(data: Iterable[int], count: int) -> bytes:
+    """Take the next bytes; fewer if fewer are left."""
     return bytes(byte for _, byte in zip(range(count), data, strict=False))
 
 
 class Payload:
-    """3 to 6: the numbers of a payload."""
+    """The numbers of an ANS payload (sections 3 to 6)."""
 
     def __init__(self, payload: bytes) -> None:
         assert payload[-1] != 0
@@ -57,8 +62,8 @@ class Payload:
         if self.stack:
             self.state = self.state << 32 | self.stack.pop()
 
-    def symbol(self, table: Table) -> int:
-        """3."""
+    def read_symbol(self, table: Table) -> int:
+        """Decode a symbol (section 3)."""
         lowest, starts, _ = table
         slot = self.state % 2**24
         index = bisect_right(starts, slot) - 1
@@ -69,32 +74,33 @@ class Payload:
         return lowest + index
 
     def finish(self) -> None:
+        """Check the end of the payload (section 3)."""
         assert not self.stack
         assert self.state == 2**24
 
-    def raw(self, bits: int, count: int) -> list[int]:
-        """3, raw fields."""
+    def read_raw(self, bits: int, count: int) -> list[int]:
+        """Read an array of raw fields (section 3)."""
         fields = [0] * count
         for shift in range(0, bits, 24):
             chunk = min(24, bits - shift)
             equal = (0, range(0, 2**24 + 1, 2 ** (24 - chunk)), -1)
-            fields = [field + (self.symbol(equal) << shift) for field in fields]
+            fields = [field + (self.read_symbol(equal) << shift) for field in fields]
         return fields
 
-    def gamma(self, count: int) -> list[int]:
-        """3, gamma numbers."""
-        exponents = self.raw(6, count)
+    def read_exp_golomb(self, count: int) -> list[int]:
+        """Read an array of Exp-Golomb-like numbers (section 3)."""
+        exponents = self.read_raw(6, count)
         numbers = [0] * count
         for exponent in sorted(set(exponents)):
             chosen = [i for i in range(count) if exponents[i] == exponent]
-            for i, field in zip(chosen, self.raw(exponent, len(chosen)), strict=True):
+            for i, field in zip(chosen, self.read_raw(exponent, len(chosen)), strict=True):
                 numbers[i] = 2**exponent - 1 + field
         return numbers
 
-    def escaped(self, sizes: Sequence[int], tables: Sequence[Table]) -> list[list[int]]:
-        """4, values with escapes."""
+    def read_escaped(self, sizes: Sequence[int], tables: Sequence[Table]) -> list[list[int]]:
+        """Read an array of values with escapes (section 4)."""
         groups = [
-            [self.symbol(table) for _ in range(size)]
+            [self.read_symbol(table) for _ in range(size)]
             for size, table in zip(sizes, tables, strict=True)
         ]
         escapes = [
@@ -103,15 +109,15 @@ class Payload:
             for i in range(len(group))
             if abs(group[i]) == table[2]
         ]
-        for (group, i), excess in zip(escapes, self.gamma(len(escapes)), strict=True):
+        for (group, i), excess in zip(escapes, self.read_exp_golomb(len(escapes)), strict=True):
             group[i] += excess if group[i] > 0 else -excess
         return groups
 
-    def paths(
+    def read_paths(
         self, factors: Sequence[int], length: int, more: int, table: Table
     ) -> list[list[int]]:
-        """5, items 2 and 3."""
-        (steps,) = self.escaped([len(factors) * length], [table])
+        """Read numbers that are coded as steps (section 5, items 2 and 3)."""
+        (steps,) = self.read_escaped([len(factors) * length], [table])
         paths: list[list[int]] = []
         for factor in factors:
             path = [steps.pop(0)] if length else []
@@ -120,78 +126,86 @@ class Payload:
             paths.append(path)
         return paths
 
-    def columns(
+    def read_columns(
         self, count: int, contexts: Sequence[int], least: int = 1, doubling: bool = False
     ) -> list[list[int]]:
-        """5."""
-        groups = joined(contexts, least)
+        """Read columns (section 5)."""
+        groups = join_contexts(contexts, least)
         if not groups:
             return [[] for _ in range(count)]
         sizes = [len(group) for group in groups]
-        heads = self.raw(6, count)
-        forms = [head % 4 for head in heads]
-        spreads = [self.symbol(listed_table([15, 9, 7, 6])) for _ in range(count)]
-        positives = [8 + self.symbol(curve(10, (7, 0, 8), True)) for _ in range(count)]
+        heads = self.read_raw(6, count)
+        modes = [head % 4 for head in heads]
+        spreads = [self.read_symbol(make_histogram([15, 9, 7, 6])) for _ in range(count)]
+        positives = [8 + self.read_symbol(make_table(10, (7, 0, 8), True)) for _ in range(count)]
         shapes = [(heads[i] >> 2, spreads[i], positives[i]) for i in range(count)]
-        steps = self.paths([1] * count, len(groups), 3 * doubling, curve(11, (4, 0, 8), True))
+        steps = self.read_paths(
+            [1] * count, len(groups), 3 * doubling, make_table(11, (4, 0, 8), True)
+        )
         scales = [[8 + scale for scale in column] for column in steps]
-        moved = [i for i in range(count) if forms[i] != 0]
+        moved = [i for i in range(count) if modes[i] != 0]
         centres = [[0] * len(groups) for _ in range(count)]
-        factors = [2 if doubling and forms[i] == 2 else 1 for i in moved]
-        path = self.paths(factors, len(groups), 0, curve(14, (7, 3, 8), True)) if moved else []
+        factors = [2 if doubling and modes[i] == 2 else 1 for i in moved]
+        path = (
+            self.read_paths(factors, len(groups), 0, make_table(14, (7, 3, 8), True))
+            if moved
+            else []
+        )
         for i, column in zip(moved, path, strict=True):
             centres[i] = column
-        listed = [scale + 2 for i in range(count) if forms[i] == 3 for scale in scales[i]]
-        levels = iter(self.raw(4, sum(listed)))
+        sizes_of_histograms = [
+            scale + 2 for i in range(count) if modes[i] == 3 for scale in scales[i]
+        ]
+        levels = iter(self.read_raw(4, sum(sizes_of_histograms)))
         tables = [
-            listed_table(list(skip(levels, scale + 2)))
-            if forms[i] == 3
-            else curve(scale, shapes[i], True)
+            make_histogram(list(take(levels, scale + 2)))
+            if modes[i] == 3
+            else make_table(scale, shapes[i], True)
             for i in range(count)
             for scale in scales[i]
         ]
-        residuals = self.escaped(sizes * count, tables)
+        residuals = self.read_escaped(sizes * count, tables)
         for i in range(count):
             for g, scale in enumerate(scales[i]):
                 group = residuals[i * len(groups) + g]
-                low = 0 if forms[i] == 3 else low_bits(scale)
-                fields = self.raw(low, len(group))
+                low = 0 if modes[i] == 3 else count_low_bits(scale)
+                fields = self.read_raw(low, len(group))
                 group[:] = [
                     centres[i][g] + r * 2**low + f for r, f in zip(group, fields, strict=True)
                 ]
         columns = []
         for i in range(count):
             column = residuals[i * len(groups) : (i + 1) * len(groups)]
-            if forms[i] == 2:
-                for group, share in zip(column, self.raw(5, len(groups)), strict=True):
+            if modes[i] == 2:
+                for group, share in zip(column, self.read_raw(5, len(groups)), strict=True):
                     flags = (0, (0, 2**24 - (2 * share + 1) * 2**18, 2**24), -1)
-                    group[:] = [v and v * (1 - 2 * self.symbol(flags)) for v in group]
+                    group[:] = [v and v * (1 - 2 * self.read_symbol(flags)) for v in group]
             values = dict(zip(chain(*groups), chain(*column), strict=True))
             columns.append([values[row] for row in range(len(contexts))])
         return columns
 
-    def sets(self, counts: Sequence[int], bounds: Sequence[int]) -> list[list[int]]:
-        """6."""
+    def read_sets(self, counts: Sequence[int], bounds: Sequence[int]) -> list[list[int]]:
+        """Read sorted sets (section 6)."""
         low, chosen = [], []
         for n, m in zip(counts, bounds, strict=True):
             b = max(0, (m // n).bit_length() - 4)
             chance = (2 ** (32 + b) * n) // (2**b * n + m)
-            scale = next((s for s in range(27) if stop(s) <= chance), 27)
+            scale = next((s for s in range(27) if compute_stop(s) <= chance), 27)
             low.append(b)
             chosen.append((scale, (6, 0, 8)))
-        own = [i for i, flag in enumerate(self.raw(1, len(counts))) if flag]
-        for i, field in zip(own, self.raw(11, len(own)), strict=True):
+        own = [i for i, flag in enumerate(self.read_raw(1, len(counts))) if flag]
+        for i, field in zip(own, self.read_raw(11, len(own)), strict=True):
             chosen[i] = (field % 32, (field >> 5 & 15, field >> 9, 8))
-        quotients = self.escaped(counts, [curve(s, shape, False) for s, shape in chosen])
+        quotients = self.read_escaped(counts, [make_table(s, shape, False) for s, shape in chosen])
         sets = []
         for group, b in zip(quotients, low, strict=True):
-            fields = self.raw(b, len(group))
+            fields = self.read_raw(b, len(group))
             sets.append(list(accumulate(q * 2**b + f for q, f in zip(group, fields, strict=True))))
         return sets
 
 
-def joined(contexts: Sequence[int], least: int) -> list[list[int]]:
-    """5, the rows of each group."""
+def join_contexts(contexts: Sequence[int], least: int) -> list[list[int]]:
+    """List the rows of each group (section 5)."""
     groups: list[list[int]] = [[]]
     for context in sorted(set(contexts)):
         if len(groups[-1]) >= least:
@@ -202,13 +216,13 @@ def joined(contexts: Sequence[int], least: int) -> list[list[int]]:
     return [sorted(group) for group in groups if group]
 
 
-def low_bits(scale: int) -> int:
-    """4."""
+def count_low_bits(scale: int) -> int:
+    """low(scale) of section 4."""
     return (scale - 24) // 4 if scale >= 28 else 0
 
 
-def stop(scale: int) -> int:
-    """4."""
+def compute_stop(scale: int) -> int:
+    """compute_stop(scale) of section 4."""
     if scale < 8:
         return 2**32 - 2 ** (18, 20, 22, 24, 25, 26, 27, 28)[scale]
     if scale < 12:
@@ -217,8 +231,8 @@ def stop(scale: int) -> int:
     return mantissa * 2 ** (21 if scale >= 28 else 24 - (scale - 12) // 4)
 
 
-def geometric(chance: int, count: int) -> list[int]:
-    """4, g_1 .. g_n."""
+def compute_geometric(chance: int, count: int) -> list[int]:
+    """g_1 .. g_n of section 4."""
     powers, step = [2**32], 2**32 - chance
     while len(powers) < count:
         powers += [power * step >> 32 for power in powers]
@@ -226,12 +240,12 @@ def geometric(chance: int, count: int) -> list[int]:
     return [power * chance >> 32 for power in powers[: count - 1]] + [powers[count - 1]]
 
 
-def curve(scale: int, shape: tuple[int, int, int], two_sided: bool) -> Table:
-    """4, one- and two-sided tables."""
+def make_table(scale: int, shape: tuple[int, int, int], two_sided: bool) -> Table:
+    """Make a one-sided or two-sided table (section 4)."""
     zero, spread, positive = shape
     n = 12 * 2 ** max(0, (min(scale, 27) - 8) // 4) - 1
-    h, t = (0, 1, 3, 6)[spread], stop(scale)
-    both = zip(geometric(t, n), geometric(t >> 2, n), strict=True)
+    h, t = (0, 1, 3, 6)[spread], compute_stop(scale)
+    both = zip(compute_geometric(t, n), compute_geometric(t >> 2, n), strict=True)
     chances = [((16 - h) * near + h * far) >> 12 for near, far in both]
     more = isqrt(2**32 * (2**32 - t)) if two_sided else 2**32 - t
     odds = (4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 51, 64, 81, 102, 128)[zero] * (2**32 - more)
@@ -248,8 +262,8 @@ def curve(scale: int, shape: tuple[int, int, int], two_sided: bool) -> Table:
     return -len(below), list(accumulate([*below, rest, *above], initial=0)), n
 
 
-def listed_table(levels: Sequence[int]) -> Table:
-    """4."""
+def make_histogram(levels: Sequence[int]) -> Table:
+    """Make an explicit histogram (section 4)."""
     weights = [(2 + level % 2) * 2 ** (level // 2) for level in levels]
     table = [1 + w * (2**24 - len(levels)) // sum(weights) for w in weights]
     table[0] += 2**24 - sum(table)

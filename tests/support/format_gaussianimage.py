@@ -1,4 +1,4 @@
-"""The second decoder for profile 2, written from section 8 of FORMAT.md: bytes to pixels."""
+"""Profile 2 of the independent decoder, written from section 8 of FORMAT.md: bytes to planes."""
 
 import struct
 from bisect import bisect_left
@@ -6,53 +6,55 @@ from itertools import accumulate
 from math import lgamma, log
 
 import numpy as np
-from format_decoder import Payload, Table, skip, varint
+from format_decoder import Payload, Table, read_varint, take
 from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
 
-def planes(fields: dict[str, int | bytes], width: int, height: int, channels: int) -> Float64:
-    """The values of all pixels, not clamped, float64 (H, W, C)."""
+def draw_planes(fields: dict[str, int | bytes], width: int, height: int, channels: int) -> Float64:
+    """Draw the planes of a file, not clamped, float64 (H, W, C)."""
     body = iter(bytes(fields["parameters"]))
     payload = bytes(fields["payload"])
-    count, (kind, b) = varint(body), skip(body, 2)
-    rs, on_grid, histograms, bits_back = (bool(kind >> i & 1) for i in range(4))
-    if on_grid:
-        (k,) = skip(body, 1)
+    count, (kind, b) = read_varint(body), take(body, 2)
+    rs, uniform, histograms, bits_back = (bool(kind >> i & 1) for i in range(4))
+    if uniform:
+        (k,) = take(body, 1)
         stages, size = channels, 2**k
     else:
-        stages, size = skip(body, 2)
+        stages, size = take(body, 2)
         size += 1
         k = (size - 1).bit_length()
     assert kind < 16
     assert count > 0
-    steps, origins = floats(body, 3), floats(body, 3)
-    color = floats(body, 2 * channels if on_grid else stages * size * channels)
-    plain = varint(body) if bits_back else 0
-    tables: list[Table] = [equal(2**b), equal(size if histograms else 2**k)]
+    steps, origins = read_floats(body, 3), read_floats(body, 3)
+    color = read_floats(body, 2 * channels if uniform else stages * size * channels)
+    plain = read_varint(body) if bits_back else 0
+    tables: list[Table] = [make_uniform(2**b), make_uniform(size if histograms else 2**k)]
     if histograms:
-        tables = [histogram(body, 2**b, 3 * count), histogram(body, size, stages * count)]
+        tables = [read_histogram(body, 2**b, 3 * count), read_histogram(body, size, stages * count)]
     assert not list(body)
     saved = lgamma(count + 1) / log(2) if bits_back else 0
     assert 32 * count - saved <= 8 * len(payload) + 64
-    rows = read(payload, count, [b, k], stages, tables, histograms, plain if bits_back else None)
+    rows = read_rows(
+        payload, count, [b, k], stages, tables, histograms, plain if bits_back else None
+    )
     out = np.zeros((height, width, channels))
     for x, y, *symbols in rows:
         assert max(symbols[3:]) < size
         s = [symbol * steps[i] + origins[i] for i, symbol in enumerate(symbols[:3])]
-        if on_grid:
+        if uniform:
             pairs = zip(symbols[3:], color[:channels], color[channels:], strict=True)
             c = np.array([symbol * step + origin for symbol, step, origin in pairs])
         else:
             books = np.array(color).reshape(stages, size, channels)
             c = sum(books[j, symbol] for j, symbol in enumerate(symbols[3:]))
-        mean = (np.tanh([half(x), half(y)]) + 1) * [width / 2, height / 2] + 0.5
-        draw(out, mean, covariance(rs, s), c)
+        mean = (np.tanh([convert_half(x), convert_half(y)]) + 1) * [width / 2, height / 2] + 0.5
+        draw(out, mean, compute_covariance(rs, s), c)
     return out
 
 
-def read(
+def read_rows(
     payload: bytes,
     count: int,
     bits: list[int],
@@ -61,7 +63,7 @@ def read(
     histograms: bool,
     plain: int | None,
 ) -> list[tuple[int, ...]]:
-    """8.2: all numbers of every Gaussian."""
+    """Read all numbers of each Gaussian (section 8.2)."""
     b, k = bits
     if plain is None and not histograms:
         stream = Bits(payload)
@@ -81,25 +83,25 @@ def read(
     coder = Payload(payload)
     shape, color = tables
     if plain is None:
-        columns = [coder.raw(16, count) for _ in range(2)]
-        columns += [[coder.symbol(shape) for _ in range(count)] for _ in range(3)]
-        columns += [[coder.symbol(color) for _ in range(count)] for _ in range(stages)]
+        columns = [coder.read_raw(16, count) for _ in range(2)]
+        columns += [[coder.read_symbol(shape) for _ in range(count)] for _ in range(3)]
+        columns += [[coder.read_symbol(color) for _ in range(count)] for _ in range(stages)]
         coder.finish()
         return list(zip(*columns, strict=True))
     rows: list[tuple[int, ...]] = []
     for n in range(1, count + 1):
-        kinds = [equal(2**16)] * 2 + [shape] * 3 + [color] * stages
-        row = tuple(coder.symbol(table) for table in kinds)
+        kinds = [make_uniform(2**16)] * 2 + [shape] * 3 + [color] * stages
+        row = tuple(coder.read_symbol(table) for table in kinds)
         rank = bisect_left(rows, row)
         rows.insert(rank, row)
         if 1 < n <= count - plain:
-            push(coder, rank, equal(n))
+            push_symbol(coder, rank, make_uniform(n))
     coder.finish()
     return rows
 
 
-def push(coder: Payload, symbol: int, table: Table) -> None:
-    """3, the encoder's step."""
+def push_symbol(coder: Payload, symbol: int, table: Table) -> None:
+    """Encode a symbol (section 3)."""
     _, starts, _ = table
     frequency = starts[symbol + 1] - starts[symbol]
     if coder.state >= frequency << 40:
@@ -109,14 +111,15 @@ def push(coder: Payload, symbol: int, table: Table) -> None:
     coder.state = (quotient << 24) + rest + starts[symbol]
 
 
-def equal(size: int) -> Table:
+def make_uniform(size: int) -> Table:
+    """Make the table of a rank (section 8.2), of equal frequencies."""
     return 0, [*range(0, 2**24 // size * size, 2**24 // size), 2**24], -1
 
 
-def histogram(body: object, size: int, total: int) -> Table:
-    """8.1 and 8.2."""
-    (width,) = skip(body, 1)
-    stream = Bits(skip(body, -(-size * width // 8)))
+def read_histogram(body: object, size: int, total: int) -> Table:
+    """Read a histogram, and make its table (sections 8.1 and 8.2)."""
+    (width,) = take(body, 1)
+    stream = Bits(take(body, -(-size * width // 8)))
     counts = [stream.take(width) for _ in range(size)]
     assert 1 <= width <= 26
     assert stream.left == 0
@@ -127,7 +130,7 @@ def histogram(body: object, size: int, total: int) -> Table:
 
 
 class Bits:
-    """Packed numbers."""
+    """A reader of packed numbers (section 8.2)."""
 
     def __init__(self, data: bytes) -> None:
         self.left = int.from_bytes(data, "little")
@@ -138,20 +141,22 @@ class Bits:
         return value
 
 
-def floats(body: object, count: int) -> list[float]:
-    values = struct.unpack(f"<{count}f", skip(body, 4 * count))
+def read_floats(body: object, count: int) -> list[float]:
+    """Read numbers of 32 bits (section 8.1)."""
+    values = struct.unpack(f"<{count}f", take(body, 4 * count))
     assert all(abs(value) <= 2**32 for value in values)
     return list(values)
 
 
-def half(bits: int) -> float:
+def convert_half(bits: int) -> float:
+    """Convert the bits of a number of 16 bits (section 8.3)."""
     (value,) = struct.unpack("<e", struct.pack("<H", bits))
     assert np.isfinite(value)
     return value
 
 
-def covariance(rs: bool, s: list[float]) -> Float64:
-    """8.3."""
+def compute_covariance(rs: bool, s: list[float]) -> Float64:
+    """Compute the covariance matrix of a shape (section 8.3)."""
     if rs:
         a, b, t = s[0] + 0.5, s[1] + 0.5, s[2]
         turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
@@ -162,7 +167,7 @@ def covariance(rs: bool, s: list[float]) -> Float64:
 
 
 def draw(out: Float64, mean: Float64, sigma: Float64, color: Float64) -> None:
-    """7.4 and 8.3: add one Gaussian."""
+    """Add one Gaussian (sections 7.4 and 8.3)."""
     deviations = np.sqrt(np.maximum(np.linalg.eigvalsh(sigma), 0))
     if deviations.min() < 1e-3 or deviations.max() > 1e9:
         return

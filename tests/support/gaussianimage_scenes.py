@@ -1,4 +1,4 @@
-"""Random Gaussians of the profile gaussianimage: its golden files, and what tests start from."""
+"""Random images of profile `gaussianimage`, for its golden files and for tests."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,7 +32,7 @@ def scene(
     coding: str = "ans",
     bits_back: str = "none",
 ) -> QuantisedImage:
-    """Gaussians of a few px, some of them alike, symbols of all values."""
+    """Make an image of Gaussians of a few px, with symbols of all values."""
     rng = np.random.default_rng(seed)
     position = round_position(np.arctanh(rng.uniform(-1.0, 1.0, (count, 2)))).view(np.uint16)
     most = 2**bits - 1
@@ -64,19 +64,19 @@ def scene(
 
 
 def with_twins(image: QuantisedImage) -> QuantisedImage:
-    """An image in which the first Gaussians occur two and three times."""
+    """Repeat the first Gaussian of an image twice and the second one once."""
     return image.select(np.concatenate((np.arange(len(image)), [0, 0, 1])))
 
 
 def file_of(image: QuantisedImage) -> bytes:
-    """A file of Gaussians in any order."""
+    """Make a file of an image."""
     mode = (Mode.L, Mode.LA, Mode.RGB, Mode.RGBA)[image.channels - 1]
     size = image.width, image.height
     return container.write(Container(PROFILE.number, *size, mode, *PROFILE.write(image)))
 
 
 def files() -> dict[str, bytes]:
-    """The golden files by name."""
+    """Make the golden files, by name."""
     images = {
         "gaussianimage-packed": scene(coding="packed"),
         "gaussianimage-ans": scene(channels=4, seed=1, stages=3, size=5),
@@ -92,14 +92,14 @@ def files() -> dict[str, bytes]:
 
 
 def singular() -> QuantisedImage:
-    """Gaussians with no width, with too little, and with just enough."""
+    """Make an image whose Gaussians have no width, too little width, or just enough."""
     image = scene(40, bits=3, seed=6, coding="packed")
     grid = Quantiser(3, np.array([0.5, 0.25, 0.0005], np.float32), np.float32([-2.0, 0.0, -0.5]))
     return replace(image, shape_quantiser=grid)
 
 
-def described(data: bytes, info: dict[str, Any]) -> dict[str, Any]:
-    """What must never change about a golden file, before it is hashed."""
+def describe(data: bytes, info: dict[str, Any]) -> dict[str, Any]:
+    """Describe what must never change about a golden file, with arrays that are not hashed yet."""
     image = PROFILE.read(container.read(data))
     seen = dequantise(image)
     drawn = seen.mean, compute_factor(seen.entries), seen.color, np.maximum(seen.cutoff, 0.0)
@@ -107,7 +107,7 @@ def described(data: bytes, info: dict[str, Any]) -> dict[str, Any]:
 
 
 def every_way(image: QuantisedImage) -> Iterator[QuantisedImage]:
-    """The same Gaussians, written in each way."""
+    """Yield the same Gaussians with each coding and each bits-back strategy."""
     for coding in ("packed", "ans"):
         for strategy in ("none", "partial", "full"):
             yield choose_bits_back(replace(image, coding=coding), strategy)

@@ -1,4 +1,4 @@
-"""Scenes that hurt rasterisers, and how closely kernels must follow the oracle on them."""
+"""Scenes that are difficult for rasterisers, and how close kernels must be to the oracle."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Scene(NamedTuple):
 
 
 def factors(sigma: np.ndarray, aspect: np.ndarray, angle: np.ndarray) -> F32:
-    """Factors (N, 3) of ellipses with minor sigma, aspect and the angle of the major axis."""
+    """Compute factors (N, 3) from minor sigma, aspect and the angle of the major axis."""
     turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1)
     turn = turn.reshape(-1, 2, 2)
     scale = np.stack([sigma * aspect, sigma], -1)
@@ -55,7 +55,7 @@ def make(
     cutoff: tuple[float, float] = (1.0, 9.0),
     seed: int = 0,
 ) -> Scene:
-    """Random Gaussians over a window at the origin, offset = exp(-cutoff)."""
+    """Make random Gaussians over a window at the origin, with offset = exp(-cutoff)."""
     rng = np.random.default_rng(seed)
     low, high = (-margin, -margin), (width + margin, height + margin)
     cutoffs = rng.uniform(*cutoff, count).astype(np.float32)
@@ -112,19 +112,19 @@ SCENES: dict[str, Callable[[], Scene]] = {
 
 
 def opacities(scene: Scene, low: float = 0.02, high: float = 1.3) -> F32:
-    """An opacity for each Gaussian: some too faint to be seen, some capped."""
+    """Draw an opacity for each Gaussian: some too small to be seen, some capped."""
     rng = np.random.default_rng(11)
     return rng.uniform(low, high, len(scene.splats.mean)).astype(np.float32)
 
 
 def moved(scene: Scene, x: int, y: int) -> Scene:
-    """The scene at another place of the plane."""
+    """Move a scene to another place of the plane."""
     mean = (scene.splats.mean + np.array([x, y])).astype(np.float32)
     window = scene.window._replace(x=scene.window.x + x, y=scene.window.y + y)
     return scene._replace(splats=scene.splats._replace(mean=mean), window=window)
 
 
 def scale_of(scene: Scene, reference: Callable[..., np.ndarray]) -> float:
-    """Largest sum of |weight x colour| over the pixels, at least 1: what errors are relative to."""
+    """Compute the largest sum of |weight x colour| over the pixels, at least 1, to scale errors."""
     positive = scene.splats._replace(color=np.abs(scene.splats.color))
     return max(1.0, float(reference(positive, scene.window, 0 * scene.background).max()))

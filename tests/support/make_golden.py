@@ -1,7 +1,7 @@
-"""Make the golden files of format version 1: `python tests/make_golden.py`.
+"""Make the golden files of format version 1: `python tests/support/make_golden.py`.
 
-Writes golden/v1/*.gsi, a PNG of what each decodes to, and manifest.json. Files that exist are kept:
-those of a released version must never change. `--replace` makes all of them anew.
+This writes golden/v1/*.gsi, a PNG of what each file decodes to, and manifest.json. Files that exist
+are kept, because those of a released version must never change; `--replace` writes all again.
 """
 
 import hashlib
@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import coded_scenes
 import gaussianimage_scenes
+import gsic_scenes
 import numpy as np
 import two_dgs_scenes
 
@@ -26,7 +26,7 @@ from gsic.profiles.two_dgs.symbols import QuantisedImage
 
 FOLDER = Path(__file__).parents[1] / "golden" / "v1"
 
-# Golden file -> (scale, region) of other ways to decode it.
+# Golden file -> (scale, region) of the other views of it that are stored.
 VIEWS = {
     "rgb": [(0.5, None), (2.3, None), (2.3, (11, 7, 30, 40))],
     "rgba": [(0.3, None), (1.5, (3, 2, 20, 30))],
@@ -37,45 +37,45 @@ VIEWS = {
 
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
-    scenes = coded_scenes.files(), gaussianimage_scenes.files(), two_dgs_scenes.files()
+    scenes = gsic_scenes.files(), gaussianimage_scenes.files(), two_dgs_scenes.files()
     for name, data in (item for files in scenes for item in files.items()):
         path = FOLDER / f"{name}.gsi"
         if "--replace" in sys.argv[1:] or not path.exists():
             path.write_bytes(data)
-            for image, scale, region in pictures(name):
+            for image, scale, region in list_pictures(name):
                 images.save(image, codec.decode(data, scale=scale, region=region))
-    manifest = {path.stem: described(path) for path in sorted(FOLDER.glob("*.gsi"))}
+    manifest = {path.stem: describe(path) for path in sorted(FOLDER.glob("*.gsi"))}
     (FOLDER / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     total = sum(path.stat().st_size for path in FOLDER.iterdir())
     print(f"{len(manifest)} files, {total} bytes with their pictures")
     return 0
 
 
-def pictures(name: str) -> list[tuple[Path, float, tuple[int, int, int, int] | None]]:
-    """Picture, scale and region of every way to decode a golden file."""
+def list_pictures(name: str) -> list[tuple[Path, float, tuple[int, int, int, int] | None]]:
+    """List the path, scale and region of each stored view of a golden file."""
     views = [(1.0, None), *VIEWS.get(name, [])]
     return [(FOLDER / f"{name}-{i}.png", *view) for i, view in enumerate(views)]
 
 
-def described(path: Path) -> dict[str, Any]:
-    """What must never change about a golden file."""
+def describe(path: Path) -> dict[str, Any]:
+    """Describe what must never change about a golden file."""
     data = path.read_bytes()
     file = container.read(data)
     if file.profile == gaussianimage_scenes.PROFILE.number:
-        told = gaussianimage_scenes.described(data, codec.info(data))
-        told |= {name: digest(told[name]) for name in ("symbols", "parameters")}
+        told = gaussianimage_scenes.describe(data, codec.info(data))
+        told |= {name: hash_arrays(told[name]) for name in ("symbols", "parameters")}
         return {"sha256": hashlib.sha256(data).hexdigest(), **told}
-    symbols, parameters = _arrays(file)
+    symbols, parameters = _list_arrays(file)
     return {
         "sha256": hashlib.sha256(data).hexdigest(),
         "info": codec.info(data),
-        "symbols": digest([np.int64(array) for array in symbols]),
-        "parameters": digest([np.float32(array) for array in parameters]),
+        "symbols": hash_arrays([np.int64(array) for array in symbols]),
+        "parameters": hash_arrays([np.float32(array) for array in parameters]),
     }
 
 
-def _arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Integers of a file, and what they are dequantised to."""
+def _list_arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """List the integers of a file, and the numbers to which they are dequantised."""
     profile = registry.find_by_number(file.profile)
     image = profile.read(file)
     if profile.name == "2dgs":
@@ -89,21 +89,21 @@ def _arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def list_levels(image: QuantisedImage) -> list[np.ndarray]:
-    """The integers of a `2dgs` image, in a fixed order."""
+    """List the integers of a `2dgs` image in a fixed order."""
     books = [array for book in (image.shapes, image.colors) for array in (book.rows, book.index)]
     return [image.position, *books]
 
 
 def list_symbols(symbols: Symbols) -> list[np.ndarray]:
-    """The integers of a `gsic` image, in a fixed order."""
+    """List the integers of a `gsic` image in a fixed order."""
     return [
         *(symbols.position_class, symbols.amplitude_class, symbols.cell),
         *(symbols.log_scale, symbols.log_anisotropy, symbols.color),
     ]
 
 
-def digest(arrays: list[np.ndarray]) -> str:
-    """SHA-256 of arrays, little-endian, C order."""
+def hash_arrays(arrays: list[np.ndarray]) -> str:
+    """Compute the SHA-256 of arrays, little-endian, in C order."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes())

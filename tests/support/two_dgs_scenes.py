@@ -1,4 +1,4 @@
-"""Scenes of the profile 2dgs for golden files and tests: random ones, and corners by hand."""
+"""Images of profile `2dgs` for golden files and tests: random ones, and extremes of the format."""
 
 import numpy as np
 
@@ -16,14 +16,14 @@ from gsic.profiles.two_dgs.symbols import (
 
 
 def bounds(*pairs: tuple[float, float]) -> np.ndarray:
-    """Bounds of columns, given in 0..1."""
+    """Convert bounds of columns in 0..1 to those of a quantiser."""
     return np.rint(np.array(pairs) * BOUND_LEVELS).astype(np.int64)
 
 
 def random_scene(
     grid: Grid, channels: int, count: int, rows: tuple[int, int], seed: int, bits: int = 9
 ) -> QuantisedImage:
-    """Gaussians of many shapes, some of them needles and some nearly or wholly transparent."""
+    """Make Gaussians of all aspects, some of them nearly or wholly transparent."""
     rng = np.random.default_rng(seed)
     shapes = Quantiser(bits, bounds((0.0, 0.3), (0.02, 0.4), (0.0, 1.0)))
     colors = Quantiser(bits, bounds(*[(0.0, 1.0)] * (channels + 1)))
@@ -40,7 +40,7 @@ def random_scene(
 
 
 def corners(grid: Grid) -> QuantisedImage:
-    """One bit, bounds that coincide, a scale of 0, an opacity of 0 and one of 1, RGB."""
+    """Make an RGB image of one bit, with equal bounds, a scale of 0 and opacities of 0 and 1."""
     places = Quantiser(1, bounds((0.0, 1.0), (0.5, 0.5)))
     shapes = Quantiser(1, bounds((0.0, 1.0), (0.25, 0.25), (0.5, 0.5)))
     colors = Quantiser(1, bounds((0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (0.0, 1.0)))
@@ -55,14 +55,14 @@ def corners(grid: Grid) -> QuantisedImage:
 
 
 def file_of(scene: QuantisedImage, mode: Mode) -> bytes:
-    """A `.gsi` file of a scene."""
+    """Make a `.gsi` file of an image."""
     profile = TwoDgsProfile()
     width, height = scene.grid.width, scene.grid.height
     return container.write(Container(profile.number, width, height, mode, *profile.write(scene)))
 
 
 def files() -> dict[str, bytes]:
-    """The golden files by name."""
+    """Make the golden files, by name."""
     rgb, full = Mode.RGB, Grid(31, 23, 1, False)
     return {
         "2dgs-rgb": file_of(random_scene(full, 3, 60, (16, 20), seed=1), rgb),

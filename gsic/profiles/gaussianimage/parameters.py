@@ -9,7 +9,7 @@ import numpy as np
 
 from gsic.arrays import Float32, Int64
 from gsic.coding.bit_packing import pack_bits, unpack_bits
-from gsic.container import ByteReader, Container, varint
+from gsic.container import ByteReader, Container, encode_varint
 from gsic.errors import CorruptFile
 from gsic.profiles.gaussianimage.dequantisation import SHAPE_OFFSETS
 from gsic.profiles.gaussianimage.symbols import (
@@ -55,7 +55,7 @@ def write_parameters(parameters: Parameters) -> bytes:
     colors = image.color_quantiser
     kind = _RS * _COVARIANCES.index(image.covariance) + _ANS * _CODINGS.index(image.coding)
     kind += _SCALAR * isinstance(colors, Quantiser) + _BITS_BACK * (image.plain is not None)
-    data = varint(count) + bytes((kind, image.shape_quantiser.bits))
+    data = encode_varint(count) + bytes((kind, image.shape_quantiser.bits))
     if isinstance(colors, Codebooks):
         stages, size, _ = colors.vectors.shape
         data += bytes((stages, size - 1)) + _quantiser_bytes(image.shape_quantiser)
@@ -64,7 +64,7 @@ def write_parameters(parameters: Parameters) -> bytes:
         data += bytes((colors.bits,)) + _quantiser_bytes(image.shape_quantiser)
         data += _quantiser_bytes(colors)
     if image.plain is not None:
-        data += varint(image.plain)
+        data += encode_varint(image.plain)
     for histogram in histograms:
         width = int(histogram.max()).bit_length()
         data += bytes((width,)) + pack_bits([(histogram, width)])

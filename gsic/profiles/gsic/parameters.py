@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gsic.container import ByteReader, Container, varint
+from gsic.container import ByteReader, Container, encode_varint
 from gsic.errors import CorruptFile
 from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, POSITION_CLASSES, Header
 from gsic_kernels.constants import MAX_SIDE_PX
@@ -36,12 +36,12 @@ class Parameters(NamedTuple):
 def write_parameters(parameters: Parameters) -> bytes:
     """Return the parameter bytes of an image."""
     header, groups, counts = parameters
-    data = varint(header.step_index) + bytes(header.background) + varint(sum(counts))
+    data = encode_varint(header.step_index) + bytes(header.background) + encode_varint(sum(counts))
     if groups:
         mask = sum(1 << group - POSITION_CLASSES[0] for group in groups)
         data += mask.to_bytes(_MASK_BYTES, "little")
     # The last count follows from the sum.
-    return data + b"".join(varint(count) for count in counts[:-1])
+    return data + b"".join(encode_varint(count) for count in counts[:-1])
 
 
 def read_parameters(file: Container) -> Parameters:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic.container import ByteReader, Container, varint
+from gsic.container import ByteReader, Container, encode_varint
 from gsic.errors import CorruptFile
 from gsic.profiles.two_dgs.symbols import (
     MAX_BITS,
@@ -48,10 +48,10 @@ def write_parameters(parameters: Parameters) -> bytes:
     """Return the parameter bytes of an image."""
     grid, count, rows, *quantisers = parameters
     flags = _NORMALISED * grid.normalised + _HALF * (grid.pitch == 2)
-    data = varint(flags) + varint(count)
+    data = encode_varint(flags) + encode_varint(count)
     if count == 0:
         return data
-    data += varint(rows[0]) + varint(rows[1])
+    data += encode_varint(rows[0]) + encode_varint(rows[1])
     data += bytes([parameters.positions.bits, parameters.shapes.bits])
     bounds = np.concatenate([quantiser.bounds for quantiser in quantisers])
     return data + bounds.astype("<u2").tobytes()

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from coded_scenes import extremes, random_scene
 from fit_images import Float32, encoded, photo_cut, planes_of
+from gsic_scenes import extremes, random_scene
 from numpy.typing import NDArray
 
 from gsic.encoders.gsic.rdoq import code_lengths_of, run_rdoq

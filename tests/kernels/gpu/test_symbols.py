@@ -11,7 +11,7 @@ import make_golden
 import numpy as np
 import pytest
 import torch
-from coded_scenes import extremes, file_of, random_scene
+from gsic_scenes import extremes, file_of, random_scene
 from numpy.typing import NDArray
 
 from gsic import api as codec

@@ -1,6 +1,6 @@
-"""The rest of the second decoder, written from section 7 of FORMAT.md: symbols to pixels.
+"""Profile 1 of the independent decoder, written from section 7 of FORMAT.md, and pixels of all.
 
-Everything is float64, with a loop over the Gaussians. The numbers are sections of FORMAT.md.
+Everything is float64, with a loop over the Gaussians. Sections are those of FORMAT.md.
 """
 
 from math import ceil, floor, log2
@@ -8,51 +8,51 @@ from math import ceil, floor, log2
 import format_gaussianimage
 import format_two_dgs
 import numpy as np
-from format_decoder import Payload, container, skip, varint
+from format_decoder import Payload, read_container, read_varint, take
 from numpy.typing import NDArray
 
 MARGIN = 8
 POSITION_CLASSES = range(-8, 8)
-SIZE, STRETCH = 1, 1
-LEAST, MOST, RATIO = 2 * log2(0.3), 28, 6
+LOG_SCALE, LOG_ANISOTROPY = 1, 1
+MIN_LOG_SCALE, MAX_LOG_SCALE, MAX_LOG_ANISOTROPY = 2 * log2(0.3), 28, 6
 ROWS = 16
 VISIBLE = 543
 
 Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s, a, b, amplitudes
 
 
-def image(data: bytes) -> NDArray[np.uint8]:
-    """The image of a file, (H, W) or (H, W, 2..4)."""
-    fields = container(data)
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """Decode a file to an image, (H, W) or (H, W, 2..4)."""
+    fields = read_container(data)
     width, height, mode = (int(fields[name]) for name in ("width", "height", "mode"))
     channels = (1, 2, 3, 4, 1, 2)[mode]
-    papers = {2: format_gaussianimage.planes, 3: format_two_dgs.planes}
+    papers = {2: format_gaussianimage.draw_planes, 3: format_two_dgs.draw_planes}
     if fields["profile"] in papers:
         drawn = papers[fields["profile"]](fields, width, height, channels)
-        return shown(np.clip(drawn, 0, 1), mode)
+        return to_image(np.clip(drawn, 0, 1), mode)
     assert fields["profile"] == 1
-    step, background, gaussians = symbols(fields, width, height, channels)
+    step, background, gaussians = read_symbols(fields, width, height, channels)
     planes = np.zeros((height, width, channels)) + np.array(list(background)) / 255
     for gaussian in gaussians:
         draw(planes, step, gaussian)
-    return shown(np.clip(planes, 0, 1), mode)
+    return to_image(np.clip(planes, 0, 1), mode)
 
 
-def symbols(
+def read_symbols(
     fields: dict[str, int | bytes], width: int, height: int, channels: int
 ) -> tuple[int, bytes, list[Gaussian]]:
-    """7.1 and 7.2: step index, background, and the Gaussians in the order of the file."""
+    """Read step index, background, and the Gaussians in the order of the file (7.1 and 7.2)."""
     body = iter(bytes(fields["parameters"]))
-    step, background, count = varint(body), skip(body, channels), varint(body)
+    step, background, count = read_varint(body), take(body, channels), read_varint(body)
     assert step < 1280
     assert len(background) == channels
     if count == 0:
         assert fields["payload"] == b""
         assert not list(body)
         return step, background, []
-    mask = int.from_bytes(skip(body, 2), "little")
+    mask = int.from_bytes(take(body, 2), "little")
     classes = [p for i, p in enumerate(POSITION_CLASSES) if mask >> i & 1]
-    counts = [varint(body) for _ in classes[1:]]
+    counts = [read_varint(body) for _ in classes[1:]]
     counts.append(count - sum(counts))
     assert min(counts) > 0
     assert not list(body)
@@ -60,31 +60,32 @@ def symbols(
     grids = [
         (ceil((width + 2 * MARGIN) * 2.0**p), ceil((height + 2 * MARGIN) * 2.0**p)) for p in classes
     ]
-    sets = payload.sets(counts, [columns * rows for columns, rows in grids])
+    sets = payload.read_sets(counts, [columns * rows for columns, rows in grids])
     places = [
         (p, key % columns, key // columns)
         for p, keys, (columns, _) in zip(classes, sets, grids, strict=True)
         for key in keys
     ]
-    (differences,) = payload.columns(1, [p for p, _, _ in places], ROWS)
+    (differences,) = payload.read_columns(1, [p for p, _, _ in places], ROWS)
     shapes = [d + max(p + 2, 0) for d, (p, _, _) in zip(differences, places, strict=True)]
     assert all(0 <= fineness <= 15 for fineness in shapes)
-    sizes, a, b, *colors = payload.columns(3 + channels, shapes, ROWS, doubling=True)
+    scales, a, b, *colors = payload.read_columns(3 + channels, shapes, ROWS, doubling=True)
     payload.finish()
     gaussians = []
     for i, ((p, x, y), fineness) in enumerate(zip(places, shapes, strict=True)):
-        size = sizes[i] + 2 * (fineness - p) * 2 ** max(fineness - SIZE, 0)
-        gaussians.append((p, fineness, x, y, size, a[i], b[i], [color[i] for color in colors]))
+        scale = scales[i] + 2 * (fineness - p) * 2 ** max(fineness - LOG_SCALE, 0)
+        gaussians.append((p, fineness, x, y, scale, a[i], b[i], [color[i] for color in colors]))
     return step, background, gaussians
 
 
 def draw(planes: NDArray[np.float64], step: int, gaussian: Gaussian) -> None:
-    """7.3 and 7.4: add one Gaussian."""
-    p, fineness, x, y, size, a, b, amplitudes = gaussian
+    """Add one Gaussian (sections 7.3 and 7.4)."""
+    p, fineness, x, y, scale, a, b, amplitudes = gaussian
     mean = (x + 0.5) * 2.0**-p - MARGIN, (y + 0.5) * 2.0**-p - MARGIN
-    m = min(max(size * 2.0 ** (SIZE - fineness), LEAST), MOST)
-    u, v = a * 2.0 ** (STRETCH - fineness), b * 2.0 ** (STRETCH - fineness)
-    rho, most = np.hypot(u, v), min(RATIO, m - LEAST)
+    m = min(max(scale * 2.0 ** (LOG_SCALE - fineness), MIN_LOG_SCALE), MAX_LOG_SCALE)
+    step_uv = 2.0 ** (LOG_ANISOTROPY - fineness)
+    u, v = a * step_uv, b * step_uv
+    rho, most = np.hypot(u, v), min(MAX_LOG_ANISOTROPY, m - MIN_LOG_SCALE)
     if rho > most:
         u, v, rho = u * most / rho, v * most / rho, most
     energy = min(sum(amplitude**2 for amplitude in amplitudes), 2**52)
@@ -111,8 +112,8 @@ def draw(planes: NDArray[np.float64], step: int, gaussian: Gaussian) -> None:
     planes += weight[..., None] * color
 
 
-def shown(planes: NDArray[np.float64], mode: int) -> NDArray[np.uint8]:
-    """7.5: bytes of values in 0..1."""
+def to_image(planes: NDArray[np.float64], mode: int) -> NDArray[np.uint8]:
+    """Convert planes in 0..1 to an image (section 7.5)."""
     pixels = np.floor(255 * planes + 0.5)
     if mode in (1, 3, 5):
         alpha = pixels[..., -1:]

@@ -1,4 +1,4 @@
-"""Symbols for golden files and tests: random scenes, and corners of the format by hand."""
+"""Images of profile `gsic` for golden files and tests: random ones, and extremes of the format."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from gsic.profiles.gsic.symbols import (
 def random_scene(
     width: int, height: int, channels: int, count: int, seed: int, step: float = 0.05
 ) -> tuple[Header, Symbols]:
-    """Gaussians of all sizes, needles too, some of them outside the image."""
+    """Make Gaussians of all sizes and aspects, some of them outside the image."""
     rng = np.random.default_rng(seed)
     background = tuple(rng.integers(0, 256, channels).tolist())
     header = Header(width, height, channels, find_step_index(step), background)
@@ -31,13 +31,13 @@ def random_scene(
 
 
 def equal_gaussians(width: int, height: int, count: int) -> tuple[Header, Symbols]:
-    """The same Gaussian `count` times, RGB."""
+    """Make an RGB image of `count` equal Gaussians."""
     header, symbols = random_scene(width, height, 3, 1, seed=5)
     return header, symbols.select(np.zeros(count, np.int64))
 
 
 def extremes(width: int, height: int) -> tuple[Header, Symbols]:
-    """Every class, cells in corners, symbols far beyond the bounds of shapes, RGB."""
+    """Make an RGB image with every class, cells in corners, and symbols far beyond the bounds."""
     header = Header(width, height, 3, 500, (0, 128, 255))
     positions = np.repeat(np.arange(-8, 8), 4)
     count = len(positions)
@@ -61,7 +61,7 @@ def extremes(width: int, height: int) -> tuple[Header, Symbols]:
 def file_of(
     header: Header, symbols: Symbols, mode: Mode, sections: tuple[Section, ...] = ()
 ) -> bytes:
-    """A `.gsi` file of symbols in any order."""
+    """Make a `.gsi` file of symbols in any order."""
     assert mode.channels == header.channels
     profile = registry.find_by_name("gsic")
     parts = profile.write(QuantisedImage(header, symbols))
@@ -71,7 +71,7 @@ def file_of(
 
 
 def files() -> dict[str, bytes]:
-    """The golden files by name."""
+    """Make the golden files, by name."""
     sections = (
         Section(ICC, b"not a profile, and of no matter to a decoder"),
         Section(COMMENT, "Gau\u00df".encode()),
