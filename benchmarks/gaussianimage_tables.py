@@ -191,10 +191,10 @@ def fit_sample(
         gaussians=count,
         psnr=metrics.psnr(clamped, target),
         ms_ssim=metrics.ms_ssim(clamped, target),
-        seconds=fitted.report["seconds"],
+        seconds=fitted.report.seconds,
         fps=1000.0 / milliseconds,
-        memory_mib=_gpu_memory(fitted.report["device"]),
-        parameters_k=fitted.report["parameters"] / 1000.0,
+        memory_mib=_gpu_memory(fitted.report.device),
+        parameters_k=fitted.report.parameters / 1000.0,
     )
 
 

@@ -192,7 +192,7 @@ def fit(image: np.ndarray, steps: int) -> dict[str, Any]:
         "steps": steps,
         "seconds": round(seconds, 2),
         "steps_per_second": round(steps / seconds, 1),
-        "psnr_float": fitted.report["psnr"],
+        "psnr_float": fitted.report.psnr,
         "peak_mib": torch.cuda.max_memory_allocated() / 2**20,
     }
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from gsic import images
 from gsic.bench import machine
-from gsic.fitting.adam_fit import Schedule, run
+from gsic.fitting.adam_fit import Schedule, optimise
 from gsic.fitting.adam_state import GaussianFit
-from gsic.fitting.losses import objective
+from gsic.fitting.losses import make_loss
 from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import COVARIANCES
 from gsic_kernels import registry
@@ -47,15 +47,15 @@ def measured(planes: Any, arguments: argparse.Namespace, threads: int) -> dict[s
     backend = registry.get("cpu")
     fit = GaussianFit(
         planes,
-        objective(backend, planes, "l2", threads),
+        make_loss(backend, planes, "l2", threads),
         planes.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES["log"],
         FitRecipe(),
     )
     schedule = Schedule(fit.recipe, arguments.steps)
     rng = np.random.default_rng(0)
-    run(fit, planes, arguments.gaussians, arguments.steps, schedule, rng, lambda *_: None)
-    splats, background = fit.splats(), fit.background.astype(np.float32)
+    optimise(fit, planes, arguments.gaussians, arguments.steps, schedule, rng, lambda *_: None)
+    splats, background = fit.make_splats(), fit.background.astype(np.float32)
     window = Window(0, 0, planes.shape[1], planes.shape[0])
     tasks: dict[str, Callable[[], Any]] = {
         "forward": lambda: backend.render_sum(splats, window, background, threads),

@@ -243,7 +243,8 @@ def fit(
             progress=progress,
         )
     _write_fit(output, fitted)
-    say.print_result(fitted.report, reports.describe_fit(fitted.report))
+    report = fitted.report.to_json()
+    say.print_result(report, reports.describe_fit(report))
 
 
 @gsic.command(epilog=console.EXIT_CODES)

@@ -1,33 +1,35 @@
-"""The float fit: its schedule, its loop, and `gsic fit` from start to end."""
+"""The float fit by Adam: its schedule and its loop.
+
+`gsic fit` uses all of it; the encoder of profile `gsic` starts with its loop.
+"""
 
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 
 from gsic.arrays import Float32, Progress
 from gsic.fitting.adam_state import GaussianFit
-from gsic.fitting.adam_state_gpu import gaussian_fit_on
-from gsic.fitting.losses import objective
+from gsic.fitting.adam_state_gpu import make_gaussian_fit
+from gsic.fitting.losses import make_loss
 from gsic.fitting.progress import FitProgress, Tick
 from gsic.fitting.recipe import FitRecipe
-from gsic.fitting.result import Fit
+from gsic.fitting.result import FittedGaussians
 from gsic.gaussians import COVARIANCES
 from gsic.options import FitOptions
 from gsic_kernels.backend import Backend
-from gsic_kernels.cpu.runtime.compiling import compile_seconds
 
 
 class Schedule:
-    """When to grow, and how large the learning rates are, over `steps` steps.
+    """When Gaussians are added, and how large the learning rates are, over `steps` steps.
 
     Args:
         recipe: constants.
-        steps: all of them.
-        float_steps: those before tuning, in which Gaussians are added; None for all of them.
-        scale: what all learning rates are multiplied by.
+        steps: number of all optimiser steps, 0 or more.
+        float_steps: number of the steps before quantisation-aware training, in which Gaussians are
+            added; None if all steps are float steps.
+        scale: factor of all learning rates.
     """
 
     def __init__(
@@ -39,27 +41,29 @@ class Schedule:
     ) -> None:
         rounds = recipe.growth_rounds
         last = recipe.growth_until * (steps if float_steps is None else float_steps)
-        self._growth = {int(last * (i + 1) / (rounds + 1)): rounds - i for i in range(rounds)}
-        self._from = recipe.lr_decay_from * steps
-        self._length = max(steps - self._from, 1.0)
-        self._last_rate = recipe.lr_last
+        # Of each step at which Gaussians are added, the number of rounds that are left.
+        self._rounds_left = {int(last * (i + 1) / (rounds + 1)): rounds - i for i in range(rounds)}
+        self._decay_from = recipe.lr_decay_from * steps
+        self._decay_steps = max(steps - self._decay_from, 1.0)
+        self._last_factor = recipe.lr_last
         self._scale = scale
 
-    def growth(self, step: int, missing: int) -> int:
-        """How many of the `missing` Gaussians to add before a step."""
-        left = self._growth.get(step)
+    def count_growth(self, step: int, missing: int) -> int:
+        """Return how many of the `missing` Gaussians are added before a step."""
+        left = self._rounds_left.get(step)
         return -(-missing // left) if left else 0
 
-    def rate(self, step: int) -> float:
-        """What the learning rates are multiplied by."""
-        if step < self._from:
+    def learning_rate_factor(self, step: int) -> float:
+        """Return the factor of the learning rates at a step: constant, then half a cosine."""
+        if step < self._decay_from:
             return self._scale
-        phase = min((step - self._from) / self._length, 1.0)
-        share = self._last_rate + (1.0 - self._last_rate) * 0.5 * (1.0 + math.cos(math.pi * phase))
+        phase = min((step - self._decay_from) / self._decay_steps, 1.0)
+        last = self._last_factor
+        share = last + (1.0 - last) * 0.5 * (1.0 + math.cos(math.pi * phase))
         return self._scale * share
 
 
-def run(
+def optimise(
     fit: GaussianFit,
     target: Float32,
     gaussians: int,
@@ -68,68 +72,52 @@ def run(
     rng: np.random.Generator,
     tick: Tick,
 ) -> None:
-    """Place `gaussians`, let them grow and optimise them for `steps` steps of a schedule."""
+    """Place the first Gaussians, optimise them, and add the others along the way.
+
+    Args:
+        fit: without Gaussians; changed in place.
+        target: float32 (H, W, C), 0..1, the image.
+        gaussians: number of Gaussians at the end, 1 or more.
+        steps: number of steps that are taken, the first ones of the schedule.
+        schedule: when Gaussians are added, and the learning rates.
+        rng: places the first Gaussians.
+        tick: called with the loss before each step and the number of Gaussians.
+    """
     recipe = fit.recipe
     first = round(recipe.initial_share * gaussians) if recipe.growth_rounds else gaussians
     fit.place_first(target, min(max(first, 1), gaussians), rng)
     for step in range(steps):
-        if growth := schedule.growth(step, gaussians - len(fit)):
+        if growth := schedule.count_growth(step, gaussians - len(fit)):
             fit.grow(growth, gaussians)
-        tick(fit.step(schedule.rate(step)), len(fit))
+        tick(fit.step(schedule.learning_rate_factor(step)), len(fit))
 
 
-def fit_image(
-    planes: Float32,
+def fit_gaussians(
+    target: Float32,
     options: FitOptions,
     *,
     backend: Backend,
     threads: int,
     progress: Progress | None,
-) -> Fit:
+) -> FittedGaussians:
     """Fit float Gaussians to an image by Adam; arguments as for `gsic.fitting.api.fit_image`.
 
     Raises:
         OptionError: a setting that `FitRecipe` does not know.
     """
     recipe = FitRecipe().with_settings(options.settings)
-    began, compiled = time.perf_counter(), compile_seconds()
     rng = np.random.default_rng(options.seed)
-    target = planes
-    fit = gaussian_fit_on(
+    fit = make_gaussian_fit(
         backend,
         target,
         options.loss,
-        objective(backend, target, options.loss, threads),
+        make_loss(backend, target, options.loss, threads),
         target.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES[options.covariance],
         recipe,
     )
     steps = options.iterations
     watch = FitProgress(fit.error, steps, progress)
-    run(fit, target, options.gaussians, steps, Schedule(recipe, steps), rng, watch.tick)
-    psnr = fit.draw_error(fit.splats())
-    watch.history.append((steps, psnr))
-    compiled = compile_seconds() - compiled
-    return Fit(
-        covariance=options.covariance,
-        mean=fit.mean,
-        theta=fit.theta,
-        color=fit.color,
-        background=fit.background,
-        width=fit.width,
-        height=fit.height,
-        history=watch.history,
-        report={
-            "gaussians": len(fit),
-            "iterations": steps,
-            "psnr": psnr if np.isfinite(psnr) else None,
-            "loss": options.loss,
-            "covariance": options.covariance,
-            "blend": options.blend,
-            "optimizer": options.optimizer,
-            "parameters": len(fit) * (5 + target.shape[2]),
-            "seconds": time.perf_counter() - began - compiled,
-            "compile_seconds": compiled,
-            "device": backend.name,
-        },
-    )
+    optimise(fit, target, options.gaussians, steps, Schedule(recipe, steps), rng, watch.tick)
+    watch.history.append((steps, fit.measure_psnr(fit.make_splats())))
+    return FittedGaussians(fit.mean, fit.theta, fit.color, fit.background, None, watch.history)

@@ -1,4 +1,4 @@
-"""Gaussians under optimisation against one image: drawing, gradients, growth."""
+"""Gaussians that Adam optimises against one image: forward, backward, update and growth."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from typing import SupportsFloat
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64
+from gsic.arrays import Float32, Float64
 from gsic.fitting import placement
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
@@ -19,20 +18,19 @@ from gsic_kernels import types
 from gsic_kernels.backend import SumLoss
 from gsic_kernels.types import Gradients, Splats
 
-Float32 = NDArray[np.float32]
-
-# Where the float fit lets shapes end, a little inside what the profile can hold.
-LEAST_SIGMA_PX = 1.05 * MIN_SIGMA_PX
-MOST_STRETCH = 0.99 * 2.0**MAX_LOG_ANISOTROPY
+# The float fit keeps shapes a little inside the bounds of the profile `gsic`: a shape at a bound
+# has to stay representable when it is quantised.
+FIT_MIN_SIGMA_PX = 1.05 * MIN_SIGMA_PX
+FIT_MAX_ASPECT = 0.99 * 2.0**MAX_LOG_ANISOTROPY
 
 
 class GaussianFit:
-    """The Gaussians of a fit and what moves them.
+    """A fit in progress: Gaussians, the optimiser that moves them, and the loss.
 
     Args:
         planes: float32 (H, W, C), 0..1, the image.
-        objective: loss against it.
-        background: float64 (C,), what is drawn behind the Gaussians.
+        loss: the loss against the image.
+        background: float64 (C,), the colour behind the Gaussians.
         covariance: parameterisation that is optimised.
         recipe: constants.
     """
@@ -40,123 +38,136 @@ class GaussianFit:
     def __init__(
         self,
         planes: Float32,
-        objective: SumLoss,
+        loss: SumLoss,
         background: Float64,
         covariance: Covariance,
         recipe: FitRecipe,
     ) -> None:
         self.height, self.width, self.channels = planes.shape
-        self.objective = objective
+        self.loss = loss
         self.background = background
         self.covariance = covariance
         self.recipe = recipe
-        self._backdrop = background.astype(np.float32)
+        self._rounded_background = background.astype(np.float32)
         self._adam = Adam(
-            np.zeros((0, 5 + self.channels)), self.rates(), (recipe.beta1, recipe.beta2)
+            np.zeros((0, 5 + self.channels)), self.learning_rates(), (recipe.beta1, recipe.beta2)
         )
 
     @property
     def adam(self) -> Adam:
-        """Parameters and their optimiser; both may be changed."""
+        """The parameters, float64 (N, 5 + C), and their optimiser; both may be changed."""
         return self._adam
 
     @property
     def mean(self) -> Float64:
+        """Means, float64 (N, 2), px."""
         return self.adam.values[:, :2]
 
     @property
     def theta(self) -> Float64:
+        """Parameters of the covariances, float64 (N, 3)."""
         return self.adam.values[:, 2:5]
 
     @property
     def color(self) -> Float64:
+        """Colours, float64 (N, C), 1.0 = full scale."""
         return self.adam.values[:, 5:]
 
     def __len__(self) -> int:
         return len(self.adam.values)
 
-    def draw_step(self, splats: Splats) -> tuple[float, Gradients]:
-        """Loss of a drawing and its gradients by the arrays of the drawing."""
-        return self.objective.step(splats, self._backdrop)
+    def evaluate(self, splats: Splats) -> tuple[float, Gradients]:
+        """Return the loss of splats over the background, and its gradients by their arrays."""
+        return self.loss.step(splats, self._rounded_background)
 
-    def draw_error(self, splats: Splats) -> float:
-        """PSNR in dB of the clamped drawing."""
-        error = self.objective.sse(splats, self._backdrop)
-        return psnr_from_sse(error, self.height * self.width * self.channels)
+    def measure_psnr(self, splats: Splats) -> float:
+        """Return the PSNR in dB of the clamped rendering of splats."""
+        sse = self.loss.sse(splats, self._rounded_background)
+        return psnr_from_sse(sse, self.height * self.width * self.channels)
 
-    def splats(self) -> Splats:
-        """The Gaussians as they are, rounded for a kernel."""
-        return self._splats(compute_factor(self.covariance.entries(self.theta)))
+    def make_splats(self) -> Splats:
+        """Return the Gaussians as float32 splats for a kernel."""
+        return self._make_splats(compute_factor(self.covariance.entries(self.theta)))
 
-    def _splats(self, factor: Float64) -> Splats:
+    def _make_splats(self, factor: Float64) -> Splats:
         peak = np.abs(self.color).max(axis=1, initial=0.0)
         cutoff = np.log(np.maximum(255.0 * self.recipe.cutoff_divisor * peak, 1.0))
         return types.round_splats(self.mean, factor, self.color, cutoff, np.exp(-cutoff))
 
     def error(self) -> Float32:
-        """The clamped drawing of the last step less the image, float32 (H, W, C)."""
-        return self.objective.error()
+        """Return the clamped rendering of the last step minus the image, float32 (H, W, C)."""
+        return self.loss.error()
 
     def step(self, scale: float) -> SupportsFloat:
-        """One step of the optimiser at `scale` times the learning rates; the loss before it."""
+        """Take one optimiser step at `scale` times the learning rates; return the loss before."""
         entries = self.covariance.entries(self.theta)
         factor = compute_factor(entries)
-        loss, gradients = self.draw_step(self._splats(factor))
-        self.move(self.gradient(gradients, self.theta, entries, factor), scale)
+        loss, gradients = self.evaluate(self._make_splats(factor))
+        self.move(self.backward(gradients, self.theta, entries, factor), scale)
         return loss
 
-    def gradient(
-        self, drawn: Gradients, theta: Float64, entries: CovarianceEntries, factor: Float64
+    def backward(
+        self, gradients: Gradients, theta: Float64, entries: CovarianceEntries, factor: Float64
     ) -> Float64:
-        """Gradient by the parameters, float64 (N, 5 + C), from that by a drawing's arrays."""
+        """Compute the vector-Jacobian product from splats to parameters.
+
+        Args:
+            gradients: gradients of the loss by the arrays of N splats.
+            theta: float64 (N, 3), the covariance parameters that the splats were made of.
+            entries: covariance entries of `theta`.
+            factor: float64 (N, 3), Cholesky factors of the precision matrices of `theta`.
+
+        Returns:
+            The gradient by mean, covariance parameters and colour, float64 (N, 5 + C).
+        """
         gradient = np.empty_like(self.adam.values)
-        gradient[:, :2] = drawn.mean
-        by_entries = factor_backward(entries, factor, drawn.factor.astype(np.float64))
+        gradient[:, :2] = gradients.mean
+        by_entries = factor_backward(entries, factor, gradients.factor.astype(np.float64))
         gradient[:, 2:5] = self.covariance.backward(theta, by_entries)
-        gradient[:, 5:] = drawn.color
+        gradient[:, 5:] = gradients.color
         return gradient
 
     def move(self, gradient: Float64, scale: float) -> None:
-        """Let the optimiser move the Gaussians, and keep them within bounds."""
+        """Move the Gaussians against a gradient, float64 (N, 5 + C), and keep them in bounds."""
         self.adam.step(gradient, scale)
-        self.covariance.clamp(self.theta, LEAST_SIGMA_PX, self.most_sigma, MOST_STRETCH)
+        self.covariance.clamp(self.theta, FIT_MIN_SIGMA_PX, self.max_sigma_px, FIT_MAX_ASPECT)
 
     @property
-    def most_sigma(self) -> float:
-        """Standard deviation in px that no Gaussian exceeds."""
+    def max_sigma_px(self) -> float:
+        """Standard deviation in px that no Gaussian exceeds: twice the diagonal of the image."""
         return 2.0 * math.hypot(self.width, self.height)
 
     def place_first(self, planes: Float32, count: int, rng: np.random.Generator) -> None:
-        """Add the first Gaussians."""
+        """Add the first `count` Gaussians by the gradient magnitude of the image."""
         recipe = self.recipe
-        rows = placement.initial(
+        rows = placement.place_initial(
             planes,
             self.background,
             count,
             self.covariance,
             rng,
             uniform=recipe.uniform_share,
-            size=recipe.initial_sigma,
+            sigma=recipe.initial_sigma,
             strength=recipe.initial_strength,
         )
         self.adam.append(rows)
 
     def grow(self, count: int, total: int) -> None:
-        """Add Gaussians where the error of the last step is largest."""
+        """Add `count` of `total` Gaussians where the error of the last step is largest."""
         recipe = self.recipe
-        rows = placement.at_errors(
+        rows = placement.place_at_errors(
             self.error(),
             count,
             total,
             self.covariance,
-            blur=recipe.growth_blur,
-            size=recipe.growth_sigma,
+            blur_sigma=recipe.growth_blur,
+            sigma=recipe.growth_sigma,
             strength=recipe.growth_strength,
         )
         self.adam.append(rows)
 
-    def rates(self) -> Float64:
-        """Learning rates of mean, covariance and colour, float64 (5 + C,)."""
+    def learning_rates(self) -> Float64:
+        """Return the learning rates of mean, covariance and colour, float64 (5 + C,)."""
         recipe, rates = self.recipe, np.empty(5 + self.channels)
         rates[:2] = recipe.lr_mean
         length, angle = recipe.lr_length, recipe.lr_angle

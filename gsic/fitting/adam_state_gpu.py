@@ -1,4 +1,4 @@
-"""Gaussians under optimisation on a device that arrays should not leave at every step."""
+"""A fit in progress whose arrays stay on the device from step to step."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import math
 from typing import SupportsFloat
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64
-from gsic.fitting.adam_state import LEAST_SIGMA_PX, MOST_STRETCH, GaussianFit
+from gsic.arrays import Float32, Float64
+from gsic.fitting.adam_state import FIT_MAX_ASPECT, FIT_MIN_SIGMA_PX, GaussianFit
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import Covariance
 from gsic_kernels.backend import Backend, ResidentFit, Rules, SumLoss
-
-Float32 = NDArray[np.float32]
 
 _RESIDENT_LOSSES = ("l2", "l1")
 
@@ -23,73 +20,79 @@ _RESIDENT_LOSSES = ("l2", "l1")
 class ResidentGaussianFit(GaussianFit):
     """A `GaussianFit` of `log` covariances that takes its steps on the device.
 
-    Parameters come back when `adam` is looked at, and go to the device with the next step.
+    The parameters are copied back when `adam` is read, and to the device with the next step.
+
+    Args:
+        planes, loss, background, covariance, recipe: as for `GaussianFit`.
+        loss_name: "l2" or "l1", the loss of the steps.
+        backend: kernels, with a `ResidentFit`.
     """
 
     def __init__(
         self,
         planes: Float32,
-        loss: str,
-        objective: SumLoss,
+        loss_name: str,
+        loss: SumLoss,
         background: Float64,
         covariance: Covariance,
         recipe: FitRecipe,
         backend: Backend,
     ) -> None:
-        super().__init__(planes, objective, background, covariance, recipe)
+        super().__init__(planes, loss, background, covariance, recipe)
         assert backend.ResidentFit is not None
         self._resident: ResidentFit = backend.ResidentFit(
             planes,
             background.astype(np.float32),
             Rules(
-                rates=self.rates(),
+                rates=self.learning_rates(),
                 betas=(recipe.beta1, recipe.beta2),
-                least=2.0 * math.log(LEAST_SIGMA_PX),
-                most=2.0 * math.log(self.most_sigma),
-                stretch=math.log(MOST_STRETCH),
+                least=2.0 * math.log(FIT_MIN_SIGMA_PX),
+                most=2.0 * math.log(self.max_sigma_px),
+                stretch=math.log(FIT_MAX_ASPECT),
                 visible=recipe.cutoff_divisor,
             ),
-            l1=loss == "l1",
+            l1=loss_name == "l1",
         )
-        self._away = False
+        self._on_device = False
 
     @property
     def adam(self) -> Adam:
-        if self._away:
+        if self._on_device:
             self._adam.state = self._resident.get()
-            self._away = False
+            self._on_device = False
         return self._adam
 
     def __len__(self) -> int:
+        # The number is the same on both sides: no copy is needed to know it.
         return len(self._adam.values)
 
     def error(self) -> Float32:
         return self._resident.error()
 
     def step(self, scale: float) -> SupportsFloat:
-        if not self._away:
+        if not self._on_device:
             self._resident.put(self._adam.state)
-            self._away = True
+            self._on_device = True
         return self._resident.step(scale)
 
 
-def gaussian_fit_on(
+def make_gaussian_fit(
     backend: Backend,
     planes: Float32,
-    loss: str,
-    objective: SumLoss,
+    loss_name: str,
+    loss: SumLoss,
     background: Float64,
     covariance: Covariance,
     recipe: FitRecipe,
 ) -> GaussianFit:
-    """The fit of an image that suits a backend.
+    """Return a fit without Gaussians, on the device if the backend can keep it there.
 
     Args:
         backend: kernels.
         planes, background, covariance, recipe: as for `GaussianFit`.
-        loss: name of the loss.
-        objective: that loss against the image.
+        loss_name: name of the loss.
+        loss: that loss against the image.
     """
-    if backend.ResidentFit and covariance.name == "log" and loss in _RESIDENT_LOSSES:
-        return ResidentGaussianFit(planes, loss, objective, background, covariance, recipe, backend)
-    return GaussianFit(planes, objective, background, covariance, recipe)
+    if backend.ResidentFit and covariance.name == "log" and loss_name in _RESIDENT_LOSSES:
+        return ResidentGaussianFit(planes, loss_name, loss, background, covariance, recipe, backend)
+    return GaussianFit(planes, loss, background, covariance, recipe)

@@ -1,7 +1,8 @@
-"""Plain arrays from `.npz` files that nobody vouches for.
+"""Writes `.npz` files, and reads plain arrays from `.npz` files that may be hostile.
 
-`numpy.load` allocates what an array's header declares and unpacks what the zip declares. Here the
-bytes of the file bound both: members are stored, and hold exactly what their headers say.
+`numpy.load` allocates as much as the header of an array declares and unpacks as much as the zip
+declares. Here the size of the file bounds both: members must be stored without compression, and
+must hold exactly as many bytes as their headers declare.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _HEADER = re.compile(
     rb"'shape': \(((?:[0-9]{1,15}, ?)*(?:[0-9]{1,15})?)\), \} *\n"
 )
 
-# What `zipfile` raises on damaged files; RuntimeError stands for its kinds too.
+# The exceptions of `zipfile` on damaged files; RuntimeError includes NotImplementedError.
 _DAMAGE = (
     zipfile.BadZipFile,
     EOFError,
@@ -41,17 +42,17 @@ _DAMAGE = (
 
 
 def write(arrays: dict[str, Any]) -> bytes:
-    """An uncompressed `.npz` file; the same arrays give the same bytes."""
+    """Return an uncompressed `.npz` file of arrays; the same arrays give the same bytes."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
 def read(data: bytes) -> dict[str, NDArray[Any]]:
-    """Arrays of numbers or text of an uncompressed `.npz` file, in memory of about its size.
+    """Read the arrays of an uncompressed `.npz` file, in memory of about its size.
 
     Args:
-        data: the file.
+        data: the file, with arrays of numbers or text.
 
     Returns:
         Writable arrays by name.
@@ -67,10 +68,13 @@ def read(data: bytes) -> dict[str, NDArray[Any]]:
     except _DAMAGE as error:
         cause = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"not an .npz file, or a damaged one: {cause}") from error
-    return {name.removesuffix(".npy"): _array(name, content) for name, content in stored.items()}
+    return {
+        name.removesuffix(".npy"): _parse_array(name, content) for name, content in stored.items()
+    }
 
 
 def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
+    """Refuse members that would take more memory than the file, of `size` bytes, itself."""
     names = {member.filename for member in members}
     if len(members) > _MEMBERS_MAX or len(names) < len(members):
         raise InputError(f"an .npz file of {len(members)} members, of {len(names)} names")
@@ -83,8 +87,8 @@ def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
         raise InputError("members that are together larger than the file")
 
 
-def _array(name: str, content: bytes) -> NDArray[Any]:
-    """One member in the `.npy` format, version 1 to 3."""
+def _parse_array(name: str, content: bytes) -> NDArray[Any]:
+    """Parse one member in the `.npy` format, version 1 to 3."""
     size_bytes = 2 if content[6:7] == b"\x01" else 4
     start = 8 + size_bytes
     end = start + int.from_bytes(content[8:start], "little")
@@ -94,7 +98,7 @@ def _array(name: str, content: bytes) -> NDArray[Any]:
     kind, fortran, sides = header.groups()
     try:
         dtype = np.dtype(kind.decode())
-    except TypeError as error:  # f3, i7
+    except TypeError as error:  # such as f3 or i7
         raise InputError(f"{name!r} has an unknown type of numbers") from error
     shape = tuple(int(side) for side in sides.split(b",") if side.strip())
     if dtype.itemsize * math.prod(shape) != len(content) - end or len(shape) > 8:

@@ -5,48 +5,56 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64
+from gsic.arrays import Bools, Float64
 
-_TINY = 1e-12
+# Added to the root of the second moment, which is 0 where a gradient has always been 0.
+_EPSILON = 1e-12
 
 
 class Adam:
-    """Parameters float64 (N, K), a row per Gaussian, and the moments of their gradients.
+    """Parameters of N Gaussians, one row each, and the moments of their gradients.
 
-    Rows are of different ages, so each corrects the bias of its moments by its own.
+    Rows are added at different steps, so the bias of the moments is corrected row by row.
 
     Args:
-        values: float64 (N, K), optimised in place of a copy.
-        rates: float64 (K,), the learning rate of each column, in its unit per step.
-        betas: decay of the first and second moment.
+        values: float64 (N, K), the initial values, which are copied.
+        learning_rates: float64 (K,), of each column, in its unit per step.
+        betas: decay rates of the first and second moment, 0..1.
     """
 
-    def __init__(self, values: Float64, rates: Float64, betas: tuple[float, float]) -> None:
-        # Columns lie one after the other, as all who compute with them take them one by one.
+    def __init__(
+        self, values: Float64, learning_rates: Float64, betas: tuple[float, float]
+    ) -> None:
+        # Column-major order, because all callers compute with single columns.
         self.values = values.copy(order="F")
-        self.rates = rates
+        self.learning_rates = learning_rates
         self.betas = betas
         self._first = np.zeros_like(self.values)
         self._second = np.zeros_like(self.values)
-        self._age = np.zeros(len(values))
-        self._by_age = np.zeros(0)
+        self._steps = np.zeros(len(values))
+        self._correction_table = np.zeros(0)
 
     @property
     def state(self) -> tuple[Float64, Float64, Float64, Float64]:
-        """Parameters and moments, float64 (N, K), and the steps that each row has taken, (N,)."""
-        return self.values, self._first, self._second, self._age
+        """Values, first and second moments, float64 (N, K), and steps of each row, (N,)."""
+        return self.values, self._first, self._second, self._steps
 
     @state.setter
     def state(self, state: tuple[Float64, Float64, Float64, Float64]) -> None:
-        *matrices, self._age = state
+        *matrices, self._steps = state
         self.values, self._first, self._second = map(np.asfortranarray, matrices)
 
     def step(self, gradient: Float64, scale: float) -> None:
-        """Move every row against its gradient, float64 (N, K), at `scale` times the rates."""
+        """Move all rows against a gradient.
+
+        Args:
+            gradient: float64 (N, K), of the loss by the values.
+            scale: factor of the learning rates.
+        """
         beta1, beta2 = self.betas
-        self._age += 1.0
+        self._steps += 1.0
+        # In place where possible: every temporary array is as large as all parameters.
         change = gradient - self._first
         change *= 1.0 - beta1
         self._first += change
@@ -55,72 +63,80 @@ class Adam:
         change *= 1.0 - beta2
         self._second += change
         root = np.sqrt(self._second, out=change)
-        root += _TINY
+        root += _EPSILON
         move = np.divide(self._first, root, out=root)
-        move *= (scale * self.rates) * self._corrections()[:, None]
+        move *= (scale * self.learning_rates) * self._bias_corrections()[:, None]
         self.values -= move
 
-    def _corrections(self) -> Float64:
-        """Of first / (1 - b1^t) / sqrt(second / (1 - b2^t)), what the age t of each row makes."""
-        oldest = int(self._age.max(initial=0.0))
-        if oldest >= len(self._by_age):
-            # Powers take long; a row has taken a step before it is corrected.
-            ages = np.maximum(np.arange(2.0 * oldest + 2.0), 1.0)
+    def _bias_corrections(self) -> Float64:
+        """Return the bias-correction factor of each row, sqrt(1 - beta2^t) / (1 - beta1^t)."""
+        largest = int(self._steps.max(initial=0.0))
+        if largest >= len(self._correction_table):
+            # A table, because powers are slow. Entry 0 is never used: rows are corrected after
+            # their first step; that of 1 stands there to avoid a division by 0.
+            steps = np.maximum(np.arange(2.0 * largest + 2.0), 1.0)
             beta1, beta2 = self.betas
-            self._by_age = np.sqrt(1.0 - beta2**ages) / (1.0 - beta1**ages)
-        return self._by_age[self._age.astype(np.int64)]
+            self._correction_table = np.sqrt(1.0 - beta2**steps) / (1.0 - beta1**steps)
+        return self._correction_table[self._steps.astype(np.int64)]
 
-    def keep(self, mask: NDArray[np.bool_]) -> None:
-        """Drop the rows that a mask, bool (N,), leaves out."""
+    def keep(self, mask: Bools) -> None:
+        """Drop the rows where a mask, bool (N,), is false."""
         self.values = self.values[mask]
         self._first, self._second = self._first[mask], self._second[mask]
-        self._age = self._age[mask]
+        self._steps = self._steps[mask]
 
     def append(self, rows: Float64) -> None:
-        """Add new rows, float64 (M, K)."""
+        """Add new rows, float64 (rows, K), whose moments are 0."""
         rows = np.asfortranarray(rows)
         self.values = np.concatenate((self.values, rows))
         none = np.zeros_like(rows)
         self._first = np.concatenate((self._first, none))
         self._second = np.concatenate((self._second, none))
-        self._age = np.concatenate((self._age, np.zeros(len(rows))))
+        self._steps = np.concatenate((self._steps, np.zeros(len(rows))))
 
 
 class Adan:
     """Parameters of any shape and three moments of their gradients; no weight decay, no restart.
 
-    The betas are those that are kept of each moment, as in its authors' code; their paper writes
-    1 - beta. CovarianceEntries are corrected for their bias towards the zeros that they begin with.
+    The betas are decay rates, as in its authors' code; their paper writes 1 - beta. The moments
+    begin with zeros, and the bias that comes of it is corrected.
 
     Args:
-        values: float64, optimised in place of a copy.
-        rate: the learning rate, per step.
-        betas: what is kept of the mean gradient, of the mean change of the gradient, and of the
-            mean square of their Nesterov sum.
-        epsilon: added to the root of the square.
+        values: float64, the initial values, which are copied.
+        learning_rate: in the unit of the values, per step.
+        betas: decay rates, 0..1, of the mean gradient, of the mean change of the gradient, and of
+            the mean square of their Nesterov sum.
+        epsilon: added to the root of the third moment.
     """
 
     def __init__(
-        self, values: Float64, rate: float, betas: tuple[float, float, float], epsilon: float
+        self,
+        values: Float64,
+        learning_rate: float,
+        betas: tuple[float, float, float],
+        epsilon: float,
     ) -> None:
         self.values = values.copy(order="K")
-        self.rate = rate
+        self.learning_rate = learning_rate
         self.betas = betas
         self.epsilon = epsilon
         self._mean = np.zeros_like(self.values)
         self._change = np.zeros_like(self.values)
         self._square = np.zeros_like(self.values)
         self._last: Float64 | None = None
-        self._age = 0
+        self._steps = 0
 
     def step(self, gradient: Float64, scale: float) -> None:
-        """Move against a gradient of the shape of the values, at `scale` times the rate.
+        """Move all values against a gradient.
 
-        The gradient is kept until the next step and must not change.
+        Args:
+            gradient: float64 of the shape of the values. It is kept until the next step, and the
+                caller must not change it.
+            scale: factor of the learning rate.
         """
         beta1, beta2, beta3 = self.betas
-        self._age += 1
-        # Before the first step the gradient has not changed.
+        self._steps += 1
+        # At the first step the gradient has not changed.
         change = gradient - (gradient if self._last is None else self._last)
         self._last = gradient
         self._mean += (1.0 - beta1) * (gradient - self._mean)
@@ -132,9 +148,10 @@ class Adan:
         change *= 1.0 - beta3
         self._square += change
         root = np.sqrt(self._square, out=change)
-        root *= 1.0 / math.sqrt(1.0 - beta3**self._age)
+        root *= 1.0 / math.sqrt(1.0 - beta3**self._steps)
         root += self.epsilon
-        move = self._mean * (scale * self.rate / (1.0 - beta1**self._age))
-        move += self._change * (scale * self.rate * beta2 / (1.0 - beta2**self._age))
+        learning_rate = scale * self.learning_rate
+        move = self._mean * (learning_rate / (1.0 - beta1**self._steps))
+        move += self._change * (learning_rate * beta2 / (1.0 - beta2**self._steps))
         move /= root
         self.values -= move

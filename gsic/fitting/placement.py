@@ -1,24 +1,22 @@
-"""Where Gaussians go: the first ones by gradient, later ones at maxima of the error."""
+"""Placement of Gaussians: the first by gradient magnitude, later ones at maxima of the error."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64
+from gsic.arrays import Bools, Float32, Float64, Int64
 from gsic.gaussians import Covariance
 
+# Samples of `average_around` along each axis.
 _SAMPLES = 9
 
-Float32 = NDArray[np.float32]
-
+# Radius around a new Gaussian that stays free of others, in standard deviations of the blur.
 _SUPPRESSION = 1.5
-"""Radius around a new Gaussian that stays free of others, in standard deviations of the blur."""
 
 
-def initial(
+def place_initial(
     planes: Float32,
     background: Float64,
     count: int,
@@ -26,88 +24,93 @@ def initial(
     rng: np.random.Generator,
     *,
     uniform: float,
-    size: float,
+    sigma: float,
     strength: float,
 ) -> Float64:
-    """Draw the first Gaussians by gradient magnitude and uniformly.
+    """Sample the first Gaussians, in part by gradient magnitude and in part uniformly.
 
     Args:
-        planes: float32 (H, W, C), 0..1.
-        background: float64 (C,), what is drawn behind the Gaussians.
+        planes: float32 (H, W, C), 0..1, the image.
+        background: float64 (C,), the colour behind the Gaussians.
         count: N >= 0.
         covariance: parameterisation of the result.
-        rng: the only source of chance.
+        rng: the only source of randomness.
         uniform: share of the probability that is spread evenly, 0..1.
-        size: standard deviation over the distance that the density leaves between neighbours.
-        strength: share of a pixel's colour that its Gaussian begins with.
+        sigma: standard deviation, in units of the distance between neighbours that the local
+            density implies.
+        strength: share of a pixel's colour that its Gaussian takes.
 
     Returns:
         float64 (N, 5 + C): mean, covariance parameters, colour.
     """
     height, width, channels = planes.shape
-    density = gradient_magnitude(planes)
+    density = compute_gradient_magnitude(planes)
     total = float(density.sum(dtype=np.float64))
     even = 1.0 / density.size
     share = (1.0 - uniform) / total if total > 0.0 else 0.0
     density *= share
     density += uniform * even if share else even
     cumulated = np.cumsum(density, dtype=np.float64)
-    # One draw in each of N equal shares of the probability: no clumps, and no sorting.
+    # Stratified sampling: one sample in each of N equal shares of the probability leaves no clumps,
+    # and the samples are sorted as they are made.
     levels = (np.arange(count) + rng.random(count)) / max(count, 1) * cumulated[-1]
     index = np.minimum(np.searchsorted(cumulated, levels), density.size - 1)
     rows, columns = np.divmod(index, width)
     distance = 1.0 / np.sqrt(np.maximum(density.ravel()[index] * max(count, 1), 1e-30))
     spread = math.sqrt(width * height / max(count, 1))
-    sigma = np.clip(size * distance, min(0.7, spread), max(3.0 * size * spread, 0.7))
+    sigmas = np.clip(sigma * distance, min(0.7, spread), max(3.0 * sigma * spread, 0.7))
     values = np.empty((count, 5 + channels))
     values[:, 0] = columns + rng.random(count)
     values[:, 1] = rows + rng.random(count)
-    values[:, 2:5] = covariance.from_sigmas(sigma.astype(np.float64))
+    values[:, 2:5] = covariance.from_sigmas(sigmas.astype(np.float64))
     values[:, 5:] = strength * (planes[rows, columns] - background)
     return values
 
 
-def at_errors(
-    residual: Float32,
+def place_at_errors(
+    error: Float32,
     count: int,
     total: int,
     covariance: Covariance,
     *,
-    blur: float,
-    size: float,
+    blur_sigma: float,
+    sigma: float,
     strength: float,
 ) -> Float64:
     """Place new Gaussians at the maxima of the blurred squared error.
 
+    Lengths are in units of the mean distance sqrt(H W / total) between the Gaussians of the
+    finished fit.
+
     Args:
-        residual: float32 (H, W, C), clamped rendering less image.
-        count: how many at most; fewer where the image has no room for them.
-        total: number of Gaussians at the end of the fit, whose mean distance is the unit here.
+        error: float32 (H, W, C), the clamped rendering minus the image.
+        count: largest number of new Gaussians; small images have room for fewer.
+        total: number of Gaussians at the end of the fit.
         covariance: parameterisation of the result.
-        blur: standard deviation of the blur over that distance.
-        size: standard deviation of a new Gaussian over that distance.
-        strength: share of the blurred residual that a new Gaussian takes away.
+        blur_sigma: standard deviation of the blur of the squared error.
+        sigma: standard deviation of a new Gaussian.
+        strength: share of the blurred error that a new Gaussian takes away.
 
     Returns:
-        float64 (M, 5 + C), M <= count.
+        float64 (new, 5 + C), new <= count: mean, covariance parameters, colour.
     """
-    height, width, channels = residual.shape
+    height, width, channels = error.shape
     distance = math.sqrt(width * height / total)
-    deviation = blur * distance
-    error = np.zeros((height, width), np.float32)
+    blur_px = blur_sigma * distance
+    squared = np.zeros((height, width), np.float32)
     for channel in range(channels):
-        error += residual[:, :, channel] ** 2
-    rows, columns = spaced_maxima(blurred(error, deviation), _SUPPRESSION * deviation, count)
+        squared += error[:, :, channel] ** 2
+    rows, columns = find_spaced_maxima(blur(squared, blur_px), _SUPPRESSION * blur_px, count)
     values = np.empty((len(rows), 5 + channels))
     values[:, 0] = columns + 0.5
     values[:, 1] = rows + 0.5
-    values[:, 2:5] = covariance.from_sigmas(np.full(len(rows), max(size * distance, 0.5)))
-    values[:, 5:] = -strength * averages(residual, rows, columns, 0.7 * deviation)
+    values[:, 2:5] = covariance.from_sigmas(np.full(len(rows), max(sigma * distance, 0.5)))
+    values[:, 5:] = -strength * average_around(error, rows, columns, 0.7 * blur_px)
     return values
 
 
-def gradient_magnitude(planes: Float32) -> Float32:
-    """Gradient magnitude of the mean over the channels: float32 (H, W), per pixel."""
+def compute_gradient_magnitude(planes: Float32) -> Float32:
+    """Compute the gradient magnitude of the mean over the channels, float32 (H, W), per px."""
     grey = planes.mean(axis=2, dtype=np.float32)
     magnitude = np.zeros_like(grey)
     for axis in (0, 1):
@@ -117,56 +120,72 @@ def gradient_magnitude(planes: Float32) -> Float32:
     return root
 
 
-def blurred(plane: Float32, deviation: float) -> Float32:
-    """`plane`, float32 (H, W), under three box filters that make up a Gaussian.
+def blur(plane: Float32, sigma: float) -> Float32:
+    """Blur a plane, float32 (H, W), by three box filters, which together are nearly a Gaussian.
 
-    Their cost does not depend on the standard deviation, in px. Borders are repeated.
+    The cost does not depend on the standard deviation `sigma`, in px. Borders are repeated.
     """
     # n boxes of width w have the variance n (w^2 - 1) / 12.
-    radius = max(0, round((math.sqrt(4.0 * deviation * deviation + 1.0) - 1.0) / 2.0))
+    radius = max(0, round((math.sqrt(4.0 * sigma * sigma + 1.0) - 1.0) / 2.0))
     for axis in (0, 1):
-        reach = min(radius, 4 * plane.shape[axis])
-        for _ in range(3 if reach else 0):
-            plane = _box(plane, reach, axis)
+        # A box much wider than the plane is flat: more padding would only take memory.
+        bounded = min(radius, 4 * plane.shape[axis])
+        for _ in range(3 if bounded else 0):
+            plane = _filter_box(plane, bounded, axis)
     return np.ascontiguousarray(plane, np.float32)
 
 
-def _box(plane: Float32, radius: int, axis: int) -> Float32:
+def _filter_box(plane: Float32, radius: int, axis: int) -> Float32:
+    """Average 2 radius + 1 values along an axis by differences of cumulative sums."""
     pad = [(0, 0), (0, 0)]
     pad[axis] = (radius + 1, radius)
     sums = np.cumsum(np.pad(plane, pad, mode="edge"), axis=axis, dtype=np.float64)
     width = 2 * radius + 1
     rows, columns = (width, 0) if axis == 0 else (0, width)
     height, length = plane.shape
-    of_boxes = sums[rows:, columns:] - sums[:height, :length]
-    of_boxes /= width
-    return of_boxes.astype(np.float32)
+    box_sums = sums[rows:, columns:] - sums[:height, :length]
+    box_sums /= width
+    return box_sums.astype(np.float32)
 
 
-def averages(
-    planes: Float32, rows: NDArray[np.int64], columns: NDArray[np.int64], deviation: float
-) -> Float64:
-    """Means around pixels under a Gaussian, float64 (M, C), sampled at 9x9 pixels at most."""
+def average_around(planes: Float32, rows: Int64, columns: Int64, sigma: float) -> Float64:
+    """Average planes under a Gaussian window around pixels, at 9 x 9 samples of it at most.
+
+    Args:
+        planes: float32 (H, W, C).
+        rows, columns: int64 (pixels,), the centres of the windows.
+        sigma: standard deviation of the window, px.
+
+    Returns:
+        float64 (pixels, C).
+    """
     height, width, channels = planes.shape
-    radius = max(1, round(2.0 * deviation))
+    radius = max(1, round(2.0 * sigma))
     offsets = np.unique(np.rint(np.linspace(-radius, radius, _SAMPLES)).astype(np.int64))
-    weights = np.exp(-0.5 * (offsets / max(deviation, 0.5)) ** 2)
+    weights = np.exp(-0.5 * (offsets / max(sigma, 0.5)) ** 2)
+    weights = weights / weights.sum()
     total = np.zeros((len(rows), channels))
-    for down, weight in zip(offsets, weights / weights.sum(), strict=True):
+    for down, weight in zip(offsets, weights, strict=True):
         row = np.clip(rows + down, 0, height - 1)
-        for across, other in zip(offsets, weights / weights.sum(), strict=True):
+        for across, other in zip(offsets, weights, strict=True):
             column = np.clip(columns + across, 0, width - 1)
             total += weight * other * planes[row, column]
     return total
 
 
-def spaced_maxima(
-    error: Float32, radius: float, count: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of up to `count` largest maxima that keep about `radius` px apart.
+def find_spaced_maxima(error: Float32, radius: float, count: int) -> tuple[Int64, Int64]:
+    """Find up to `count` of the largest maxima that are about `radius` px apart.
 
-    The image is cut into blocks of that size; a block's maximum counts unless a neighbouring block
-    has a larger one within the radius.
+    The plane is cut into blocks of that size, and each block has one maximum. A maximum comes after
+    all others if a neighbouring block has a larger one within the radius.
+
+    Args:
+        error: float32 (H, W).
+        radius: px.
+        count: largest number of maxima.
+
+    Returns:
+        Rows and columns, int64 (maxima,) each, in the order of their rank.
     """
     height, width = error.shape
     block = max(1, round(radius))
@@ -179,18 +198,17 @@ def spaced_maxima(
     value = np.take_along_axis(blocks, inside[:, :, None], axis=2)[:, :, 0]
     rows = inside // block + np.arange(down)[:, None] * block
     columns = inside % block + np.arange(across)[None, :] * block
-    free = _unsuppressed(value, rows, columns, radius)
+    free = _find_unsuppressed(value, rows, columns, radius)
     # Free maxima first, then the suppressed ones, each in order of their error.
     order = np.lexsort((np.arange(value.size), -value.ravel(), ~free.ravel()))[:count]
     return rows.ravel()[order], columns.ravel()[order]
 
 
-def _unsuppressed(
-    value: Float32, rows: NDArray[np.int64], columns: NDArray[np.int64], radius: float
-) -> NDArray[np.bool_]:
-    """Which blocks have no larger maximum within the radius in the eight blocks around them."""
+def _find_unsuppressed(value: Float32, rows: Int64, columns: Int64, radius: float) -> Bools:
+    """Return a mask of the blocks without a larger maximum within the radius around them."""
     free = np.ones(value.shape, bool)
     down, across = value.shape
+    # Half of the eight neighbours: each pair of blocks is compared once, for both of them.
     for dy, dx in ((0, 1), (1, -1), (1, 0), (1, 1)):
         here = np.s_[: down - dy, max(0, -dx) : across - max(0, dx)]
         there = np.s_[dy:, max(0, dx) : across - max(0, -dx)]

@@ -1,4 +1,4 @@
-"""What a fit tells while it runs: its history of PSNRs, and the caller's progress."""
+"""What fits and encoders report while they run: a history of PSNRs, and the caller's progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FitProgress:
     """The history of one fit.
 
     Args:
-        error: returns the clamped rendering of the last step less the image, float32 (H, W, C).
+        error: returns the clamped rendering of the last step minus the image, float32 (H, W, C).
         steps: number of steps of the fit.
         progress: called with (done, total, text) whenever the history grows; None for no calls.
 
@@ -43,3 +43,27 @@ class FitProgress:
                 text = f"{count} Gaussians, {self.history[-1][1]:.2f} dB"
                 self._progress(self._done, self._steps, text)
         self._done += 1
+
+
+class StepCounter:
+    """The number of steps of an encoder whose loss is a mean squared error.
+
+    Args:
+        progress: called with (done, total, text) now and then; None for no calls.
+        planned: number of steps that the encoder expects to take; it may be changed.
+        interval: number of steps between calls.
+
+    Attributes:
+        done: number of steps so far.
+    """
+
+    def __init__(self, progress: Progress | None, planned: int, interval: int) -> None:
+        self.done, self.planned = 0, planned
+        self._progress, self._interval = progress, interval
+
+    def tick(self, mse: SupportsFloat, count: int) -> None:
+        """Count a step of `count` Gaussians with a mean squared error before it."""
+        self.done += 1
+        if self._progress and self.done % self._interval == 0:
+            text = f"{count} Gaussians, {psnr_from_sse(float(mse), 1):.2f} dB"
+            self._progress(min(self.done, self.planned), self.planned, text)

@@ -1,4 +1,4 @@
-"""What a fit leaves: float Gaussians of one image, with how they came about, in an `.npz` file."""
+"""The result of a float fit: the Gaussians of one image, and their `.npz` file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gsic.arrays import Float64
 from gsic.errors import InputError
 from gsic.files import read_bytes, write_bytes_atomically
 from gsic.fitting import npz
+from gsic.fitting.report import FitReport
 from gsic.gaussians import COVARIANCES, LogCovariance, compute_factor
 from gsic.options import MAX_GAUSSIANS
 from gsic_kernels.constants import MAX_SIDE_PX
@@ -25,45 +26,44 @@ _ARRAYS = ("mean", "theta", "color", "background")
 _OPTIONAL = {"opacity"}
 _KEYS = {"version", "covariance", "size", "history_step", "history_psnr", "report", *_ARRAYS}
 
-# What every report tells, and the types of it. PSNR is None where the fit is exact.
-_REPORT: dict[str, tuple[type, ...]] = {
-    "gaussians": (int,),
-    "iterations": (int,),
-    "psnr": (int, float, type(None)),
-    "loss": (str,),
-    "covariance": (str,),
-    "seconds": (int, float),
-    "compile_seconds": (int, float),
-    "device": (str,),
-}
-
 
 class Gaussians(NamedTuple):
     """N Gaussians as arrays, float64."""
 
     mean: Float64  # (N, 2) px: x to the right, y down, from the image's top-left corner
     covariance: Float64  # (N, 2, 2) px^2, rows and columns in the order x, y
-    color: Float64  # (N, C) 1.0 = full scale, not limited to 0..1; colour under alpha premultiplied
+    color: Float64  # (N, C) 1.0 = full scale, not limited to 0..1; premultiplied by alpha
+
+
+class FittedGaussians(NamedTuple):
+    """N Gaussians as an optimiser leaves them; the fields are those of `Fit`."""
+
+    mean: Float64
+    theta: Float64
+    color: Float64
+    background: Float64
+    opacity: Float64 | None
+    history: list[tuple[int, float]]  # the last entry is that of the finished fit
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Float Gaussians that, added to a background or blended over it, draw one image.
+    """Float Gaussians that draw one image, added to a background or blended over it.
 
     Args:
-        covariance: how `theta` writes covariances: a name of `gsic.gaussians.COVARIANCES`.
+        covariance: parameterisation of `theta`, a name of `gsic.gaussians.COVARIANCES`.
         mean: float64 (N, 2), px.
         theta: float64 (N, 3), parameters of the covariances.
         color: float64 (N, C), 1.0 = full scale, C = 1..4.
-        background: float64 (C,).
-        width, height: pixels of the image.
-        history: step and PSNR in dB of the float render, in the order of the steps.
-        report: plain values by name, those of `_REPORT` at least.
+        background: float64 (C,), 1.0 = full scale.
+        width, height: size of the image, px.
+        history: (step, PSNR in dB) of the float rendering, in the order of the steps.
+        report: how the fit came about.
         opacity: float64 (N,), 0..1, of Gaussians that are blended, the first in front; None for
-            those that are added up.
+            Gaussians that are added up.
 
     Raises:
-        InputError: a value that does not fit; the message names it.
+        InputError: a value of another type, shape or range; the message names it.
     """
 
     covariance: str
@@ -74,7 +74,7 @@ class Fit:
     width: int
     height: int
     history: list[tuple[int, float]]
-    report: dict[str, Any]
+    report: FitReport
     opacity: Float64 | None = None
 
     def __post_init__(self) -> None:
@@ -96,11 +96,13 @@ class Fit:
                 raise InputError("opacity must be from 0 to 1")
         _check_covariances(self.covariance, self.theta)
         _check_history(self.history)
-        _check_report(self.report, count, self.covariance)
+        for name, held in (("gaussians", count), ("covariance", self.covariance)):
+            if getattr(self.report, name) != held:
+                raise InputError(f"report tells of another {name} than the arrays")
 
     @property
     def gaussians(self) -> Gaussians:
-        """The Gaussians, whatever the parameterisation."""
+        """The Gaussians with their covariance matrices, whatever the parameterisation."""
         s12, s22, det = COVARIANCES[self.covariance].entries(self.theta)
         s11 = (det + s12 * s12) / s22
         matrices = np.stack((s11, s12, s12, s22), axis=1).reshape(-1, 2, 2)
@@ -108,15 +110,14 @@ class Fit:
 
     @property
     def psnr(self) -> float:
-        """PSNR of the clamped float render in dB, infinite where it is exact."""
-        value = self.report["psnr"]
-        return math.inf if value is None else float(value)
+        """PSNR of the clamped float rendering in dB, infinite where it is exact."""
+        return math.inf if self.report.psnr is None else float(self.report.psnr)
 
     def log_rows(self) -> Float64:
-        """The Gaussians as `log` ones, float64 (N, 5 + C): mean, m, u, v, colour.
+        """Return the Gaussians with `log` covariances, float64 (N, 5 + C): mean, m, u, v, colour.
 
         Raises:
-            InputError: Gaussians that are blended, which no sum of them draws.
+            InputError: the Gaussians are blended, which no sum of them draws.
         """
         if self.opacity is not None:
             raise InputError("init: a fit of blended Gaussians; profile gsic adds them up")
@@ -124,10 +125,10 @@ class Fit:
         return np.concatenate((self.mean, theta, self.color), axis=1)
 
     def save(self, file: BinaryIO | str | Path) -> None:
-        """Write everything as an uncompressed `.npz` file.
+        """Write the fit as an uncompressed `.npz` file.
 
         Args:
-            file: a binary file object, or a path, whose file appears whole or not at all.
+            file: a binary file object, or a path. The file of a path is written atomically.
         """
         steps, values = zip(*self.history, strict=True) if self.history else ((), ())
         data = npz.write(
@@ -139,7 +140,7 @@ class Fit:
                 "size": np.array([self.width, self.height], np.int64),
                 "history_step": np.array(steps, np.int64),
                 "history_psnr": np.array(values, np.float64),
-                "report": np.str_(json.dumps(self.report, allow_nan=False)),
+                "report": np.str_(json.dumps(self.report.to_json(), allow_nan=False)),
             }
         )
         if isinstance(file, (str, Path)):
@@ -149,13 +150,13 @@ class Fit:
 
     @classmethod
     def load(cls, file: BinaryIO | str | Path) -> Fit:
-        """Read what `save` wrote.
+        """Read a fit that `save` wrote.
 
         Args:
             file: a binary file object, read to its end, or a path.
 
         Raises:
-            InputError: the file is missing, or not that of a fit.
+            InputError: the file is missing, or it is not the file of a fit.
         """
         if not isinstance(file, (str, Path)):
             return cls._parse(file.read())
@@ -168,20 +169,20 @@ class Fit:
     @classmethod
     def _parse(cls, data: bytes) -> Fit:
         arrays = npz.read(data)
-        version = _values(arrays, "version", np.int64, 0).item()
+        version = _take_values(arrays, "version", np.int64, 0).item()
         if version != VERSION:
             raise InputError(f"a fit of version {version}; this gsic knows version {VERSION}")
         if arrays.keys() - _OPTIONAL != _KEYS:
             names = sorted(map(repr, (arrays.keys() - _OPTIONAL) ^ _KEYS))
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             raise InputError(f"missing or unknown arrays: {', '.join(names[:4])}{more}")
-        size = _values(arrays, "size", np.int64, 1).tolist()
-        steps = _values(arrays, "history_step", np.int64, 1).tolist()
-        psnrs = _values(arrays, "history_psnr", np.float64, 1).tolist()
+        size = _take_values(arrays, "size", np.int64, 1).tolist()
+        steps = _take_values(arrays, "history_step", np.int64, 1).tolist()
+        psnrs = _take_values(arrays, "history_psnr", np.float64, 1).tolist()
         if len(size) != 2 or len(steps) != len(psnrs):
             raise InputError("size must hold 2 values, history_step as many as history_psnr")
         return cls(
-            covariance=_text(arrays, "covariance"),
+            covariance=_take_text(arrays, "covariance"),
             mean=arrays["mean"],
             theta=arrays["theta"],
             color=arrays["color"],
@@ -189,7 +190,7 @@ class Fit:
             width=size[0],
             height=size[1],
             history=list(zip(steps, psnrs, strict=True)),
-            report=_report(_text(arrays, "report")),
+            report=_parse_report(_take_text(arrays, "report")),
             opacity=arrays.get("opacity"),
         )
 
@@ -198,12 +199,12 @@ def _check_array(name: str, value: NDArray[Any], shape: tuple[int, ...]) -> None
     if value.dtype != np.float64 or value.shape != shape:
         got = f"{value.dtype} {value.shape}"
         raise InputError(f"{name} must be float64 {shape}, got {got}")
-    if not _drawable(value):
+    if not _fits_float32(value):
         raise InputError(f"{name} holds values that are not finite in float32")
 
 
-def _drawable(value: Float64) -> bool:
-    """Whether all values can be handed to a kernel."""
+def _fits_float32(value: Float64) -> bool:
+    """Whether all values are finite in float32, which kernels take."""
     return bool((np.abs(value) <= np.finfo(np.float32).max).all())
 
 
@@ -213,8 +214,9 @@ def _check_covariances(name: str, theta: Float64) -> None:
         raise InputError(f"covariance must be one of {known}, got {name[:40]!r}")
     with np.errstate(all="ignore"):
         entries = COVARIANCES[name].entries(theta)
+        factor = compute_factor(entries)
         positive = (entries.s22 > 0.0).all() and (entries.det > 0.0).all()
-        if not (positive and _drawable(np.stack(entries)) and _drawable(compute_factor(entries))):
+        if not (positive and _fits_float32(np.stack(entries)) and _fits_float32(factor)):
             raise InputError("theta holds covariances that are singular or not finite in float32")
 
 
@@ -226,32 +228,16 @@ def _check_history(history: list[tuple[int, float]]) -> None:
         raise InputError("history holds a PSNR that is not a number")
 
 
-def _check_report(report: dict[str, Any], count: int, covariance: str) -> None:
-    for name, types in _REPORT.items():
-        if name not in report:
-            raise InputError(f"report lacks {name}")
-        if isinstance(report[name], bool) or not isinstance(report[name], types):
-            raise InputError(f"report has a {name} of type {type(report[name]).__name__}")
-    for name, value in report.items():
-        if not isinstance(value, (str, int, float, type(None))):
-            raise InputError(f"report has a {name[:40]} of type {type(value).__name__}")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"report has a {name[:40]} that is not finite")
-    for name, held in (("gaussians", count), ("covariance", covariance)):
-        if report[name] != held:
-            raise InputError(f"report tells of another {name} than the arrays")
-
-
-def _values(arrays: dict[str, NDArray[Any]], name: str, dtype: Any, axes: int) -> NDArray[Any]:
-    """The array `name` of a given type and number of axes."""
+def _take_values(arrays: dict[str, NDArray[Any]], name: str, dtype: Any, axes: int) -> NDArray[Any]:
+    """Return the array `name`, and refuse another type or number of axes."""
     value = arrays.get(name)
     if value is None or value.dtype != dtype or value.ndim != axes:
         raise InputError(f"not a fit: {name} must be {np.dtype(dtype)} of {axes} axes")
     return value
 
 
-def _text(arrays: dict[str, NDArray[Any]], name: str) -> str:
-    """The array `name` as one text."""
+def _take_text(arrays: dict[str, NDArray[Any]], name: str) -> str:
+    """Return the array `name` as one text."""
     value = arrays[name]
     try:
         if value.dtype.kind != "U" or value.ndim:
@@ -261,11 +247,11 @@ def _text(arrays: dict[str, NDArray[Any]], name: str) -> str:
         raise InputError(f"{name} must be one text") from error
 
 
-def _report(text: str) -> dict[str, Any]:
+def _parse_report(text: str) -> FitReport:
     try:
         report = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError("report is not JSON") from error
     if not isinstance(report, dict):
         raise InputError("report must be a JSON object")
-    return report
+    return FitReport.from_json(report)

@@ -11,7 +11,7 @@ from fit_images import Float32, photo_cut, planes_of
 
 from gsic.errors import OptionError
 from gsic.fitting.adam_fit import Schedule
-from gsic.fitting.adam_state import LEAST_SIGMA_PX, MOST_STRETCH
+from gsic.fitting.adam_state import FIT_MAX_ASPECT, FIT_MIN_SIGMA_PX
 from gsic.fitting.api import fit_image
 from gsic.fitting.recipe import FitRecipe
 from gsic.fitting.result import Fit
@@ -34,7 +34,7 @@ def drawn(fitted: Fit) -> Float32:
     """The clamped drawing of a fit, by way of its public arrays."""
     covariance = COVARIANCES[fitted.covariance]
     peak = np.abs(fitted.color).max(axis=1, initial=0.0)
-    cutoff = np.log(np.maximum(255.0 * FitRecipe().visible * peak, 1.0))
+    cutoff = np.log(np.maximum(255.0 * FitRecipe().cutoff_divisor * peak, 1.0))
     factor = compute_factor(covariance.entries(fitted.theta))
     splats = types.round_splats(fitted.mean, factor, fitted.color, cutoff, np.exp(-cutoff))
     window = Window(0, 0, fitted.width, fitted.height)
@@ -47,7 +47,7 @@ def drawn(fitted: Fit) -> Float32:
 def test_all_that_is_missing_is_added_by_the_middle(steps: int, missing: int) -> None:
     schedule, left, rounds = Schedule(FitRecipe(), steps), missing, 0
     for step in range(steps):
-        growth = schedule.growth(step, left)
+        growth = schedule.count_growth(step, left)
         assert 0 <= growth <= left
         left -= growth
         if growth:
@@ -60,22 +60,22 @@ def test_all_that_is_missing_is_added_by_the_middle(steps: int, missing: int) ->
 
 
 @pytest.mark.parametrize("steps", LENGTHS)
-def test_rates_stay_and_then_fall(steps: int) -> None:
+def test_learning_rates_stay_and_then_fall(steps: int) -> None:
     schedule = Schedule(FitRecipe(), steps)
-    rates = [schedule.rate(step) for step in range(steps + 1)]
-    assert all(rate == 1.0 for rate in rates[: steps // 2])
-    assert rates == sorted(rates, reverse=True)
-    assert min(rates) >= FitRecipe().lr_last
+    factors = [schedule.learning_rate_factor(step) for step in range(steps + 1)]
+    assert all(factor == 1.0 for factor in factors[: steps // 2])
+    assert factors == sorted(factors, reverse=True)
+    assert min(factors) >= FitRecipe().lr_last
     if steps >= 2:
-        assert rates[-1] == pytest.approx(FitRecipe().lr_last)
+        assert factors[-1] == pytest.approx(FitRecipe().lr_last)
     if steps == 1500:
         # Half a cosine: half way down at half time.
-        assert rates[1125] == pytest.approx((1 + FitRecipe().lr_last) / 2)
+        assert factors[1125] == pytest.approx((1 + FitRecipe().lr_last) / 2)
 
 
 def test_without_growth_all_are_there_from_the_start() -> None:
     schedule = Schedule(replace(FitRecipe(), growth_rounds=0), 100)
-    assert [schedule.growth(step, 9) for step in range(100)] == [0] * 100
+    assert [schedule.count_growth(step, 9) for step in range(100)] == [0] * 100
     assert len(fit(planes_of(24, 32), settings={"growth_rounds": 0}).mean) == 60
 
 
@@ -107,8 +107,8 @@ def test_every_loss_and_covariance_gains(loss: str, covariance: str) -> None:
     fitted = fit(planes, loss=loss, covariance=covariance)
     assert fitted.history[0][1] < 22
     assert fitted.psnr > fitted.history[0][1] + 8
-    assert fitted.report["loss"] == loss
-    assert fitted.report["covariance"] == fitted.covariance == covariance
+    assert fitted.report.loss == loss
+    assert fitted.report.covariance == fitted.covariance == covariance
 
 
 def test_history_rises() -> None:
@@ -123,8 +123,8 @@ def test_history_rises() -> None:
 @pytest.mark.parametrize("gaussians", [1, 2, 9, 200])
 def test_as_many_gaussians_and_steps_as_asked(gaussians: int, iterations: int) -> None:
     fitted = fit(planes_of(24, 32), gaussians=gaussians, iterations=iterations)
-    assert len(fitted.mean) == fitted.report["gaussians"] == gaussians
-    assert fitted.report["iterations"] == iterations
+    assert len(fitted.mean) == fitted.report.gaussians == gaussians
+    assert fitted.report.iterations == iterations
     assert fitted.history[-1][0] == iterations
 
 
@@ -161,10 +161,10 @@ def test_shapes_stay_within_what_a_file_holds() -> None:
     planes[::7] = 1.0
     fitted = fit(planes, iterations=150, settings={"lr_log": 0.3})
     eigenvalues = np.linalg.eigvalsh(fitted.gaussians.covariance)
-    assert np.sqrt(eigenvalues[:, 0]).min() > 0.999 * LEAST_SIGMA_PX
-    assert np.sqrt(eigenvalues[:, 1]).max() < 2.0 * math.hypot(40, 40) * math.sqrt(MOST_STRETCH)
+    assert np.sqrt(eigenvalues[:, 0]).min() > 0.999 * FIT_MIN_SIGMA_PX
+    assert np.sqrt(eigenvalues[:, 1]).max() < 2.0 * math.hypot(40, 40) * math.sqrt(FIT_MAX_ASPECT)
     ratio = np.sqrt(eigenvalues[:, 1] / eigenvalues[:, 0])
-    assert ratio.max() < 1.001 * MOST_STRETCH
+    assert ratio.max() < 1.001 * FIT_MAX_ASPECT
     assert ratio.max() > 5
 
 
@@ -180,8 +180,8 @@ def test_settings_are_those_of_the_recipe() -> None:
     planes = planes_of(24, 32)
     assert not same(fit(planes), fit(planes, settings={"lr_color": "0.03"}))
     assert same(fit(planes), fit(planes, settings={"lr_color": 0.015}))
-    with pytest.raises(OptionError, match=r"'rate_colour'; known: .*\brate_color\b"):
-        fit(planes, settings={"rate_colour": 1})
+    with pytest.raises(OptionError, match=r"'lr_colour'; known: .*\blr_color\b"):
+        fit(planes, settings={"lr_colour": 1})
 
 
 def test_progress_is_told() -> None:

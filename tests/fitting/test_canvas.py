@@ -9,12 +9,19 @@ from fit_images import planes_of
 
 from gsic import api as codec
 from gsic.arrays import Float64
-from gsic.encoders.gaussianimage.initial import raw_of_fit
+from gsic.encoders.gaussianimage.initial import make_raw_parameters
 from gsic.errors import InputError, OptionError
 from gsic.fitting.adan_fit import optimise
 from gsic.fitting.blended_canvas import BlendedCanvas
-from gsic.fitting.canvas import Canvas, Geometry, random_start, raw_slope, shape_of, sigmoid
-from gsic.fitting.losses import BlendedLoss, objective
+from gsic.fitting.canvas import (
+    Canvas,
+    Geometry,
+    activate_shape,
+    activate_shape_backward,
+    sample_initial,
+    sigmoid,
+)
+from gsic.fitting.losses import BlendedLoss, make_loss
 from gsic.fitting.recipe import AdanRecipe
 from gsic.gaussians import COVARIANCES
 from gsic.options import LOSSES, FitOptions
@@ -30,7 +37,7 @@ SHAPE = TARGET.shape
 def canvas_of(
     blend: str, covariance: str, loss: str = "l2", device: str = "cpu", stopped: bool = True
 ) -> Canvas | BlendedCanvas:
-    make = BlendedLoss if blend == "alpha" else objective
+    make = BlendedLoss if blend == "alpha" else make_loss
     made = make(registry.get(device), TARGET, loss, 1, stopped=stopped)
     return (BlendedCanvas if blend == "alpha" else Canvas)(made, covariance, SHAPE)
 
@@ -38,7 +45,7 @@ def canvas_of(
 def start(blend: str, count: int = 12, seed: int = 0) -> Float64:
     """Gaussians of a few px that nowhere add up to more than 1, one with negative factors."""
     rng = np.random.default_rng(seed)
-    raw = random_start(count, 3, rng, None if blend == "sum" else 0.3)
+    raw = sample_initial(count, 3, rng, None if blend == "sum" else 0.3)
     raw[:, :2] *= 0.6
     raw[:, 2:5] *= 3.0
     raw[:, 5:8] *= 0.15
@@ -91,7 +98,7 @@ def differences(raw: Float64, blend: str, covariance: str) -> Float64:
 @pytest.mark.parametrize("blend", ["sum", "sum+opacity", "alpha"])
 def test_gradients_are_those_of_the_equations(blend: str, covariance: str) -> None:
     raw = start(blend)
-    _, gradient = canvas_of(blend, covariance).slope(raw)
+    _, gradient = canvas_of(blend, covariance).evaluate_raw(raw)
     numeric = differences(raw, blend, covariance)
     for column in range(raw.shape[1]):
         error = np.linalg.norm(gradient[:, column] - numeric[:, column])
@@ -106,16 +113,16 @@ def test_gradients_stop_at_the_clamp(blend: str, device: str) -> None:
     raw[::2, 5:8] *= 20.0
     raw[1::2, 5:8] *= -10.0
     numeric = differences(raw, blend, "cholesky")
-    loss, gradient = canvas_of(blend, "cholesky", device=device).slope(raw)
+    loss, gradient = canvas_of(blend, "cholesky", device=device).evaluate_raw(raw)
     assert loss == pytest.approx(loss_of(raw, blend, "cholesky"), rel=1e-5)
     assert np.linalg.norm(gradient - numeric) < 5e-3 * np.linalg.norm(numeric)
-    _, through = canvas_of(blend, "cholesky", device=device, stopped=False).slope(raw)
+    _, through = canvas_of(blend, "cholesky", device=device, stopped=False).evaluate_raw(raw)
     assert np.linalg.norm(through - numeric) > 0.1 * np.linalg.norm(numeric)
 
 
 @pytest.mark.parametrize("blend", ["sum", "sum+opacity", "alpha"])
 def test_the_loss_is_that_of_the_equations(blend: str) -> None:
-    loss, _ = canvas_of(blend, "cholesky").slope(start(blend))
+    loss, _ = canvas_of(blend, "cholesky").evaluate_raw(start(blend))
     assert loss == pytest.approx(loss_of(start(blend), blend, "cholesky"), rel=1e-5)
 
 
@@ -123,18 +130,18 @@ def test_the_loss_is_that_of_the_equations(blend: str) -> None:
 def test_kernels_agree_with_float64_up_to_the_raw_parameters(covariance: str) -> None:
     raw = start("sum", 20, seed=3)
     canvas = canvas_of("sum", covariance)
-    shape = shape_of(covariance, raw[:, 2:5])
-    slopes = canvas.draw(raw[:, :2], shape, raw[:, 5:])
+    shape = activate_shape(covariance, raw[:, 2:5])
+    by = canvas.evaluate(raw[:, :2], shape, raw[:, 5:])
     geometry = Geometry(covariance, SHAPE[1], SHAPE[0], raw[:, :2], shape)
-    splats, window = geometry.splats(raw[:, 5:]), Window(0, 0, SHAPE[1], SHAPE[0])
+    splats, window = geometry.make_splats(raw[:, 5:]), Window(0, 0, SHAPE[1], SHAPE[0])
     image = reference.render_sum(splats, window, np.zeros(3, np.float32))
-    residual = 2.0 / TARGET.size * (np.clip(image, 0.0, 1.0) - TARGET)
-    mean, factor, color = reference.render_sum_backward(splats, window, residual)
+    by_image = 2.0 / TARGET.size * (np.clip(image, 0.0, 1.0) - TARGET)
+    mean, factor, color = reference.render_sum_backward(splats, window, by_image)
     position, by_shape = geometry.backward(mean, factor)
     for got, expected in (
-        (slopes.position, position),
-        (slopes.shape, by_shape),
-        (slopes.color, color),
+        (by.position, position),
+        (by.shape, by_shape),
+        (by.color, color),
     ):
         scale = np.abs(expected).max()
         np.testing.assert_allclose(got, expected, rtol=1e-3, atol=2e-5 * scale)
@@ -146,7 +153,7 @@ def test_an_opacity_in_a_sum_is_a_factor_of_the_colour() -> None:
     merged = raw[:, :8].copy()
     merged[:, 5:8] *= sigmoid(raw[:, 8:])
     canvas = canvas_of("sum", "cholesky")
-    kept, gone = canvas.slope(raw), canvas.slope(merged)
+    kept, gone = canvas.evaluate_raw(raw), canvas.evaluate_raw(merged)
     assert kept[0] == pytest.approx(gone[0], rel=1e-6)
     np.testing.assert_allclose(kept[1][:, :5], gone[1][:, :5], rtol=1e-5)
     assert canvas.sse(raw) == pytest.approx(canvas.sse(merged), rel=1e-6)
@@ -160,7 +167,7 @@ def test_both_factorisations_of_equal_covariances_draw_the_same() -> None:
     chol = np.stack((l1, entries.s12 / l1, np.sqrt(entries.det) / l1), axis=1)
     pictures = []
     for covariance, theta in (("rs", s - [0.5, 0.5, 0.0]), ("cholesky", chol - [0.5, 0.0, 0.5])):
-        splats = Geometry(covariance, 40, 30, position, theta).splats(color)
+        splats = Geometry(covariance, 40, 30, position, theta).make_splats(color)
         pictures.append(BACKEND.render_sum(splats, Window(0, 0, 40, 30), np.zeros(3, np.float32)))
     np.testing.assert_allclose(*pictures, atol=3e-6)
 
@@ -169,7 +176,7 @@ def test_one_gaussian_by_hand() -> None:
     """Means on whole numbers are centres of pixels; weights end at 1/255 whatever the colour."""
     width, height = 16, 8
     position = np.arctanh([[2 * 5 / width - 1, 2 * 3 / height - 1]])
-    splats = Geometry("cholesky", width, height, position, np.array([[1.5, 0.0, 0.5]])).splats(
+    splats = Geometry("cholesky", width, height, position, np.array([[1.5, 0.0, 0.5]])).make_splats(
         np.array([[7.0]])
     )
     image = BACKEND.render_sum(splats, Window(0, 0, width, height), np.zeros(1, np.float32))[..., 0]
@@ -187,11 +194,11 @@ def test_singular_shapes_draw_nothing_and_have_no_gradient() -> None:
     raw = start("sum")
     for covariance in ("cholesky", "rs"):
         canvas = canvas_of("sum", covariance)
-        without, _ = canvas.slope(raw[3:])
+        without, _ = canvas.evaluate_raw(raw[3:])
         flat = raw.copy()
         flat[:3, 2] = -0.5  # l1 = 0, or s1 = 0
         with np.errstate(all="raise", under="ignore"):
-            loss, gradient = canvas.slope(flat)
+            loss, gradient = canvas.evaluate_raw(flat)
         assert loss == pytest.approx(without, rel=1e-6)
         assert not gradient[:3].any()
         assert np.isfinite(gradient).all()
@@ -203,18 +210,18 @@ def test_blended_losses_are_those_of_sums_where_nothing_hides(loss: str) -> None
     raw = start("alpha", 1)
     raw[0, :2], raw[0, 2:5], raw[0, 8] = 0.1, (3.0, 0.2, 4.0), 3.0
     summed, blended = canvas_of("sum", "cholesky", loss), canvas_of("alpha", "cholesky", loss)
-    (one, by_one), (other, by_other) = summed.slope(raw), blended.slope(raw)
+    (one, by_one), (other, by_other) = summed.evaluate_raw(raw), blended.evaluate_raw(raw)
     # A sum cuts at weights of 1/255, a blend at opacity times weight.
     assert other == pytest.approx(one, rel=1e-3)
     np.testing.assert_allclose(by_other, by_one, rtol=0.1, atol=0.03 * np.abs(by_one).max())
 
 
-def test_a_sigmoid_is_taken_back_by_its_slope() -> None:
+def test_the_gradient_of_the_sigmoid_of_an_angle() -> None:
     raw = np.array([[1.0, 2.0, 0.3]])
-    slope = raw_slope("rs", shape_of("rs", raw), np.ones((1, 3)))
-    up, down = (shape_of("rs", raw + np.array([0, 0, d]))[0, 2] for d in (1e-6, -1e-6))
-    assert slope[0, 2] == pytest.approx((up - down) / 2e-6, rel=1e-6)
-    assert slope[0, :2].tolist() == [1.0, 1.0]
+    gradient = activate_shape_backward("rs", activate_shape("rs", raw), np.ones((1, 3)))
+    up, down = (activate_shape("rs", raw + np.array([0, 0, d]))[0, 2] for d in (1e-6, -1e-6))
+    assert gradient[0, 2] == pytest.approx((up - down) / 2e-6, rel=1e-6)
+    assert gradient[0, :2].tolist() == [1.0, 1.0]
 
 
 def fit(**options: object) -> Callable[[], object]:
@@ -230,13 +237,13 @@ def test_fits_improve_with_a_fixed_number(blend: str, covariance: str) -> None:
     )
     assert len(fitted.mean) == 40
     assert fitted.psnr > fitted.history[0][1] + 5
-    assert fitted.report["parameters"] == 40 * (8 if blend == "sum" else 9)
+    assert fitted.report.parameters == 40 * (8 if blend == "sum" else 9)
     assert (fitted.opacity is not None) == (blend == "alpha")
     assert not fitted.background.any()
 
 
 def test_the_start_is_the_papers() -> None:
-    raw = random_start(20000, 3, np.random.default_rng(1), 1.0)
+    raw = sample_initial(20000, 3, np.random.default_rng(1), 1.0)
     assert np.abs(np.tanh(raw[:, :2]).mean(axis=0)).max() < 0.02
     assert np.tanh(raw[:, :2]).std(axis=0) == pytest.approx(1 / math.sqrt(3), rel=0.02)
     assert raw[:, 2:8].min() >= 0.0
@@ -247,17 +254,17 @@ def test_the_start_is_the_papers() -> None:
 
 def test_the_rate_is_halved_and_halved_again() -> None:
     recipe = AdanRecipe()
-    assert (recipe.rate, recipe.lr_halve_every, recipe.epsilon) == (1e-3, 20000, 1e-8)
+    assert (recipe.learning_rate, recipe.lr_halve_every, recipe.epsilon) == (1e-3, 20000, 1e-8)
     assert (recipe.beta1, recipe.beta2, recipe.beta3) == (0.98, 0.92, 0.99)
     steps = (0, 19999, 20000, 39999, 40000, 49999)
-    assert [recipe.scale(step) for step in steps] == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+    assert [recipe.learning_rate_factor(step) for step in steps] == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_the_first_step_moves_everything_by_the_rate() -> None:
     raw = start("sum")
     canvas = canvas_of("sum", "cholesky")
     moved = optimise(canvas, raw, AdanRecipe(epsilon=1e-30), 1, lambda loss, count: None)
-    _, gradient = canvas.slope(raw)
+    _, gradient = canvas.evaluate_raw(raw)
     felt = gradient != 0.0
     np.testing.assert_allclose((raw - moved)[felt], 1e-3 * np.sign(gradient[felt]), rtol=1e-6)
 
@@ -266,16 +273,16 @@ def test_the_first_step_moves_everything_by_the_rate() -> None:
 def test_fits_are_continued_where_they_ended(covariance: str) -> None:
     fitted = fit(optimizer="adan", covariance=covariance)
     for other in ("cholesky", "rs"):
-        raw = raw_of_fit(fitted, other)
+        raw = make_raw_parameters(fitted, other)
         again = canvas_of("sum", other).sse(raw)
         assert -10 * math.log10(again / TARGET.size) == pytest.approx(fitted.psnr, abs=0.02)
 
 
 def test_other_fits_are_not_continued() -> None:
     with pytest.raises(InputError, match="background"):
-        raw_of_fit(fit(), "cholesky")
+        make_raw_parameters(fit(), "cholesky")
     with pytest.raises(InputError, match="blended"):
-        raw_of_fit(fit(optimizer="adan", covariance="rs", blend="alpha"), "rs")
+        make_raw_parameters(fit(optimizer="adan", covariance="rs", blend="alpha"), "rs")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +301,7 @@ def test_options_that_exclude_each_other(options: dict[str, str]) -> None:
 
 
 def test_splats_have_no_floor() -> None:
-    splats = Geometry("rs", 9, 9, np.zeros((2, 2)), np.ones((2, 3))).splats(np.ones((2, 1)))
+    splats = Geometry("rs", 9, 9, np.zeros((2, 2)), np.ones((2, 3))).make_splats(np.ones((2, 1)))
     assert isinstance(splats, Splats)
     assert splats.offset.tolist() == [0.0, 0.0]
     np.testing.assert_allclose(splats.cutoff, math.log(255.0), rtol=1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gsic.errors import OptionError
-from gsic.fitting.losses import objective
+from gsic.fitting.losses import make_loss
 from gsic.gaussians import CholeskyCovariance, compute_factor
 from gsic.options import LOSSES
 from gsic_kernels import reference, registry
@@ -100,13 +100,13 @@ def test_the_value_is_that_of_the_definition(name: str, size: tuple[int, int]) -
     for channels in (1, 2, 3, 4):
         splats, background, target = scene(height, width, channels)
         image = reference.render_sum(splats, Window(0, 0, width, height), background)
-        loss = objective(BACKEND, target, name, 1)
+        loss = make_loss(BACKEND, target, name, 1)
         value, gradients = loss.step(splats, background)
         assert value == pytest.approx(loss_of(name, image, target.astype(float)), rel=2e-5)
         assert all(array.dtype == np.float32 for array in gradients)
-        residual = np.clip(image, 0, 1) - target
-        np.testing.assert_allclose(loss.error(), residual, atol=1e-6)
-        assert loss.sse(splats, background) == pytest.approx((residual**2).sum(), rel=1e-5)
+        error = np.clip(image, 0, 1) - target
+        np.testing.assert_allclose(loss.error(), error, atol=1e-6)
+        assert loss.sse(splats, background) == pytest.approx((error**2).sum(), rel=1e-5)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -116,7 +116,7 @@ def test_gradients_are_finite_differences(name: str, size: tuple[int, int]) -> N
     height, width = size
     splats, background, target = scene(height, width, 2)
     window, exact = Window(0, 0, width, height), target.astype(np.float64)
-    _, gradients = objective(BACKEND, target, name, 1).step(splats, background)
+    _, gradients = make_loss(BACKEND, target, name, 1).step(splats, background)
     wide = Splats(*(array.astype(np.float64) for array in splats))
     rng = np.random.default_rng(1)
     for field, gradient in zip(gradients._fields, gradients, strict=True):
@@ -146,7 +146,7 @@ def test_gradients_are_finite_differences(name: str, size: tuple[int, int]) -> N
 def test_gradients_are_not_those_of_another_loss() -> None:
     """The differences above tell losses apart: gradients differ by ten times their error."""
     splats, background, target = scene(23, 17, 2)
-    steps = [objective(BACKEND, target, name, 1).step(splats, background)[1] for name in LOSSES]
+    steps = [make_loss(BACKEND, target, name, 1).step(splats, background)[1] for name in LOSSES]
     colors = [np.array(step.color) for step in steps]
     for i, one in enumerate(colors):
         for other in colors[:i]:
@@ -159,7 +159,7 @@ def test_ssim_of_flat_images_compares_their_means(
     size: tuple[int, int], a: float, b: float
 ) -> None:
     target = np.full((*size, 1), b, np.float32)
-    value, _ = objective(BACKEND, target, "ssim", 1).step(
+    value, _ = make_loss(BACKEND, target, "ssim", 1).step(
         rounded(gaussians(*size, 1)[0])._replace(color=np.zeros((6, 1), np.float32)),
         np.array([a], np.float32),
     )
@@ -172,10 +172,10 @@ def test_ssim_is_symmetric_and_one_for_equal_images() -> None:
 
     rng = np.random.default_rng(0)
     a, b = (rng.uniform(0, 1, (19, 24, 3)).astype(np.float32) for _ in range(2))
-    value, slope = Similarity(a, 1).compare(a)
+    value, gradient = Similarity(a, 1).compare(a)
     assert value == pytest.approx(1.0, abs=1e-6)
     # The variance of equal images is a difference of float32 numbers: not exactly flat here.
-    assert np.abs(slope).max() < 1e-6
+    assert np.abs(gradient).max() < 1e-6
     forth, back = Similarity(a, 1).compare(b)[0], Similarity(b, 1).compare(a)[0]
     assert forth == pytest.approx(back, abs=1e-6)
     assert forth == pytest.approx(ssim(a.astype(float), b.astype(float)), abs=1e-5)
@@ -188,7 +188,7 @@ def test_a_pixel_far_over_white_still_pulls(name: str) -> None:
     splats = splats._replace(color=np.full((6, 1), 5.0, np.float32))
     rng = np.random.default_rng(0)
     target = rng.uniform(0.2, 0.5, (16, 16, 1)).astype(np.float32)
-    loss = objective(BACKEND, target, name, 1)
+    loss = make_loss(BACKEND, target, name, 1)
     _, gradients = loss.step(splats, background)
     np.testing.assert_allclose(loss.error(), 1 - target, atol=1e-6)  # all of it is over white
     assert gradients.color.sum() > 0
@@ -198,7 +198,7 @@ def test_a_pixel_far_over_white_still_pulls(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_descent_descends(name: str) -> None:
     splats, background, target = scene(23, 17)
-    loss = objective(BACKEND, target, name, 1)
+    loss = make_loss(BACKEND, target, name, 1)
     before, gradients = loss.step(splats, background)
     step = np.float32(0.02 / np.abs(gradients.color).max())
     after, _ = loss.step(splats._replace(color=splats.color - step * gradients.color), background)
@@ -209,18 +209,18 @@ def test_descent_descends(name: str) -> None:
 def test_one_object_serves_calls_that_mix(name: str) -> None:
     splats, background, target = scene(23, 17)
     fewer = Splats(*(array[:2] for array in splats))
-    loss = objective(BACKEND, target, name, 2)
-    fresh = objective(BACKEND, target, name, 1)
+    loss = make_loss(BACKEND, target, name, 2)
+    fresh = make_loss(BACKEND, target, name, 1)
     first = loss.step(splats, background)[0]
     loss.step(fewer, background)
     error = loss.sse(splats, background)
-    assert np.array_equal(loss.error() ** 2, fresh_residual(fresh, splats, background) ** 2)
+    assert np.array_equal(loss.error() ** 2, fresh_error(fresh, splats, background) ** 2)
     assert error == fresh.sse(splats, background)
     assert loss.step(splats, background)[0] == first
     assert len(loss.step(fewer, background)[1].mean) == 2
 
 
-def fresh_residual(loss: Any, splats: Splats, background: np.ndarray) -> np.ndarray:
+def fresh_error(loss: Any, splats: Splats, background: np.ndarray) -> np.ndarray:
     loss.step(splats, background)
     return np.array(loss.error())
 
@@ -228,7 +228,7 @@ def fresh_residual(loss: Any, splats: Splats, background: np.ndarray) -> np.ndar
 @pytest.mark.parametrize("name", LOSSES)
 def test_no_gaussians_at_all(name: str) -> None:
     splats, background, target = scene(5, 6)
-    value, gradients = objective(BACKEND, target, name, 1).step(
+    value, gradients = make_loss(BACKEND, target, name, 1).step(
         Splats(*(array[:0] for array in splats)), background
     )
     flat = np.broadcast_to(background.astype(float), target.shape)
@@ -240,13 +240,13 @@ def test_exact_images_cost_nothing() -> None:
     splats, background, _ = scene(13, 14)
     target = BACKEND.render_sum(splats, Window(0, 0, 14, 13), background)
     for name in LOSSES:
-        value, _ = objective(BACKEND, target, name, 1).step(splats, background)
+        value, _ = make_loss(BACKEND, target, name, 1).step(splats, background)
         assert abs(value) < 1e-6 * target.size
 
 
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(OptionError, match="loss must be one of l2, l1, ssim"):
-        objective(BACKEND, np.zeros((3, 3, 1), np.float32), "l3", 1)
+        make_loss(BACKEND, np.zeros((3, 3, 1), np.float32), "l3", 1)
 
 
 def test_torch_keeps_its_number_of_threads() -> None:
@@ -255,17 +255,17 @@ def test_torch_keeps_its_number_of_threads() -> None:
     before = torch.get_num_threads()
     splats, background, target = scene(12, 13)
     for threads in (1, 2, 3):
-        objective(BACKEND, target, "ssim", threads).step(splats, background)
+        make_loss(BACKEND, target, "ssim", threads).step(splats, background)
         assert torch.get_num_threads() == before
 
 
 def test_torch_is_loaded_for_ssim_alone() -> None:
     code = (
-        "import sys, numpy as np, gsic.fit; from gsic.fitting.losses import objective; "
+        "import sys, numpy as np, gsic.fitting.api; from gsic.fitting.losses import make_loss; "
         "from gsic_kernels import registry; image = np.zeros((4, 4, 1), np.float32); "
-        "[objective(registry.get('cpu'), image, name, 1) for name in ('l2', 'l1')]; "
+        "[make_loss(registry.get('cpu'), image, name, 1) for name in ('l2', 'l1')]; "
         "assert 'torch' not in sys.modules; "
-        "objective(registry.get('cpu'), image, 'ssim', 1); assert 'torch' in sys.modules"
+        "make_loss(registry.get('cpu'), image, 'ssim', 1); assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
@@ -281,7 +281,7 @@ def test_sums_scale_with_the_image() -> None:
     )
     for name in LOSSES:
         ratio = (
-            objective(BACKEND, large, name, 1).step(none, grey)[0]
-            / objective(BACKEND, small, name, 1).step(none, grey)[0]
+            make_loss(BACKEND, large, name, 1).step(none, grey)[0]
+            / make_loss(BACKEND, small, name, 1).step(none, grey)[0]
         )
         assert ratio == pytest.approx(4.0, rel=0.1)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gsic.errors import InputError, OptionError
+from gsic.fitting.report import FitReport
 from gsic.fitting.result import Fit
 from gsic.gaussians import COVARIANCES
 
@@ -40,7 +41,10 @@ def fit_of(
         "history": [(0, 12.5), (50, 30.0), (100, math.inf)],
         "report": report,
     }
-    return Fit(**(values | changes))
+    values |= changes
+    if isinstance(values["report"], dict):
+        values["report"] = FitReport.from_json(values["report"])
+    return Fit(**values)
 
 
 def saved(fit: Fit) -> bytes:

@@ -1,24 +1,23 @@
-"""An image to a file of profile `gaussianimage`: fit, fine-tuning, the file."""
+"""An image to a file of profile `gaussianimage`: fit, QAT, fit to budget, code."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from typing import SupportsFloat
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64
+from gsic.arrays import Float32, Float64
 from gsic.encoders.base import Code, Coded, EncodeJob, Encoding
-from gsic.encoders.gaussianimage.initial import raw_of_fit
-from gsic.encoders.gaussianimage.qat import Tuning
+from gsic.encoders.gaussianimage.initial import make_raw_parameters
+from gsic.encoders.gaussianimage.qat import train_quantised
 from gsic.encoders.gaussianimage.recipe import GaussianImageRecipe, recipe_of_effort
 from gsic.errors import InputError, OptionError
 from gsic.fitting.adan_fit import optimise
-from gsic.fitting.canvas import Canvas, Geometry, random_start
-from gsic.fitting.losses import objective
+from gsic.fitting.canvas import Canvas, Geometry, sample_initial
+from gsic.fitting.losses import make_loss
+from gsic.fitting.progress import StepCounter, Tick
 from gsic.fitting.result import Fit
 from gsic.metrics import psnr_from_sse
 from gsic.options import MAX_GAUSSIANS, EncodeOptions
@@ -26,59 +25,53 @@ from gsic.profiles.gaussianimage.bitstream import choose_bits_back
 from gsic.profiles.gaussianimage.dequantisation import dequantise
 from gsic.profiles.gaussianimage.symbols import QuantisedImage
 
-Float32 = NDArray[np.float32]
-
 DEFAULT_GAUSSIANS = 3000
-"""How many without any rate: 0.43 bpp of a Kodak image."""
+"""Number of Gaussians if no rate is asked for: 0.43 bpp of a Kodak image."""
 
 _TICK_STEPS = 100
 
-# Bytes of container and kind, and how many of the Gaussians partial bits-back leaves plain.
+# Bytes of container and kind.
 _CONTAINER_BYTES = 26
+# Share of the Gaussians that partial bits-back leaves plain, by which a file size is predicted.
 _PLAIN_SHARE = 0.16
 
 
 def encode(job: EncodeJob) -> Encoding:
-    """Fit, fine-tune and code the Gaussians of one image.
+    """Fit, train and code the Gaussians of one image.
 
     The options give the number of Gaussians, or a size that the file may not exceed. A fit to
-    continue from must be summed, and over black.
+    continue from must be summed, over black.
 
     Raises:
-        InputError: a size out of reach; the message names the nearest reachable size.
+        InputError: the size is out of reach; the message names the smallest reachable size.
         OptionError: an unknown setting; a quality or a PSNR, which this profile cannot aim at.
     """
-    options, backend, progress = job.options, job.backend, job.progress
+    options = job.options
     recipe = recipe_of_effort(options.effort).with_settings(options.settings)
     target = np.ascontiguousarray(job.planes, np.float32)
-    limit = _limit(options, target)
-    count = _count(options, recipe, limit, target.shape[2], job.init)
-    loss = objective(backend, target, "l2", job.threads, stopped=recipe.stops_at_clamp)
+    limit = choose_limit(options, target)
+    count = choose_count(options, recipe, limit, target.shape[2], job.init)
+    loss = make_loss(job.backend, target, "l2", job.threads, stopped=recipe.stops_at_clamp)
     canvas = Canvas(loss, recipe.covariance, target.shape)
     rng = np.random.default_rng(options.seed)
-    iterations = 0
     planned = recipe.qat_steps + (recipe.fit_steps if job.init is None else 0)
+    steps = StepCounter(job.progress, planned, _TICK_STEPS)
 
-    def tick(loss: SupportsFloat, gaussians: int) -> None:
-        nonlocal iterations
-        iterations += 1
-        if progress and iterations % _TICK_STEPS == 0:
-            text = f"{gaussians} Gaussians, {psnr_from_sse(float(loss), 1):.2f} dB"
-            progress(iterations, planned, text)
-
-    if job.init is None:
-        start = random_start(count, target.shape[2], rng)
-        raw = optimise(canvas, start, recipe, recipe.fit_steps, tick)
-    else:
-        raw = raw_of_fit(job.init, recipe.covariance)
-    best = Tuning(canvas, raw, recipe, rng).run(recipe.qat_steps, tick)
-    image = replace(best.image, coding=recipe.coding)
-    image, coded = _landed(image, recipe.bits_back, limit, options, job.code)
-    return Encoding(coded.data, psnr_from_sse(_sse(canvas, image), canvas.values), iterations)
+    raw = fit_floats(canvas, job.init, count, recipe, rng, steps.tick)
+    image = train_quantised(canvas, raw, recipe, rng, steps.tick).image
+    image = replace(image, coding=recipe.coding)
+    image, coded = fit_to_budget(image, recipe.bits_back, limit, options, job.code)
+    return Encoding(
+        coded.data, psnr_from_sse(_measure_sse(canvas, image), canvas.values), steps.done
+    )
 
 
-def _limit(options: EncodeOptions, target: Float32) -> int | None:
-    """Bytes that the file may have, if that was asked for."""
+def choose_limit(options: EncodeOptions, target: Float32) -> int | None:
+    """Return the largest size of the file in bytes; None if a number of Gaussians is asked for.
+
+    Raises:
+        OptionError: a quality or a PSNR.
+    """
     name, value = options.rate or ("gaussians", DEFAULT_GAUSSIANS)
     if name in ("quality", "psnr"):
         raise OptionError(
@@ -90,15 +83,25 @@ def _limit(options: EncodeOptions, target: Float32) -> int | None:
     return int(value) if name == "max_bytes" else math.floor(value * pixels / 8.0)
 
 
-def _count(
+def choose_count(
     options: EncodeOptions,
     recipe: GaussianImageRecipe,
     limit: int | None,
     channels: int,
     init: Fit | None,
 ) -> int:
-    """How many Gaussians to fit."""
-    asked = options.gaussians or DEFAULT_GAUSSIANS
+    """Return the number of Gaussians to fit.
+
+    Args:
+        options: the number that is asked for, if any.
+        recipe: sizes of the symbols.
+        limit: largest size of the file in bytes; None for no limit.
+        channels: number of channels C.
+        init: fit to continue from, whose number of Gaussians stays the same.
+
+    Raises:
+        OptionError: another number of Gaussians than that of `init`.
+    """
     if init is not None:
         if options.gaussians not in (None, len(init.mean)):
             raise OptionError(
@@ -107,14 +110,14 @@ def _count(
             )
         return len(init.mean)
     if limit is None:
-        return asked
+        return options.gaussians or DEFAULT_GAUSSIANS
     counts = range(1, MAX_GAUSSIANS)
-    fitting = bisect_right(counts, limit, key=lambda n: _file_bytes(n, recipe, channels))
+    fitting = bisect_right(counts, limit, key=lambda n: _predict_file_bytes(n, recipe, channels))
     return max(fitting, 1)
 
 
-def _file_bytes(count: int, recipe: GaussianImageRecipe, channels: int) -> int:
-    """About how many bytes a file takes; with packed Gaussians in their order, exactly."""
+def _predict_file_bytes(count: int, recipe: GaussianImageRecipe, channels: int) -> int:
+    """Predict the size of a file of N = `count` Gaussians; packed and in order it is exact."""
     rvq = recipe.color == "rvq"
     vectors = recipe.stages * recipe.codebook if rvq else 2
     size = _CONTAINER_BYTES + 4.0 * (6 + channels * vectors)
@@ -124,34 +127,72 @@ def _file_bytes(count: int, recipe: GaussianImageRecipe, channels: int) -> int:
     if recipe.coding == "ans":
         bits *= recipe.ans_share
         counts = 2**recipe.covariance_bits + (recipe.codebook if rvq else 2**color_bits)
+        # Histograms: about log2(count / 5 + 2) bits for each of their entries.
         size += counts / 8.0 * math.log2(count / 5.0 + 2.0)
     saved = 0.0
     if recipe.bits_back != "none":
+        # The order of the Gaussians that are not plain is free: log2 of a factorial (eq. 11).
         plain = 1 if recipe.bits_back == "full" else count * _PLAIN_SHARE
         saved = math.lgamma(count - plain + 1.0) / math.log(2.0)
     return math.ceil(size + (count * bits - saved) / 8.0)
 
 
-def _landed(
+def fit_floats(
+    canvas: Canvas,
+    init: Fit | None,
+    count: int,
+    recipe: GaussianImageRecipe,
+    rng: np.random.Generator,
+    tick: Tick,
+) -> Float64:
+    """Fit N = `count` float Gaussians, or take those of `init`.
+
+    Returns:
+        Raw parameters, float64 (N, 5 + C).
+
+    Raises:
+        InputError: `init` is blended, or it has a background.
+    """
+    if init is not None:
+        return make_raw_parameters(init, recipe.covariance)
+    raw = sample_initial(count, canvas.channels, rng)
+    return optimise(canvas, raw, recipe, recipe.fit_steps, tick)
+
+
+def fit_to_budget(
     image: QuantisedImage,
     bits_back: str,
     limit: int | None,
     options: EncodeOptions,
     code: Code,
 ) -> tuple[QuantisedImage, Coded]:
-    """The file, without so many of the faintest Gaussians that it is not too large."""
-    order = np.argsort(-_energy(image), kind="stable")
+    """Drop the lowest-energy Gaussians until the file fits a limit, and order the others.
 
-    def kept(dropped: int) -> QuantisedImage:
+    Args:
+        image: the Gaussians.
+        bits_back: "none", "partial" or "full".
+        limit: largest size of the file in bytes; None for no limit.
+        options: name the rate in the message.
+        code: makes the file.
+
+    Returns:
+        The Gaussians that are kept, and their file.
+
+    Raises:
+        InputError: a file of one Gaussian is too large; the message names its size.
+    """
+    order = np.argsort(-_compute_energy(image), kind="stable")
+
+    def drop(dropped: int) -> QuantisedImage:
         return choose_bits_back(image.select(order[: len(order) - dropped]), bits_back)
 
-    whole = kept(0)
+    whole = drop(0)
     coded = code(whole)
     if limit is None or len(coded.data) <= limit:
         return whole, coded
     most = len(order) - 1
-    dropped = bisect_left(range(most), True, key=lambda n: len(code(kept(n)).data) <= limit)
-    part = kept(dropped)
+    dropped = bisect_left(range(most), True, key=lambda n: len(code(drop(n)).data) <= limit)
+    part = drop(dropped)
     coded = code(part)
     if len(coded.data) > limit:
         name, value = options.rate or ("", 0)
@@ -162,17 +203,17 @@ def _landed(
     return part, coded
 
 
-def _energy(image: QuantisedImage) -> Float64:
-    """What each Gaussian adds to the sum of squares of the picture, float64 (N,)."""
+def _compute_energy(image: QuantisedImage) -> Float64:
+    """Compute what each Gaussian adds to the sum of squares of the rendering, float64 (N,)."""
     seen = dequantise(image)
     energy: Float64 = (seen.color**2).sum(axis=1) * np.sqrt(seen.entries.det)
     return np.where(seen.cutoff > 0.0, energy, 0.0)
 
 
-def _sse(canvas: Canvas, image: QuantisedImage) -> float:
-    """Sum of squared errors of what a file draws, clamped but not rounded."""
+def _measure_sse(canvas: Canvas, image: QuantisedImage) -> float:
+    """Measure the sum of squared errors of the rendering of a file, clamped but not rounded."""
     position = image.position.view(np.float16).astype(np.float64)
     shape = image.shape_quantiser.dequantise(image.shape)
     geometry = Geometry(canvas.covariance, canvas.width, canvas.height, position, shape)
     color = image.color_quantiser.dequantise(image.color)
-    return canvas.objective.sse(geometry.splats(color), np.zeros(canvas.channels, np.float32))
+    return canvas.loss.sse(geometry.make_splats(color), np.zeros(canvas.channels, np.float32))

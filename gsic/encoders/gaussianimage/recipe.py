@@ -1,4 +1,4 @@
-"""Constants of the encoder of profile `gaussianimage`; `--set` reaches every one of them.
+"""Constants of the encoder of profile `gaussianimage`; every one of them is reachable by `--set`.
 
 The defaults are those of the paper, and of its public code where the paper is silent.
 """
@@ -14,24 +14,27 @@ from gsic.recipes import choice, number
 
 @dataclass(frozen=True)
 class GaussianImageRecipe(AdanRecipe):
-    """Constants of the encoder: a float fit, fine-tuning of quantised Gaussians, and a file.
+    """Constants of the encoder: a float fit, quantisation-aware training (QAT), and coding.
 
     Args:
-        variant: "code" rounds in eq. 8, and has the commitment loss pull colours towards their
-            code vectors; "paper" takes eq. 8 and eq. 10 as they are printed.
-        fit_steps, qat_steps: steps of fit and fine-tuning.
-        covariance: "cholesky" or "rs".
-        covariance_bits: of each of the three numbers of a covariance.
-        color: "rvq", or "scalar" for eq. 8 on colours too.
-        color_bits: of each channel of "scalar".
-        stages, codebook: M and B of "rvq".
-        kmeans_iterations: that codebooks begin with.
-        decay: what is kept of the codebooks' moving averages in a step.
-        commitment: lambda, the weight of the commitment loss; 0 for none.
-        coding: "packed" or "ans".
-        bits_back: "none", "partial" (eq. 11 to 13), or "full": all Gaussians but one.
-        ans_share: of packed bits that ANS takes, by which a file size decides how many Gaussians
-            there are.
+        variant: "code" rounds to the nearest in eq. 8, and its commitment loss pulls colours
+            towards their code vectors; "paper" takes eq. 8 and eq. 10 as they are printed.
+        fit_steps: number of optimiser steps of the float fit.
+        qat_steps: number of optimiser steps of the QAT.
+        covariance: parameterisation of the covariances, "cholesky" (eq. 1) or "rs" (eq. 2).
+        covariance_bits: bits of each of the three numbers of a covariance.
+        color: quantiser of the colours: "rvq" (eq. 9), or "scalar" (eq. 8) for each channel.
+        color_bits: bits of each channel of "scalar".
+        stages: number of stages M of "rvq".
+        codebook: number of code vectors B of each stage of "rvq".
+        kmeans_iterations: number of k-means iterations that initialise the codebooks.
+        decay: decay rate of the moving averages that the code vectors follow, per step.
+        commitment: weight lambda of the commitment loss; 0 for none.
+        coding: entropy coding: "packed", every symbol in its bits, or "ans".
+        bits_back: bits-back coding: "none", "partial" (eq. 11 to 13), or "full", which leaves one
+            Gaussian plain.
+        ans_share: expected size of "ans" over that of "packed"; from it follows the number of
+            Gaussians for a file size.
     """
 
     variant: str = choice("code", "paper", "code")
@@ -51,7 +54,7 @@ class GaussianImageRecipe(AdanRecipe):
     ans_share: float = number(0.975, 0.1, 1.0)
 
 
-# Steps of fit and of fine-tuning of each effort, 1 to 9; the paper's are the last.
+# Steps of the fit, and of the QAT, of each effort, 1 to 9; the last number is that of the paper.
 _EFFORT_STEPS = (500, 1000, 2000, 5000, 10000, 15000, 20000, 30000, 50000)
 
 
@@ -61,7 +64,7 @@ def recipe_of_effort(effort: int) -> GaussianImageRecipe:
     return GaussianImageRecipe(fit_steps=steps, qat_steps=steps)
 
 
-# The variants of the paper's table 4.
+# The variants of table 4 of the paper.
 VARIANTS: Mapping[str, Mapping[str, str | float | int]] = {
     "V1": {"commitment": 0.0},
     "V2": {"color": "scalar"},

@@ -12,7 +12,7 @@ from gsic.encoders.gsic.ms_ssim import make_tuned_loss
 from gsic.encoders.gsic.qat import WeightAt
 from gsic.encoders.gsic.rate_control import DEFAULT_QUALITY
 from gsic.encoders.gsic.recipe import recipe_of_effort
-from gsic.fitting.losses import objective
+from gsic.fitting.losses import make_loss
 from gsic.metrics import psnr_from_sse
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, make_empty_symbols
 from gsic_kernels.backend import SumLoss
@@ -49,7 +49,7 @@ class EncoderContext:
         self.loss: SumLoss
         self.weight_at: WeightAt | None = None
         if options.tune == "psnr":
-            self.loss = objective(job.backend, self.planes, "l2", job.threads)
+            self.loss = make_loss(job.backend, self.planes, "l2", job.threads)
         else:
             rules = self.recipe.squared_share, self.recipe.ms_ssim_every
             tuned = make_tuned_loss(job.backend, self.planes, *rules, job.threads)

@@ -27,9 +27,9 @@ from gsic.encoders.gsic.rate_control import (
 )
 from gsic.encoders.gsic.rdoq import run_rdoq
 from gsic.errors import OptionError
-from gsic.fitting.adam_fit import Schedule, run
+from gsic.fitting.adam_fit import Schedule, optimise
 from gsic.fitting.adam_state import GaussianFit
-from gsic.fitting.adam_state_gpu import gaussian_fit_on
+from gsic.fitting.adam_state_gpu import make_gaussian_fit
 from gsic.gaussians import COVARIANCES
 from gsic.profiles.gsic.dequantisation import make_color_transform
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, find_step_index
@@ -165,7 +165,7 @@ def _fit_and_quantise(
     qat = Qat(fit, recipe, _guess_header(context, fit), lr_factor)
     for share, segment in split_steps(steps - float_steps, target.list_choices(recipe)):
         qat.freeze(target.choose_step(qat, share))
-        factors = [schedule.rate(float_steps + step) for step in segment]
+        factors = [schedule.learning_rate_factor(float_steps + step) for step in segment]
         state = qat.train(factors, context.count_step)
     return qat, run_rdoq(context.planes, state, recipe.rdoq_lambda, passes)
 
@@ -174,7 +174,7 @@ def _fit_floats(
     context: EncoderContext, gaussians: int, steps: int, schedule: Schedule
 ) -> GaussianFit:
     """Fit unquantised Gaussians to the image, or take those of the fit to continue from."""
-    fit = gaussian_fit_on(
+    fit = make_gaussian_fit(
         context.backend,
         context.planes,
         context.loss_name,
@@ -185,7 +185,7 @@ def _fit_floats(
     )
     if context.init is None:
         rng = np.random.default_rng(context.seed)
-        run(fit, context.planes, gaussians, steps, schedule, rng, context.count_step)
+        optimise(fit, context.planes, gaussians, steps, schedule, rng, context.count_step)
     else:
         fit.adam.append(context.init.log_rows())
     return fit
@@ -193,7 +193,7 @@ def _fit_floats(
 
 def _guess_header(context: EncoderContext, fit: GaussianFit) -> Header:
     """Return a header with a first guess of the step: about nine times the error of a value."""
-    error = 10.0 ** (-min(fit.draw_error(fit.splats()), 60.0) / 20.0)
+    error = 10.0 ** (-min(fit.measure_psnr(fit.make_splats()), 60.0) / 20.0)
     return replace(context.header, step_index=find_step_index(9.0 * error))
 
 

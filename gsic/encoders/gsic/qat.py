@@ -89,7 +89,7 @@ class Qat:
     def measure_psnr(self, state: QuantisedImage) -> float:
         """Return the PSNR in dB of the clamped rendering of symbols."""
         seen = dequantise_gaussians(*state)
-        return self.fit.draw_error(splats_of(seen, seen.factor()))
+        return self.fit.measure_psnr(splats_of(seen, seen.factor()))
 
     def step(self, factor: float) -> tuple[float, QuantisedImage]:
         """Take one step at `factor` times the learning rates.
@@ -101,9 +101,9 @@ class Qat:
         seen = dequantise_gaussians(self.header, symbols)
         entries = seen.entries
         cholesky = compute_factor(entries)
-        loss, drawn = self.fit.draw_step(splats_of(seen, cholesky))
+        loss, drawn = self.fit.evaluate(splats_of(seen, cholesky))
         # Straight through: the gradient by what was rounded moves what was not.
-        self.fit.move(self.fit.gradient(drawn, seen.theta, entries, cholesky), factor)
+        self.fit.move(self.fit.backward(drawn, seen.theta, entries, cholesky), factor)
         return loss, QuantisedImage(self.header, symbols)
 
     def _classify(self, header: Header) -> Classes:

@@ -1,13 +1,12 @@
-"""Logits of Gaussians -> what is drawn, and gradients all the way back."""
+"""From attributes of Gaussians to splats (forward), and gradients back (backward)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64
+from gsic.arrays import Float32, Float64
 from gsic.gaussians import CovarianceEntries, compute_factor, factor_backward
 from gsic.profiles.two_dgs.dequantisation import (
     compute_cutoff,
@@ -18,12 +17,10 @@ from gsic.profiles.two_dgs.dequantisation import (
 from gsic.profiles.two_dgs.symbols import Grid
 from gsic_kernels.types import AlphaGradients, Splats, round_splats
 
-Float32 = NDArray[np.float32]
-
 # Columns of the logits: x, y; s1, s2, angle; C colours, opacity.
 POSITION, SHAPE, COLOR = slice(0, 2), slice(2, 5), slice(5, None)
 
-# What the public code divides by beside the largest Gaussian.
+# The public code adds this to the largest value before it divides by it.
 _NORMALISER = 1e-5
 
 
@@ -36,57 +33,77 @@ class Attributes(NamedTuple):
 
 
 def sigmoid(logits: Float64) -> Float64:
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
     return 1.0 / (1.0 + np.exp(-logits))
 
 
 def logit(values: Float64) -> Float64:
-    """What `sigmoid` makes `values` of; they are kept 1e-6 from 0 and 1."""
+    """Compute the inverse of `sigmoid`, of values that are clamped to 1e-6..1 - 1e-6."""
     inside = np.clip(values, 1e-6, 1.0 - 1e-6)
     return np.log(inside) - np.log1p(-inside)
 
 
-class Drawn(NamedTuple):
-    """Gaussians as a kernel draws them, and what their gradient needs."""
+class ForwardState(NamedTuple):
+    """N Gaussians as a kernel draws them, and what their gradient needs."""
 
     splats: Splats
-    opacity: Float32
-    shape: Float64
+    opacity: Float32  # (N,)
+    shape: Float64  # (N, 3)
     entries: CovarianceEntries
-    factor: Float64
-    strength: float  # of the opacities
+    factor: Float64  # (N, 3), Cholesky factors of the precision matrices
+    opacity_scale: float  # factor of the opacities
 
 
-def draw(grid: Grid, attributes: Attributes, normalise: bool) -> Drawn:
-    """Gaussians of attributes.
+def forward(grid: Grid, attributes: Attributes, normalise: bool) -> ForwardState:
+    """Convert attributes to splats.
 
     Args:
         grid: of the image.
         attributes: N Gaussians, the first in front.
-        normalise: divide all by the largest value of any of them, as the public code does.
+        normalise: whether all Gaussians are divided by the largest value of any of them, as in the
+            public code.
     """
     position, shape, color = attributes
-    by = compute_entries(grid, shape)
-    factor = compute_factor(by)
+    covariances = compute_entries(grid, shape)
+    factor = compute_factor(covariances)
     mean = compute_means(grid, position)
-    strength = 1.0 / (peak(grid, mean, factor) + _NORMALISER) if normalise else 1.0
-    opacity = color[:, -1] * strength
+    scale = 1.0 / (find_peak(grid, mean, factor) + _NORMALISER) if normalise else 1.0
+    opacity = color[:, -1] * scale
     splats = round_splats(mean, factor, color[:, :-1], compute_cutoff(opacity), np.zeros(len(mean)))
-    return Drawn(splats, opacity.astype(np.float32), shape, by, factor, strength)
+    return ForwardState(splats, opacity.astype(np.float32), shape, covariances, factor, scale)
 
 
-def backward(grid: Grid, drawn: Drawn, grad: AlphaGradients) -> Attributes:
-    """Gradient by attributes from one by the arrays of a drawing."""
-    by_entries = factor_backward(drawn.entries, drawn.factor, grad.factor.astype(np.float64))
+def backward(grid: Grid, state: ForwardState, gradients: AlphaGradients) -> Attributes:
+    """Compute the vector-Jacobian product of `forward`; the opacity scale counts as constant.
+
+    Args:
+        grid: of the image.
+        state: what `forward` returned.
+        gradients: by the arrays of the splats and by the opacities.
+
+    Returns:
+        The gradients by the attributes.
+    """
+    by_entries = factor_backward(state.entries, state.factor, gradients.factor.astype(np.float64))
+    by_opacity = gradients.opacity * state.opacity_scale
     return Attributes(
-        grad.mean * grid.sides,
-        shape_backward(grid, drawn.shape, by_entries),
-        np.column_stack((grad.color, grad.opacity * drawn.strength)).astype(np.float64),
+        gradients.mean * grid.sides,
+        shape_backward(grid, state.shape, by_entries),
+        np.column_stack((gradients.color, by_opacity)).astype(np.float64),
     )
 
 
-def peak(grid: Grid, mean: Float64, factor: Float64) -> float:
-    """The largest value of any Gaussian at a centre of a pixel near its mean; 1 without any."""
+def find_peak(grid: Grid, mean: Float64, factor: Float64) -> float:
+    """Return the largest value of any Gaussian at the pixel centre nearest to its mean.
+
+    Args:
+        grid: of the image.
+        mean: float64 (N, 2), px.
+        factor: float64 (N, 3), Cholesky factors of the precision matrices, px^-1.
+
+    Returns:
+        0..1; 1 without any Gaussian.
+    """
     if not len(mean):
         return 1.0
     nearest = np.clip(np.floor(mean), 0, np.array((grid.width, grid.height)) - 1) + 0.5

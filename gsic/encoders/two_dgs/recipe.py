@@ -9,45 +9,52 @@ from gsic.options import Settings
 from gsic.profiles.two_dgs.symbols import MAX_BITS
 from gsic.recipes import Recipe, choice, number, share, switch
 
-# N0 -> k of the public code.
+# Rows k of each codebook, by the initial number of Gaussians N0, in the public code.
 _ADAPTIVE = {100: 32, 200: 64, 500: 128, 700: 256}
 ADAPTIVE_ROWS = tuple(_ADAPTIVE.values())
 
 
 @dataclass(frozen=True)
 class TwoDgsRecipe(Recipe):
-    """Constants of fit and quantisation.
+    """Constants of training and quantisation.
 
     Args:
-        variant: "paper" or "code"; the values of the other constants below are those of the paper.
-        axes: axes that angles turn: "pixel", or "normalised", where each side of the image is 1.
-        resolution: what is fitted: the "full" image, or one of "half" the size, enlarged again by
-            bicubic interpolation, with the loss at both sizes.
-        normalise: divide all Gaussians by the largest value of any of them.
-        start: "sampled" points of the image, or "uniform" random ones of random colours.
-        first_scale: the largest first scale, in sides of the image.
-        loss: "l1+ssim", half the mean absolute error and half of (1 - SSIM) / 2, or "l1".
-        steps: of the optimiser.
-        learning_rate: of Adam, by logits.
-        lr_decay_from: share of the steps after which the rate falls along half a cosine.
-        lr_last: what it is multiplied by at the end; the public code keeps it as it is.
-        clip: largest norm of the gradient of all Gaussians.
-        clusters: rows k of each codebook; 0 adapts them to the first number of Gaussians.
-        cluster_iterations: of K-means at every step.
-        empty: what an empty cluster becomes: the row "farthest" from its own centroid, or "zero".
-        angle_weight: what angles, in half turns, are multiplied by for K-means.
-        shared_gradient: whether the gradient of a row also reaches each Gaussian through the
-            centroid, a mean of rows, and not only straight through.
-        control: of the density: "paper", "code" with its errors, or "none".
-        interval: steps between controls.
-        positional: gradient norm by position, in logits, above which a Gaussian is doubled.
-        large: norm of the scales, in sides, above which it is split rather than cloned.
-        split: what the scales of its halves are divided by.
+        variant: "paper", or "code" for the public code of the paper, which differs from it. With
+            "code" the defaults of the constants below are those of the code.
+        axes: axes that the angles of Gaussians turn: those of "pixel", or "normalised" ones in
+            which each side of the image is 1.
+        resolution: size of the image that is fitted: "full", or "half", which is then enlarged by
+            bicubic interpolation, with a loss at both sizes.
+        normalise: whether all Gaussians are divided by the largest value of any of them.
+        start: initial Gaussians: "sampled" pixels of the image, or "uniform" random positions and
+            colours.
+        first_scale: largest initial scale, in sides of the image.
+        loss: "l1+ssim", half the mean absolute error and half of (1 - SSIM) / 2, or "l1" alone.
+        steps: number of optimiser steps.
+        learning_rate: learning rate of Adam, logits per step.
+        lr_decay_from: share of the steps after which the learning rate falls along half a cosine.
+        lr_last: factor of the learning rate at the last step; 1 in the public code.
+        clip: largest norm of the gradient of all Gaussians together.
+        clusters: number of rows k of each codebook; 0 chooses it by the initial number of
+            Gaussians.
+        cluster_iterations: number of k-means iterations at each step.
+        empty: what the centroid of an empty cluster becomes: the row "farthest" from its own
+            centroid, or "zero".
+        angle_weight: factor of the angles, in half turns, in the distances of k-means.
+        shared_gradient: whether the gradient of a row also passes through the centroid, which is a
+            mean of rows, to each of these rows, and not only straight through.
+        control: adaptive density control: "paper", "code" with its deviations, or "none".
+        interval: number of steps from one density control to the next.
+        positional: norm of the gradient by position, in logits, above which a Gaussian is doubled.
+        large: norm of the two scales, in sides, above which a doubled Gaussian is split rather than
+            cloned.
+        split: divisor of the scales of a Gaussian that is split.
         faint: opacity below which a Gaussian is removed.
-        growth: most Gaussians, over those of the start.
-        position_bits: of each coordinate.
-        more_bits: bits of codebooks beyond floor(log2 N) that are tried.
-        ranges: whether each "column" of positions and codebooks has a range, or each "tensor".
+        growth: largest number of Gaussians over the initial number.
+        position_bits: bits of each coordinate.
+        more_bits: numbers of bits of the codebooks that are tried, beyond floor(log2 N).
+        ranges: what has a quantisation range of its own: each "column" of positions and codebooks,
+            or each "tensor".
     """
 
     variant: str = choice("paper", "paper", "code")
@@ -94,13 +101,14 @@ CODE = replace(
     angle_weight=1.0,
 )
 
-# Steps of each effort, 1 to 9; 5 is the published number.
+# Steps of each effort, 1 to 9; that of effort 5 is the published number.
 _EFFORT_STEPS = (100, 250, 500, 1000, 2000, 3000, 5000, 8000, 12000)
+# Density controls in a training.
 _CONTROLS = 10
 
 
 def recipe_of(effort: int, settings: Settings) -> TwoDgsRecipe:
-    """The recipe of an effort, 1 to 9, with settings on top.
+    """Return the recipe of an effort of 1 to 9, with `settings` in place of its constants.
 
     Raises:
         OptionError: an unknown setting, or a value outside its domain.
@@ -112,6 +120,9 @@ def recipe_of(effort: int, settings: Settings) -> TwoDgsRecipe:
 
 
 def adaptive_clusters(first: int) -> int:
-    """Rows of each codebook for a first number of Gaussians (section 4.4, values of the code)."""
+    """Return the rows of each codebook for an initial number of Gaussians.
+
+    Section 4.4 of the paper, with the values of the public code.
+    """
     sizes = sorted(_ADAPTIVE)
     return _ADAPTIVE[sizes[max(bisect_right(sizes, first) - 1, 0)]]

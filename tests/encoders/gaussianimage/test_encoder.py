@@ -15,13 +15,13 @@ import gsic
 from gsic import api as codec
 from gsic import container, encoding, metrics
 from gsic.encoders.gaussianimage.lsq import LearnedGrid
-from gsic.encoders.gaussianimage.qat import Tuning
+from gsic.encoders.gaussianimage.qat import QuantisedTraining, train_quantised
 from gsic.encoders.gaussianimage.recipe import VARIANTS, GaussianImageRecipe, recipe_of_effort
 from gsic.encoding import Encoded
 from gsic.errors import InputError, OptionError
 from gsic.fitting.adan_fit import optimise
-from gsic.fitting.canvas import Canvas, random_start, shape_of
-from gsic.fitting.losses import objective
+from gsic.fitting.canvas import Canvas, activate_shape, sample_initial
+from gsic.fitting.losses import make_loss
 from gsic.options import EncodeOptions
 from gsic.profiles.gaussianimage.symbols import Codebooks, QuantisedImage, round_position
 from gsic.profiles.registry import find_by_name
@@ -114,40 +114,40 @@ def test_every_scheme_makes_a_file(photo: Bytes, settings: dict[str, Any]) -> No
 def test_fine_tuning_gains_over_rounding(photo: Bytes) -> None:
     """By more than 1 dB over the same fit whose colours and covariances are only rounded."""
     planes = photo.astype(np.float32) / np.float32(255.0)
-    canvas = Canvas(objective(registry.get("cpu"), planes, "l2", 1), "cholesky", planes.shape)
-    recipe = GaussianImageRecipe(**QUICK)
+    canvas = Canvas(make_loss(registry.get("cpu"), planes, "l2", 1), "cholesky", planes.shape)
+    recipe = GaussianImageRecipe(**QUICK | {"qat_steps": 250})
     rng = np.random.default_rng(0)
-    raw = optimise(canvas, random_start(200, 3, rng), recipe, 300, lambda loss, count: None)
-    tuning = Tuning(canvas, raw, recipe, rng)
-    rounded = tuning.step(1.0).sse
-    best = tuning.run(250, lambda loss, count: None)
+    raw = optimise(canvas, sample_initial(200, 3, rng), recipe, 300, lambda loss, count: None)
+    first, second = np.random.default_rng(1), np.random.default_rng(1)
+    rounded = QuantisedTraining(canvas, raw, recipe, first).step(1.0).sse
+    best = train_quantised(canvas, raw, recipe, second, lambda loss, count: None)
     assert best.sse < 10.0**-0.1 * rounded
     assert len(best.image) == 200
 
 
 def test_the_best_state_is_kept(photo: Bytes) -> None:
     planes = photo.astype(np.float32) / np.float32(255.0)
-    canvas = Canvas(objective(registry.get("cpu"), planes, "l2", 1), "cholesky", planes.shape)
-    recipe = GaussianImageRecipe(learning_rate=3.0)  # far too fast
+    canvas = Canvas(make_loss(registry.get("cpu"), planes, "l2", 1), "cholesky", planes.shape)
+    recipe = GaussianImageRecipe(learning_rate=3.0, qat_steps=40)  # far too fast
     losses: list[float] = []
     rng = np.random.default_rng(0)
-    best = Tuning(canvas, random_start(30, 3, rng), recipe, rng).run(
-        40, lambda loss, count: losses.append(loss)
-    )
+    raw = sample_initial(30, 3, rng)
+    best = train_quantised(canvas, raw, recipe, rng, lambda loss, count: losses.append(loss))
     assert best.sse == pytest.approx(min(losses) * canvas.values, rel=1e-12)
     assert min(losses) < losses[-1]
 
 
 def test_the_first_step_sees_plain_rounding(photo: Bytes) -> None:
     planes = photo.astype(np.float32) / np.float32(255.0)
-    canvas = Canvas(objective(registry.get("cpu"), planes, "l2", 1), "rs", planes.shape)
+    canvas = Canvas(make_loss(registry.get("cpu"), planes, "l2", 1), "rs", planes.shape)
     rng = np.random.default_rng(3)
-    raw = random_start(50, 3, rng)
-    image = Tuning(canvas, raw, GaussianImageRecipe(covariance="rs"), rng).step(1.0).image
+    raw = sample_initial(50, 3, rng)
+    recipe = GaussianImageRecipe(covariance="rs")
+    image = QuantisedTraining(canvas, raw, recipe, rng).step(1.0).image
     np.testing.assert_array_equal(image.position.view(np.float16), round_position(raw[:, :2]))
-    shape = shape_of("rs", raw[:, 2:5])
+    shape = activate_shape("rs", raw[:, 2:5])
     grid = LearnedGrid(shape, 6)
-    expected = grid.quantise(shape, grid.frozen()).symbols
+    expected = grid.quantise(shape, grid.freeze()).symbols
     np.testing.assert_array_equal(image.shape, expected)
     assert expected.min() == 0
     assert expected.max() == 63

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from gsic.encoders.gaussianimage.lsq import LearnedGrid
 from gsic.encoders.gaussianimage.rvq import (
+    CodebookValues,
     LearnedCodebooks,
-    OnCodebooks,
-    commitment,
-    k_means,
-    members,
-    nearest,
+    compute_commitment,
+    find_nearest,
+    run_k_means,
+    sum_members,
 )
 from gsic.profiles.gaussianimage.dequantisation import dequantise
 from gsic.profiles.gaussianimage.symbols import round_position
@@ -30,7 +30,7 @@ def values_of(count: int = 40, columns: int = 3, seed: int = 0) -> Float64:
 
 def test_a_grid_begins_with_the_range() -> None:
     values = values_of()
-    grid = LearnedGrid(values, 6).frozen()
+    grid = LearnedGrid(values, 6).freeze()
     np.testing.assert_allclose(grid.origin, values.min(axis=0), rtol=1e-6)
     np.testing.assert_allclose(grid.step, np.ptp(values, axis=0) / 63.0, rtol=1e-6)
 
@@ -38,18 +38,18 @@ def test_a_grid_begins_with_the_range() -> None:
 def test_golden_symbols() -> None:
     values = np.array([[0.0], [0.24], [0.26], [0.5], [0.76], [1.5], [-0.5]])
     learned = LearnedGrid(np.array([[0.0], [1.5]]), 2)
-    assert learned.frozen().step.tolist() == [0.5]
-    grid = learned.frozen()
+    assert learned.freeze().step.tolist() == [0.5]
+    grid = learned.freeze()
     assert learned.quantise(values, grid).symbols.ravel().tolist() == [0, 0, 1, 1, 2, 3, 0]
     assert grid.dequantise(np.array([[0], [3]])).ravel().tolist() == [0.0, 1.5]
     # As eq. 8 is printed.
-    printed = LearnedGrid(np.array([[0.0], [1.5]]), 2, offset=True)
+    printed = LearnedGrid(np.array([[0.0], [1.5]]), 2, round_down=True)
     assert printed.quantise(values, grid).symbols.ravel().tolist() == [0, 0, 0, 1, 1, 3, 0]
 
 
 def test_one_value_has_a_grid_too() -> None:
     learned = LearnedGrid(np.full((5, 3), 2.0), 6)
-    on_grid = learned.quantise(np.full((5, 3), 2.0), learned.frozen())
+    on_grid = learned.quantise(np.full((5, 3), 2.0), learned.freeze())
     assert not on_grid.symbols.any()
     np.testing.assert_allclose(on_grid.values, 2.0)
 
@@ -60,7 +60,7 @@ def test_gradients_of_a_grid_are_those_of_straight_through_rounding() -> None:
     learned = LearnedGrid(values, 4)
     learned.learned[0] *= 0.7
     learned.learned[1] += 0.4
-    grid = learned.frozen()
+    grid = learned.freeze()
     on_grid = learned.quantise(values, grid)
     assert {0, 15} <= set(on_grid.symbols.ravel().tolist())
     x = torch.from_numpy(values).requires_grad_()
@@ -83,7 +83,7 @@ def test_gradients_of_a_grid_by_finite_differences() -> None:
     learned = LearnedGrid(values, 3)
     learned.learned[0] *= 0.8
     learned.learned[1] += 0.3
-    grid = learned.frozen()
+    grid = learned.freeze()
     on_grid = learned.quantise(values, grid)
     step, origin = grid.step.astype(np.float64), grid.origin.astype(np.float64)
     error = on_grid.symbols - np.clip(on_grid.exact, 0.0, 7.0)
@@ -104,9 +104,9 @@ def test_gradients_of_a_grid_by_finite_differences() -> None:
 def test_the_nearest_by_brute_force() -> None:
     values, vectors = values_of(500), values_of(8, seed=3)
     distance = ((values[:, None] - vectors[None]) ** 2).sum(axis=2)
-    np.testing.assert_array_equal(nearest(values, vectors), distance.argmin(axis=1))
+    np.testing.assert_array_equal(find_nearest(values, vectors), distance.argmin(axis=1))
     equal = np.concatenate((vectors[2:3], vectors[2:3]))
-    assert not nearest(values, equal).any()
+    assert not find_nearest(values, equal).any()
 
 
 def lloyd(values: Float64, centres: Float64, iterations: int) -> Float64:
@@ -128,7 +128,7 @@ def lloyd(values: Float64, centres: Float64, iterations: int) -> Float64:
 def test_k_means_against_a_plain_loop() -> None:
     values = values_of(120)
     rng = np.random.default_rng(5)
-    centres, count = k_means(values, 8, 5, rng)
+    centres, count = run_k_means(values, 8, 5, rng)
     first = values[np.random.default_rng(5).choice(120, 8, replace=False)]
     np.testing.assert_allclose(centres, lloyd(values, first, 5), rtol=1e-12)
     assert count.sum() == 120.0
@@ -136,14 +136,14 @@ def test_k_means_against_a_plain_loop() -> None:
 
 def test_an_empty_cluster_keeps_its_centre() -> None:
     values = np.repeat([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], 5, axis=0)
-    centres, count = k_means(values, 8, 5, np.random.default_rng(0))
+    centres, count = run_k_means(values, 8, 5, np.random.default_rng(0))
     assert sorted(count.tolist()) == [0.0] * 6 + [5.0] * 2
     assert set(map(tuple, centres.tolist())) == {(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
 
 
 def test_fewer_values_than_vectors() -> None:
     learned = LearnedCodebooks(values_of(3), 2, 8, 5, 0.8, np.random.default_rng(0))
-    quantised = learned.quantise(values_of(3), learned.frozen())
+    quantised = learned.quantise(values_of(3), learned.freeze())
     np.testing.assert_allclose(quantised.values, values_of(3), atol=1e-6)
 
 
@@ -154,7 +154,7 @@ def learned_of(values: Float64, stages: int = 2, decay: float = 0.8) -> LearnedC
 def test_stages_code_what_the_stages_before_left() -> None:
     values = values_of(400)
     learned = learned_of(values, 3)
-    codebooks = learned.frozen()
+    codebooks = learned.freeze()
     quantised = learned.quantise(values, codebooks)
     energies = [float(np.square(residual).sum()) for residual in quantised.residuals]
     energies.append(float(np.square(values - quantised.values).sum()))
@@ -173,14 +173,14 @@ def test_codebooks_follow_their_members() -> None:
     """Moving averages of sizes and sums with a decay of 0.8, a step and again, in plain loops."""
     values = values_of(90)
     learned = learned_of(values, 1)
-    (book,) = learned.frozen().vectors.astype(np.float64)
-    book, count = k_means(values, 8, 5, np.random.default_rng(7))
+    (book,) = learned.freeze().vectors.astype(np.float64)
+    book, count = run_k_means(values, 8, 5, np.random.default_rng(7))
     sums = book * count[:, None]
     rng = np.random.default_rng(8)
     for _ in range(4):
         values = values + rng.normal(0.0, 0.5, values.shape)
-        seen = learned.quantise(values, learned.frozen())
-        learned.follow(seen)
+        seen = learned.quantise(values, learned.freeze())
+        learned.update(seen)
         for k in range(8):
             mine = values[seen.symbols[:, 0] == k]
             count[k] = 0.8 * count[k] + 0.2 * len(mine)
@@ -189,35 +189,35 @@ def test_codebooks_follow_their_members() -> None:
         for k in range(8):
             if (seen.symbols == k).any():
                 book[k] = sums[k] / smoothed[k]
-        np.testing.assert_allclose(learned.frozen().vectors[0], book, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(learned.freeze().vectors[0], book, rtol=1e-5, atol=1e-6)
 
 
 def test_an_unused_vector_stays() -> None:
     learned = learned_of(values_of(), 1)
-    before = learned.frozen().vectors[0]
+    before = learned.freeze().vectors[0]
     one = np.tile(before[3].astype(np.float64), (6, 1))
     for _ in range(50):
-        learned.follow(learned.quantise(one, learned.frozen()))
-    after = learned.frozen().vectors[0]
+        learned.update(learned.quantise(one, learned.freeze()))
+    after = learned.freeze().vectors[0]
     np.testing.assert_array_equal(np.delete(after, 3, axis=0), np.delete(before, 3, axis=0))
 
 
 def test_members_are_counted_and_summed() -> None:
     index, values = np.array([2, 0, 2, 2]), values_of(4)
-    count, sums = members(index, values, 4)
+    count, sums = sum_members(index, values, 4)
     assert count.tolist() == [1.0, 0.0, 3.0, 0.0]
     np.testing.assert_allclose(sums[2], values[[0, 2, 3]].sum(axis=0))
     assert not sums[1].any()
 
 
 @pytest.fixture
-def quantised() -> OnCodebooks:
+def quantised() -> CodebookValues:
     values = values_of(30)
     learned = learned_of(values)
-    return learned.quantise(values, learned.frozen())
+    return learned.quantise(values, learned.freeze())
 
 
-def test_the_commitment_loss_of_the_code_pulls_colours(quantised: OnCodebooks) -> None:
+def test_the_commitment_loss_of_the_code_pulls_colours(quantised: CodebookValues) -> None:
     """Mean over N C of each stage, code vectors held, residuals the colour less what is held."""
     colors = torch.from_numpy(quantised.residuals[0].copy()).requires_grad_()
     held = [torch.from_numpy(chosen) for chosen in quantised.chosen]
@@ -225,15 +225,15 @@ def test_the_commitment_loss_of_the_code_pulls_colours(quantised: OnCodebooks) -
     stages.append(torch.nn.functional.mse_loss(colors - held[0], held[1]))
     loss = sum(stages)
     loss.backward()
-    ours = commitment(quantised, "code", 8)
+    ours = compute_commitment(quantised, "code", 8)
     assert ours.loss == pytest.approx(loss.item(), rel=1e-12)
     np.testing.assert_allclose(ours.gradient, colors.grad.numpy(), rtol=1e-12)
 
 
-def test_the_commitment_loss_as_printed_pulls_nothing(quantised: OnCodebooks) -> None:
+def test_the_commitment_loss_as_printed_pulls_nothing(quantised: CodebookValues) -> None:
     """Eq. 10 stops the gradient of the residual, and moving averages stop that of the codebook."""
     gaps = [r - c for r, c in zip(quantised.residuals, quantised.chosen, strict=True)]
-    printed = commitment(quantised, "paper", 8)
+    printed = compute_commitment(quantised, "paper", 8)
     assert printed.loss == pytest.approx(sum((gap**2).sum() for gap in gaps) / (30 * 8))
     assert not printed.gradient.any()
 

@@ -12,7 +12,7 @@ from gsic.encoders.gsic.ms_ssim import HostSurrogateLoss, make_tuned_loss
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import OptionError
 from gsic.fitting.adam_state import GaussianFit
-from gsic.fitting.losses import objective
+from gsic.fitting.losses import make_loss
 from gsic.gaussians import COVARIANCES
 from gsic.metrics import ms_ssim, psnr
 from gsic_kernels import reference, registry
@@ -26,13 +26,13 @@ def splats_on(planes: np.ndarray, count: int = 40) -> tuple[Splats, np.ndarray]:
     background = planes.mean(axis=(0, 1), dtype=np.float64)
     fit = GaussianFit(
         planes,
-        objective(BACKEND, planes, "l2", 1),
+        make_loss(BACKEND, planes, "l2", 1),
         background,
         COVARIANCES["log"],
         EncodeRecipe(initial_strength=0.6),
     )
     fit.place_first(planes, count, np.random.default_rng(0))
-    return fit.splats(), background.astype(np.float32)
+    return fit.make_splats(), background.astype(np.float32)
 
 
 @pytest.mark.parametrize("shape", [(30, 41, 3), (1, 60, 1), (17, 1, 4), (70, 33, 2)])

@@ -13,7 +13,7 @@ from gsic.encoders.gsic.budget import estimate_removal_costs
 from gsic.encoders.gsic.qat import Qat, solve_bits, splats_of, split_steps
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
-from gsic.fitting.losses import objective
+from gsic.fitting.losses import make_loss
 from gsic.gaussians import COVARIANCES, compute_factor
 from gsic.profiles.gsic.code_lengths import estimate_bits
 from gsic.profiles.gsic.dequantisation import dequantise_gaussians
@@ -48,7 +48,7 @@ def qat_of(planes: Float32, count: int, steps: int = 60, step: float = 0.1, **se
     header = Header(
         width, height, channels, find_step_index(step), tuple(int(level) for level in levels)
     )
-    loss = objective(BACKEND, planes, "l2", 1)
+    loss = make_loss(BACKEND, planes, "l2", 1)
     fit = GaussianFit(planes, loss, header.background_color, COVARIANCES["log"], recipe)
     fit.place_first(planes, count, np.random.default_rng(0))
     for _ in range(steps):
@@ -60,7 +60,7 @@ def squared_error(qat: Qat, header: Header, symbols: Symbols) -> float:
     """Of what a decoder draws of symbols."""
     seen = dequantise_gaussians(header, symbols)
     background = header.background_color.astype(np.float32)
-    return qat.fit.objective.sse(splats_of(seen, compute_factor(seen.entries)), background)
+    return qat.fit.loss.sse(splats_of(seen, compute_factor(seen.entries)), background)
 
 
 def test_a_step_follows_what_a_decoder_would_draw() -> None:
@@ -69,7 +69,7 @@ def test_a_step_follows_what_a_decoder_would_draw() -> None:
     loss, state = qat.step(0.0)
     quantised = squared_error(qat, *state)
     background = qat.header.background_color.astype(np.float32)
-    floats = qat.fit.objective.sse(qat.fit.splats(), background)
+    floats = qat.fit.loss.sse(qat.fit.make_splats(), background)
     assert loss == pytest.approx(quantised, rel=1e-6)
     assert abs(quantised - floats) > 0.05 * floats
 
@@ -99,7 +99,7 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, (64, 64, 3)).astype(np.float32)
     nearly = splats._replace(color=splats.color * np.float32(1 - offset))
     target = BACKEND.render_sum(nearly, window, background) + noise
-    loss = objective(BACKEND, np.clip(target, 0, 1), "l2", 1)
+    loss = make_loss(BACKEND, np.clip(target, 0, 1), "l2", 1)
     _, drawn = loss.step(splats, background)
     (cost,) = estimate_removal_costs(seen, drawn)
     actual = loss.sse(without, background) - loss.sse(splats, background)

@@ -7,9 +7,8 @@ import pytest
 
 import gsic
 from gsic import encoding
-from gsic.encoders.two_dgs.ptq import tried_bits
+from gsic.encoders.two_dgs.ptq import list_bits
 from gsic.encoders.two_dgs.recipe import PAPER
-from gsic.encoders.two_dgs.training import Trained
 from gsic.errors import InputError, OptionError
 from gsic.options import EncodeOptions
 
@@ -73,12 +72,14 @@ def test_bits_per_pixel() -> None:
 
 def test_a_fixed_number_of_rows() -> None:
     info = gsic.info(encoded(image(), gaussians=40, settings={"clusters": 5}).data)
-    assert (info["shape_rows"], info["color_rows"]) <= (5, 5)
+    assert 1 <= info["shape_rows"] <= 5
+    assert 1 <= info["color_rows"] <= 5
 
 
 def test_small_sizes() -> None:
     bare = encoded(image(), max_bytes=40).report
-    assert bare["gaussians"] == 0
+    assert bare.gaussians == 0
+    assert bare.iterations == 0
     with pytest.raises(InputError, match="out of reach"):
         encoded(image(), max_bytes=10)
     with pytest.raises(InputError, match=r"bpp 0\.001 is out of reach"):
@@ -116,15 +117,10 @@ def test_it_continues_from_no_fit() -> None:
 
 
 def test_the_bits_that_are_tried() -> None:
-    def of(count: int) -> list[int]:
-        none = np.zeros((0, 0))
-        index = np.zeros(0, np.int64)
-        return tried_bits(PAPER, Trained(np.zeros((count, 2)), none, index, none, index, 1.0))
-
-    assert of(1000) == [9, 10, 11, 12, 13, 15]
-    assert of(1024) == [10, 11, 12, 13, 14, 16]
-    assert of(1) == [1, 2, 3, 4, 5, 7]
-    assert of(5000) == [12, 13, 14, 15, 16]
+    assert list_bits(PAPER, 1000) == [9, 10, 11, 12, 13, 15]
+    assert list_bits(PAPER, 1024) == [10, 11, 12, 13, 14, 16]
+    assert list_bits(PAPER, 1) == [1, 2, 3, 4, 5, 7]
+    assert list_bits(PAPER, 5000) == [12, 13, 14, 15, 16]
 
 
 def test_the_chosen_bits_give_the_most_psnr_per_byte() -> None:
@@ -133,4 +129,4 @@ def test_the_chosen_bits_give_the_most_psnr_per_byte() -> None:
         encoded(image(), gaussians=30, settings={"more_bits": (more,)}).report
         for more in PAPER.more_bits
     ]
-    assert chosen["psnr"] / chosen["bytes"] == max(v["psnr"] / v["bytes"] for v in values)
+    assert chosen.psnr / chosen.bytes == max(v.psnr / v.bytes for v in values)

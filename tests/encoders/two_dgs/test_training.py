@@ -6,23 +6,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsic.encoders.two_dgs.density_control import choose, control
-from gsic.encoders.two_dgs.halving import Enlargement, halved
+from gsic.encoders.two_dgs.density_control import choose, control_density
 from gsic.encoders.two_dgs.kmeans import Clusters
 from gsic.encoders.two_dgs.parameters import (
     COLOR,
     POSITION,
     SHAPE,
     Attributes,
-    Drawn,
+    ForwardState,
     backward,
-    draw,
+    find_peak,
+    forward,
     logit,
-    peak,
     sigmoid,
 )
 from gsic.encoders.two_dgs.recipe import CODE, PAPER, TwoDgsRecipe, adaptive_clusters, recipe_of
-from gsic.encoders.two_dgs.training import Canvas, Training, start
+from gsic.encoders.two_dgs.resampling import Enlargement, halve
+from gsic.encoders.two_dgs.training import Plan, Trained, TrainingLoss, sample_initial, train
 from gsic.errors import OptionError
 from gsic.fitting.optimisers import Adam
 from gsic.gaussians import compute_factor
@@ -52,7 +52,7 @@ def test_gradients_by_finite_differences(normalised: bool, channels: int) -> Non
     window, background = Window(0, 0, 14, 11), np.zeros(channels, np.float32)
     weights = np.random.default_rng(4).normal(size=(11, 14, channels)).astype(np.float32)
 
-    drawn = draw(grid, given, False)
+    drawn = forward(grid, given, False)
     visible = seen_pixels(drawn, window)
 
     def value(values: np.ndarray) -> float:
@@ -85,7 +85,7 @@ def test_gradients_by_finite_differences(normalised: bool, channels: int) -> Non
             assert gradient[n, column] == pytest.approx(expected, rel=2e-3, abs=2e-3), column
 
 
-def seen_pixels(drawn: Drawn, window: Window) -> np.ndarray:
+def seen_pixels(drawn: ForwardState, window: Window) -> np.ndarray:
     """Where each Gaussian counts at all, bool (N, H, W)."""
     splats, opacity, *_ = drawn
     y, x = np.mgrid[0 : window.height, 0 : window.width] + 0.5
@@ -106,8 +106,8 @@ def test_logits() -> None:
 def test_the_largest_gaussian_divides_all() -> None:
     grid = Grid(9, 7, 1, True)
     given = attributes(4, 3, seed=2)
-    plain, normalised = (draw(grid, given, each) for each in (False, True))
-    largest = peak(grid, compute_means(grid, given.position), plain.factor)
+    plain, normalised = (forward(grid, given, each) for each in (False, True))
+    largest = find_peak(grid, compute_means(grid, given.position), plain.factor)
     x, y = np.meshgrid(np.arange(9) + 0.5, np.arange(7) + 0.5)
     values = []
     for (mx, my), (p, r, t) in zip(compute_means(grid, given.position), plain.factor, strict=True):
@@ -183,7 +183,7 @@ def control_of(
     """The Gaussians after one control."""
     adam = Adam(logits, np.full(logits.shape[1], 0.01), (0.9, 0.999))
     rng = np.random.default_rng(0)
-    control(TwoDgsRecipe(**changes), Grid(60, 40, 1, False), adam, gradient, most, rng)
+    control_density(TwoDgsRecipe(**changes), Grid(60, 40, 1, False), adam, gradient, most, rng)
     return adam.values
 
 
@@ -267,12 +267,12 @@ def test_recipes() -> None:
 
 def test_starts() -> None:
     planes = np.random.default_rng(0).random((20, 30, 3)).astype(np.float32)
-    logits = sigmoid(start(planes, PAPER, 200, np.random.default_rng(1)))
+    logits = sigmoid(sample_initial(planes, PAPER, 200, np.random.default_rng(1)))
     place = np.rint(logits[:, :2] * (29, 19)).astype(int)
     assert logits[:, :2] * (29, 19) == pytest.approx(place, abs=1e-4)
     assert logits[:, 5:8] == pytest.approx(planes[place[:, 1], place[:, 0]], abs=1e-5)
     for recipe in (PAPER, CODE):
-        logits = sigmoid(start(planes, recipe, 500, np.random.default_rng(1)))
+        logits = sigmoid(sample_initial(planes, recipe, 500, np.random.default_rng(1)))
         assert logits[:, 2:4].max() <= 0.1
         assert 0.1 / 1.1 - 1e-6 <= logits[:, -1].min() < 0.12
 
@@ -280,13 +280,13 @@ def test_starts() -> None:
 @pytest.mark.parametrize("shape", [(8, 6, 3), (9, 7, 1), (1, 1, 2)])
 def test_halving(shape: tuple[int, int, int]) -> None:
     planes = np.random.default_rng(0).random(shape).astype(np.float32)
-    small = halved(planes)
+    small = halve(planes)
     assert small.shape == (-(-shape[0] // 2), -(-shape[1] // 2), shape[2])
     tensor = torch.tensor(small).permute(2, 0, 1)[None].requires_grad_()
     larger = torch.nn.functional.interpolate(tensor, scale_factor=2, mode="bicubic")[0]
     larger = larger.permute(1, 2, 0)[: shape[0], : shape[1]]
     enlargement = Enlargement(*shape[:2])
-    assert np.allclose(enlargement.doubled(small), larger.detach().numpy(), atol=1e-6)
+    assert np.allclose(enlargement.enlarge(small), larger.detach().numpy(), atol=1e-6)
     (larger * torch.tensor(planes)).sum().backward()
     expected = tensor.grad[0].permute(1, 2, 0).numpy()
     assert np.allclose(enlargement.backward(planes), expected, atol=1e-5)
@@ -295,26 +295,26 @@ def test_halving(shape: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("resolution", ["full", "half"])
 def test_the_gradient_of_the_loss(resolution: str) -> None:
     planes = np.random.default_rng(0).random((16, 18, 1)).astype(np.float32)
-    canvas = Canvas(planes, TwoDgsRecipe(resolution=resolution), CPU, 1)
+    training_loss = TrainingLoss(planes, TwoDgsRecipe(resolution=resolution), CPU, 1)
     given = attributes(1, 1, seed=3)
     values = np.concatenate(given, axis=1)
 
     def loss(values: np.ndarray) -> float:
-        drawn = draw(canvas.grid, Attributes(*np.split(values, [2, 5], axis=1)), False)
-        window = Window(0, 0, canvas.grid.width, canvas.grid.height)
+        drawn = forward(training_loss.grid, Attributes(*np.split(values, [2, 5], axis=1)), False)
+        window = Window(0, 0, training_loss.grid.width, training_loss.grid.height)
         image = CPU.render_alpha(drawn.splats, drawn.opacity, window, np.zeros(1, np.float32)).image
         targets = [(image, planes)]
         if resolution == "half":
-            targets = [(image, halved(planes)), (Enlargement(16, 18).doubled(image), planes)]
+            targets = [(image, halve(planes)), (Enlargement(16, 18).enlarge(image), planes)]
         total = 0.0
         for seen, wanted in targets:
             compared = CPU.SsimLoss(wanted, 1).compare(seen, 1.0, 1.0)
             total += 0.5 * compared.absolute + 0.5 * (1 - compared.similarity) / 2
         return total
 
-    drawn = draw(canvas.grid, given, False)
-    _, grad = canvas.step(drawn.splats, drawn.opacity)
-    gradient = np.concatenate(backward(canvas.grid, drawn, grad), axis=1)
+    drawn = forward(training_loss.grid, given, False)
+    _, grad = training_loss.step(drawn.splats, drawn.opacity)
+    gradient = np.concatenate(backward(training_loss.grid, drawn, grad), axis=1)
     for column in (5, 6):  # colour and opacity: what they do is smooth
         moved = [values.copy() for _ in range(2)]
         moved[0][0, column] += 1e-3
@@ -323,14 +323,14 @@ def test_the_gradient_of_the_loss(resolution: str) -> None:
         assert gradient[0, column] == pytest.approx(expected, rel=0.03, abs=1e-4)
 
 
-def trained(backend: Backend = CPU, **changes: object) -> tuple[list[float], object]:
+def trained(backend: Backend = CPU, **changes: object) -> tuple[list[float], Trained]:
     y, x = np.mgrid[0:32, 0:40] / 40
     planes = np.stack((x, y, 0.5 + 0.4 * np.sin(9 * x * y)), axis=2).astype(np.float32)
     # Sixty steps at the usual rate go nowhere.
     recipe = TwoDgsRecipe(**{"steps": 60, "interval": 20, "learning_rate": 0.05, **changes})
     errors: list[float] = []
-    training = Training(planes, recipe, 20, 40, 8, 3, backend, 1)
-    state = training.run(lambda error, count: errors.append(error))
+    plan = Plan(first=20, most=40, clusters=8)
+    state = train(planes, recipe, plan, 3, backend, 1, lambda mse, count: errors.append(mse))
     return errors, state
 
 

@@ -182,8 +182,8 @@ def test_a_fit_is_as_good_as_on_the_cpu_and_repeatable() -> None:
         for device in ("cuda", "cuda", "cpu")
     ]
     np.testing.assert_array_equal(fits[0].mean, fits[1].mean)
-    assert fits[0].report["device"] == "cuda"
-    assert fits[0].report["psnr"] == pytest.approx(fits[2].report["psnr"], abs=0.2)
+    assert fits[0].report.device == "cuda"
+    assert fits[0].report.psnr == pytest.approx(fits[2].report.psnr, abs=0.2)
 
 
 def test_an_encoding_is_as_good_as_on_the_cpu() -> None:

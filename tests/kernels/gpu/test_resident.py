@@ -10,8 +10,8 @@ import pytest
 from kernel_scenes import make
 
 from gsic.fitting.adam_state import GaussianFit
-from gsic.fitting.adam_state_gpu import ResidentGaussianFit, gaussian_fit_on
-from gsic.fitting.losses import objective
+from gsic.fitting.adam_state_gpu import ResidentGaussianFit, make_gaussian_fit
+from gsic.fitting.losses import make_loss
 from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import COVARIANCES
 from gsic_kernels import registry
@@ -41,11 +41,11 @@ def target(height: int, width: int, channels: int) -> F32:
 def started(
     backend: registry.Backend, image: F32, loss: str = "l2", recipe: FitRecipe | None = None
 ) -> GaussianFit:
-    fit = gaussian_fit_on(
+    fit = make_gaussian_fit(
         backend,
         image,
         loss,
-        objective(backend, image, loss, 1),
+        make_loss(backend, image, loss, 1),
         image.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES["log"],
         recipe or FitRecipe(),
@@ -72,7 +72,7 @@ def test_steps_are_those_of_the_cpu(loss: str, channels: int) -> None:
     tolerance = 1e-5 if loss == "l2" else 1e-3
     for ours, theirs in zip(*(fit.adam.state for fit in fits), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
-    errors = [fit.draw_error(fit.splats()) for fit in fits]
+    errors = [fit.measure_psnr(fit.make_splats()) for fit in fits]
     assert errors[0] == pytest.approx(errors[1], abs=0.01)
 
 
