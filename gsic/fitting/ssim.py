@@ -1,8 +1,8 @@
 """SSIM to one image, and its gradient, by torch: the SSIM of the losses of GaussianImage.
 
-`SsimLoss` of `gsic_kernels.cpu.losses.ssim` computes another mean. It pads the image with zeros and takes the
-window at every pixel, as 2DGS does; here, as in GaussianImage, the window is taken only where it
-fits into the image. The values differ along the borders, so neither can replace the other.
+`gsic_kernels.cpu.losses.ssim.SsimLoss` computes another mean. It pads the image with zeros and
+takes the window at every pixel, as 2DGS does; here, as in GaussianImage, the window is taken only
+where it fits into the image. The values differ along the borders, so neither can replace the other.
 """
 
 from __future__ import annotations
