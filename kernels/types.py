@@ -24,10 +24,10 @@ class Splats(NamedTuple):
     """
 
     mean: F32  # (N, 2) px, x then y; the centre of pixel (row i, column j) is (j + 0.5, i + 0.5)
-    factor: F32  # (N, 3) px^-1: p, r, t of the upper-triangular whitening factor
+    factor: F32  # (N, 3) px^-1: p, r, t of the Cholesky factor of the precision matrix
     color: F32  # (N, C) 1.0 = full scale, not limited to 0..1
     cutoff: F32  # (N,) the q beyond which the weight is exactly zero
-    offset: F32  # (N,) subtracted from exp(-q) within reach
+    offset: F32  # (N,) subtracted from exp(-q) within the cutoff
 
 
 class LogGrid(NamedTuple):

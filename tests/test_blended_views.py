@@ -1,4 +1,4 @@
-"""Blended Gaussians at other scales and in parts: sampled densely enough, and averaged."""
+"""Views of blended Gaussians at other scales and of regions."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ WHOLE = gsic.decode(DATA)
 HEIGHT, WIDTH = WHOLE.shape[:2]
 
 
-def pooled(image: NDArray[np.uint8], times: int) -> NDArray[np.float64]:
+def average(image: NDArray[np.uint8], times: int) -> NDArray[np.float64]:
     height, width = (side // times * times for side in image.shape[:2])
     blocks = image[:height, :width].astype(np.float64)
     shape = height // times, times, width // times, times, *image.shape[2:]
@@ -25,10 +25,10 @@ def pooled(image: NDArray[np.uint8], times: int) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("times", [2, 3])
 def test_a_smaller_view_is_the_mean_of_pixels(times: int) -> None:
-    """Exactly, where the sides are multiples; nearly, where they are rounded."""
+    """It is exactly the mean where the sides are multiples, and nearly where they are rounded."""
     image = gsic.decode(DATA, scale=1 / times)
     assert image.shape[:2] == (max(1, round(HEIGHT / times)), max(1, round(WIDTH / times)))
-    expected = pooled(WHOLE, times)
+    expected = average(WHOLE, times)
     rows, columns = np.minimum(image.shape[:2], expected.shape[:2])
     apart = np.abs(image[:rows, :columns] - expected[:rows, :columns])
     exact = HEIGHT % times == 0 and WIDTH % times == 0
@@ -38,7 +38,7 @@ def test_a_smaller_view_is_the_mean_of_pixels(times: int) -> None:
 def test_a_larger_view_is_sampled_at_its_own_pixels() -> None:
     image = gsic.decode(DATA, scale=2.0)
     assert image.shape[:2] == (2 * HEIGHT, 2 * WIDTH)
-    assert np.median(np.abs(pooled(image, 2) - WHOLE)) <= 8.0
+    assert np.median(np.abs(average(image, 2) - WHOLE)) <= 8.0
 
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 1.7])

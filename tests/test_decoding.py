@@ -1,4 +1,4 @@
-"""Files to pixels: modes, sizes, scales, regions, threads, limits, what is refused."""
+"""Decoding: modes, sizes, scales, regions, threads, limits, and what is refused."""
 
 import math
 from pathlib import Path
@@ -30,8 +30,8 @@ RGB = file_of(*random_scene(61, 43, 3, 120, seed=1), Mode.RGB)
 ALPHA = file_of(*random_scene(29, 37, 4, 80, seed=2), Mode.RGBA)
 
 
-def smooth_scene(width: int, height: int, sigma: float) -> bytes:
-    """RGB of Gaussians of about `sigma` px, inside 0..1 nearly everywhere."""
+def make_smooth_file(width: int, height: int, sigma: float) -> bytes:
+    """Make an RGB file of Gaussians of about `sigma` px, inside 0..1 nearly everywhere."""
     rng = np.random.default_rng(3)
     count = math.ceil(3 * width * height / sigma**2 / 10)
     header = Header(width, height, 3, find_step_index(0.01), (128, 120, 110))
@@ -43,8 +43,8 @@ def smooth_scene(width: int, height: int, sigma: float) -> bytes:
     return file_of(header, quantise(header, classes, mean, theta, color), Mode.RGB)
 
 
-def blocks(image: NDArray[np.uint8], k: int) -> NDArray[np.float64]:
-    """Means of k x k pixels, in 0..1."""
+def average(image: NDArray[np.uint8], k: int) -> NDArray[np.float64]:
+    """Average blocks of k x k pixels, in 0..1."""
     height, width, channels = image.shape
     means: NDArray[np.float64] = image.reshape(height // k, k, width // k, k, channels).mean((1, 3))
     return means / 255
@@ -120,18 +120,18 @@ def test_threads_change_no_bit(data: bytes, scale: float) -> None:
 
 @pytest.mark.parametrize(("k", "least"), [(2, 56.0), (4, 55.0), (8, 48.0)])
 def test_small_outputs_are_means_of_pixels(k: int, least: float) -> None:
-    data = smooth_scene(96, 64, 4.0)
+    data = make_smooth_file(96, 64, 4.0)
     small = gsic.decode(data, scale=1 / k)
     assert small.shape == (64 // k, 96 // k, 3)
     # 8 bits of the small image alone leave 58.9 dB.
-    assert psnr(small / 255.0, blocks(gsic.decode(data), k)) > least
+    assert psnr(small / 255.0, average(gsic.decode(data), k)) > least
 
 
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 4.0])
 def test_large_outputs_have_the_image_as_their_means(sigma: float) -> None:
-    data = smooth_scene(48, 32, sigma)
+    data = make_smooth_file(48, 32, sigma)
     large = gsic.decode(data, scale=2.0)
-    means = blocks(large, 2)
+    means = average(large, 2)
     plain = psnr(means, gsic.decode(data) / 255.0)
     assert plain > {0.4: 27.0, 1.0: 45.0, 4.0: 52.0}[sigma]
 
@@ -155,7 +155,7 @@ def test_the_size_of_the_output_is_rounded() -> None:
     assert gsic.decode(RGB, scale=1.49).shape == (64, 91, 3)
 
 
-def test_the_report_says_what_was_done() -> None:
+def test_the_report() -> None:
     decoded = decoding.decode_with_report(RGB, scale=2.0, region=(1, 2, 50, 40), threads=1)
     report = decoded.report
     assert (report.width, report.height, report.channels) == (50, 40, 3)

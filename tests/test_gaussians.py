@@ -1,4 +1,4 @@
-"""Parameterisations against explicit 2x2 matrices, and their gradients against differences."""
+"""Parameterisations of covariances against 2x2 matrices, and gradients against differences."""
 
 import math
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from gsic.gaussians import (
 
 
 def turned(one: float, other: float, angle: float) -> np.ndarray:
-    """The symmetric matrix with an eigenvalue along a direction and the other one across it."""
+    """Make the symmetric matrix with one eigenvalue along a direction and the other across it."""
     cos, sin = math.cos(angle), math.sin(angle)
     turn = np.array([[cos, -sin], [sin, cos]])
     return turn @ np.diag([one, other]) @ turn.T
@@ -92,8 +92,8 @@ def one(theta: np.ndarray) -> np.ndarray:
     return np.asarray(theta, np.float64).reshape(1, 3)
 
 
-def check_moments(entries: CovarianceEntries, matrix: np.ndarray, tolerance: float = 1e-12) -> None:
-    """Each element to the precision that the sizes and the aspect of the matrix allow."""
+def check_entries(entries: CovarianceEntries, matrix: np.ndarray, tolerance: float = 1e-12) -> None:
+    """Compare entries with a matrix, as exactly as its size and its aspect allow."""
     s11, s12, s22 = matrix[0, 0], matrix[0, 1], matrix[1, 1]
     largest = math.sqrt(s11 * s22)
     assert entries.s12[0] == pytest.approx(s12, rel=tolerance, abs=tolerance * largest)
@@ -108,20 +108,20 @@ def test_every_parameterisation_is_tested() -> None:
 
 @pytest.mark.parametrize("axes", AXES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_moments_are_those_of_the_matrix(name: str, axes: tuple[float, float, float]) -> None:
+def test_entries_are_those_of_the_matrix(name: str, axes: tuple[float, float, float]) -> None:
     theta = THETAS[name](*axes)
     entries = COVARIANCES[name].entries(one(theta))
-    check_moments(entries, MATRICES[name](theta))
-    check_moments(entries, turned(axes[0] ** 2, axes[1] ** 2, axes[2]))
+    check_entries(entries, MATRICES[name](theta))
+    check_entries(entries, turned(axes[0] ** 2, axes[1] ** 2, axes[2]))
     assert entries.det[0] == pytest.approx((axes[0] * axes[1]) ** 2, rel=1e-9)
 
 
 @given(ellipses(), st.sampled_from(NAMES))
-def test_moments_of_any_ellipse(axes: tuple[float, float, float], name: str) -> None:
+def test_entries_of_any_ellipse(axes: tuple[float, float, float], name: str) -> None:
     theta = THETAS[name](*axes)
     entries = COVARIANCES[name].entries(one(theta))
-    check_moments(entries, MATRICES[name](theta))
-    check_moments(entries, turned(axes[0] ** 2, axes[1] ** 2, axes[2]))
+    check_entries(entries, MATRICES[name](theta))
+    check_entries(entries, turned(axes[0] ** 2, axes[1] ** 2, axes[2]))
     assert entries.s22[0] > 0
     assert entries.det[0] == pytest.approx((axes[0] * axes[1]) ** 2, rel=1e-9)
     # Cauchy-Schwarz with what is left: Sigma11 = (det + s12^2) / s22 is positive and right.
@@ -187,7 +187,7 @@ def test_arrays_are_worked_through_one_by_one(name: str) -> None:
 def differences(
     function: Callable[[np.ndarray], np.ndarray], at: np.ndarray, ways: np.ndarray
 ) -> np.ndarray:
-    """Jacobian (outputs, inputs) by central differences of order 4 along rows at right angles."""
+    """Compute a Jacobian (outputs, inputs) by central differences of order 4 along given rows."""
     columns = []
     for way in ways:
         near = (function(at + way) - function(at - way)) / 2
@@ -197,14 +197,14 @@ def differences(
 
 
 def check_gradient(got: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> None:
-    """`got` against weights @ jacobian, relative to the size of the terms of that sum."""
+    """Compare a gradient with weights @ jacobian, relative to the largest terms of that sum."""
     scale = np.abs(weights) @ np.abs(jacobian)
     assert np.abs(got - weights @ jacobian).max() <= 1e-6 * max(scale.max(), 1e-300)
     np.testing.assert_array_less(np.abs(got - weights @ jacobian), 1e-5 * scale + 1e-300)
 
 
 @given(ellipses(), st.integers(0, 2**32 - 1))
-def test_moment_gradients_are_differences_of_the_factor(
+def test_factor_backward_is_the_differences_of_the_factor(
     axes: tuple[float, float, float], seed: int
 ) -> None:
     matrix = turned(axes[0] ** 2, axes[1] ** 2, axes[2])
@@ -225,7 +225,7 @@ def test_moment_gradients_are_differences_of_the_factor(
 
 
 def ways_of(name: str, theta: np.ndarray) -> np.ndarray:
-    """Steps, as rows, within which a covariance changes by about a thousandth along each axis."""
+    """Make steps, as rows, that change a covariance by about a thousandth along each axis."""
     if name == "log":
         # A turn moves the tip of a needle by the length of it.
         rho = math.hypot(theta[1], theta[2])
@@ -259,7 +259,7 @@ def check_backward(name: str, theta: np.ndarray) -> None:
 
 
 @given(ellipses(), st.sampled_from(NAMES))
-def test_backward_is_the_transpose_of_the_differences_of_the_moments(
+def test_backward_is_the_transpose_of_the_differences_of_the_entries(
     axes: tuple[float, float, float], name: str
 ) -> None:
     check_backward(name, THETAS[name](*axes))
@@ -378,7 +378,7 @@ def test_signs_of_the_scales_draw_nothing_else(numbers: list[float], signs: int)
 
 
 @given(ellipses(), st.sampled_from(NAMES))
-def test_log_parameters_of_any_moments(axes: tuple[float, float, float], name: str) -> None:
+def test_log_parameters_of_any_entries(axes: tuple[float, float, float], name: str) -> None:
     entries = COVARIANCES[name].entries(one(THETAS[name](*axes)))
     got = LogCovariance().from_entries(entries)[0]
     np.testing.assert_allclose(got, log_theta(*axes), rtol=1e-9, atol=1e-9)
@@ -392,14 +392,14 @@ def test_log_parameters_of_any_moments(axes: tuple[float, float, float], name: s
 
 
 @pytest.mark.parametrize("axes", AXES, ids=str)
-def test_log_parameters_come_back_from_their_moments(axes: tuple[float, float, float]) -> None:
+def test_log_parameters_come_back_from_their_entries(axes: tuple[float, float, float]) -> None:
     theta = log_theta(*axes)
     back = LogCovariance().from_entries(LogCovariance().entries(one(theta)))[0]
     np.testing.assert_allclose(back, theta, rtol=0, atol=1e-9)
 
 
 def axes_of(entries: CovarianceEntries) -> np.ndarray:
-    """Standard deviations along the axes, the smaller first: (N, 2) px."""
+    """Compute the standard deviations along the axes, the smaller first, (N, 2) px."""
     s11 = (entries.det + entries.s12**2) / entries.s22
     half = (s11 + entries.s22) / 2
     larger = half + np.hypot((s11 - entries.s22) / 2, entries.s12)
@@ -409,20 +409,20 @@ def axes_of(entries: CovarianceEntries) -> np.ndarray:
 @given(st.integers(0, 2**32 - 1))
 def test_log_bounds_sizes_and_aspects(seed: int) -> None:
     theta = np.random.default_rng(seed).uniform([-8, -6, -6], [20, 6, 6], (30, 3))
-    least, most, stretch = 0.3, 2000.0, 64.0
+    least, most, ratio = 0.3, 2000.0, 64.0
     before = theta.copy()
-    LogCovariance().clamp(theta, least, most, stretch)
+    LogCovariance().clamp(theta, least, most, ratio)
     minor, major = axes_of(LogCovariance().entries(theta)).T
     assert (minor >= least * (1 - 1e-9)).all()
     assert (np.sqrt(minor * major) <= most * (1 + 1e-9)).all()
-    assert (major / minor <= stretch * (1 + 1e-9)).all()
+    assert (major / minor <= ratio * (1 + 1e-9)).all()
     # Directions stay, and what was inside is not touched.
     np.testing.assert_allclose(theta[:, 1] * before[:, 2], theta[:, 2] * before[:, 1], atol=1e-9)
     minor, major = axes_of(LogCovariance().entries(before)).T
-    inside = (minor > least) & (np.sqrt(minor * major) < most) & (major / minor < stretch)
+    inside = (minor > least) & (np.sqrt(minor * major) < most) & (major / minor < ratio)
     assert np.array_equal(theta[inside], before[inside])
     again = theta.copy()
-    LogCovariance().clamp(again, least, most, stretch)
+    LogCovariance().clamp(again, least, most, ratio)
     np.testing.assert_allclose(again, theta, rtol=0, atol=1e-12)
 
 

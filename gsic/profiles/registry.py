@@ -1,4 +1,4 @@
-"""Finds the decoder side of a profile, by its name or by its number in a file."""
+"""Lookup of profiles, by the name of an option or by the number in a file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from gsic.profiles.base import Profile
 
 @cache
 def find_by_name(name: str) -> Profile:
-    """Return the profile of a name that `options.PROFILES` lists."""
+    """Find the profile of a name that `options.PROFILES` lists."""
     profile: Profile = importlib.import_module(f"gsic.profiles.{PROFILES[name]}.profile").PROFILE
     return profile
 
 
 def find_by_number(number: int) -> Profile:
-    """Return the profile of a file.
+    """Find the profile of a number in a file.
 
     Raises:
-        UnsupportedVersion: this version of gsic knows no profile of that number.
+        UnsupportedVersion: no profile of this version of gsic has that number.
     """
     for name in PROFILES:
         profile = find_by_name(name)

@@ -13,7 +13,10 @@ TESTS = ROOT / "tests"
 OF_THE_WHOLE = {"benchmarks", "data", "golden", "layers", "malformed", "support"}
 
 FILES_OF_A_PROFILE = {
-    "gsic/profiles": ("__init__.py", "symbols.py", "bitstream.py", "profile.py"),
+    "gsic/profiles": (
+        *("__init__.py", "symbols.py", "dequantisation.py"),
+        *("parameters.py", "bitstream.py", "profile.py"),
+    ),
     "gsic/encoders": ("__init__.py", "encoder.py", "recipe.py"),
 }
 

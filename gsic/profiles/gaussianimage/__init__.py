@@ -1,1 +1,1 @@
-"""The decoder side of profile `gaussianimage`: FORMAT.md section 8."""
+"""Profile `gaussianimage`: its integers, their meaning and their bytes; FORMAT.md section 8."""

@@ -1,1 +1,1 @@
-"""The decoder side of profile `gsic`: FORMAT.md section 6."""
+"""Profile `gsic`: its integers, their meaning and their bytes; FORMAT.md section 7."""

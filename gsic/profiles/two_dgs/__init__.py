@@ -1,1 +1,1 @@
-"""The decoder side of profile `2dgs`: FORMAT.md section 9."""
+"""Profile `2dgs`: its integers, their meaning and their bytes; FORMAT.md section 9."""

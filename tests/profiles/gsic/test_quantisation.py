@@ -227,8 +227,8 @@ def test_steps_of_all_parameters_cost_about_the_same(
     position = np.mean([cost(theta, cell * way) for way in ways])
     assert 0.45 < position < 2.1
     here = np.zeros(2)
-    # A needle turns at (sinh rho / rho)^2 the cost: its steps are smaller by half of that, so that
-    # its size is too cheap by what its angle is too dear.
+    # Rotation costs (sinh rho / rho)^2 as much, and the steps are smaller by half of that, so that
+    # the log-scale is too cheap by the factor by which the angle is too expensive.
     dearer = math.sinh(rho) / rho if rho > 1e-3 else 1.0
     assert 0.45 / dearer < cost(theta + shape * np.eye(3)[0], here) < 2.1 / dearer
     along = np.array([0.0, math.cos(angle), math.sin(angle)])

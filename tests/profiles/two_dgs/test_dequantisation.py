@@ -42,7 +42,7 @@ def test_shapes_by_hand() -> None:
         assert straight == pytest.approx(np.diag([1.0, 2.25]), abs=1e-12)
     turned = sigma(Grid(6, 4, 1, False), [0.2, 0.5, 0.5])
     assert turned == pytest.approx(np.diag([2.25, 1.0]), abs=1e-12)
-    # In normalised axes the axes change places before the sides stretch them.
+    # With normalised axes the rotation comes before the multiplication by the sides.
     turned = sigma(Grid(6, 4, 1, True), [0.2, 0.5, 0.5])
     assert turned == pytest.approx(np.diag([(0.5 * 5) ** 2, (0.2 * 3) ** 2]), abs=1e-12)
     skew = sigma(Grid(6, 4, 1, True), [0.2, 0.4, 0.25])
