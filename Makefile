@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OURS := gsic kernels tests benchmarks examples
+# Tests run in as many processes as there are cores, or in JOBS; tests/conftest.py says in which.
+JOBS ?= auto
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-gpu bench-gpu triton-aot lint fmt golden-check wheel \
-  clean
+.PHONY: help install demo test test-slow test-all test-gpu bench-gpu triton-aot lint fmt \
+  golden-check wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,13 +36,16 @@ demo: $(STAMP)  ## encode and decode the bundled photo; the files are left in de
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## run the tests that take minutes
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	$(PYTEST) -m 'not slow and not gpu' --durations=10
+
+test-slow: $(STAMP)  ## run the slow tests, which `make test` leaves out
+	$(PYTEST) -m 'slow and not gpu'
 
 test-all: $(STAMP)  ## run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-gpu: $(STAMP)  ## run the tests that need an NVIDIA GPU
-	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m pytest -m gpu tests/kernels/gpu
 
 # On a machine without a package index, PYTHON names an interpreter that has what gsic needs.
 bench-gpu:  ## test and measure on an NVIDIA GPU: benchmarks/results/gpu.json [PYTHON=python3]

@@ -109,6 +109,7 @@ def gpu() -> dict[str, Any]:
 def tests() -> dict[str, Any]:
     """Run the tests that need a GPU."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-x", "-p", "no:cacheprovider"]
+    command += ["tests/kernels/gpu"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     return {"exit_code": done.returncode, "said": done.stdout.splitlines()[-12:]}
 

@@ -1,4 +1,4 @@
-"""What all tests share: synthetic images, the optional photo folder, Hypothesis profiles."""
+"""What all tests share: synthetic images, the photo folder, Hypothesis, and several processes."""
 
 import os
 import subprocess
@@ -12,11 +12,41 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
+# Threads of PyTorch that wait for work would otherwise spin, and take the cores from the processes
+# that run other tests. Sub-processes inherit this.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # One seed for everybody under `ci`; no deadlines anywhere, since kernels compile on first use.
 _SLOW = [HealthCheck.too_slow]
 settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=_SLOW)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Files that take longest. With several processes they go first, so that all end at about one time.
+_LONGEST_FIRST = (
+    "kernels/gpu/test_interpreted.py",
+    "encoders/gsic/test_encoder.py",
+    "test_readme.py",
+    "test_packaging.py",
+    "kernels/cpu/test_processes.py",
+    "bench/test_runner.py",
+)
+# Files whose tests need nothing of each other, and of which each test takes long.
+_ONE_BY_ONE = ("kernels/gpu/test_interpreted.py", "kernels/cpu/test_processes.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process of pytest-xdist: keep the tests of a file together, and order the files."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+    files = {item: item.path.relative_to(here).as_posix() for item in items}
+    ranks = {file: rank for rank, file in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(files[item], len(ranks)))
+    for item in items:
+        if files[item] not in _ONE_BY_ONE:
+            item.add_marker(pytest.mark.xdist_group(files[item]))
 
 
 def photo_like(height: int, width: int, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,19 @@ import pytest
 from fit_images import Bytes, decoded, encoded, photo_cut, planes_of
 
 import gsic
+from gsic.encoding import Encoded
 from gsic.errors import InputError, OptionError
 from gsic.gaussians import COVARIANCES, LogCovariance, compute_factor
 from gsic.metrics import premultiply, psnr
 from gsic.options import LOSSES
 
 PHOTOS = ("hats", "macaws")
+
+
+@cache
+def photo_at(name: str, bpp: float) -> Encoded:
+    """A cut of a photo at a rate, which several tests look at."""
+    return encoded(photo_cut(name), bpp=bpp)
 
 
 def bytes_of(image: Bytes, **options: Any) -> int:
@@ -27,15 +35,14 @@ def bytes_of(image: Bytes, **options: Any) -> int:
 @pytest.mark.parametrize("name", PHOTOS)
 @pytest.mark.parametrize("bpp", [0.1, 0.2, 0.3, 0.5, 1.0, 2.5])
 def test_bits_per_pixel_land_within_a_twentieth_and_never_above(name: str, bpp: float) -> None:
-    image = photo_cut(name)
-    data, report = encoded(image, bpp=bpp)
+    data, report = photo_at(name, bpp)
     assert 0.95 * bpp <= 8 * len(data) / (192 * 128) <= bpp
     assert report.bpp == 8 * len(data) / (192 * 128)
 
 
 def test_more_bits_look_better() -> None:
     for name in PHOTOS:
-        psnrs = [encoded(photo_cut(name), bpp=bpp).report.psnr for bpp in (0.1, 0.3, 1.0)]
+        psnrs = [photo_at(name, bpp).report.psnr for bpp in (0.1, 0.3, 1.0)]
         assert psnrs[0] + 1 < psnrs[1] < psnrs[2] - 1
 
 
@@ -72,6 +79,7 @@ def landed(image: Bytes, target: float, **options: Any) -> float | None:
     return shown
 
 
+@pytest.mark.slow
 def test_a_psnr_is_reached_and_little_exceeded() -> None:
     targets = (24.0, 25.5, 27.0, 28.5, 30.0, 31.5)
     cases = [(name, target) for name in PHOTOS for target in targets]
@@ -81,7 +89,7 @@ def test_a_psnr_is_reached_and_little_exceeded() -> None:
 
 
 @pytest.mark.parametrize("shrink", [2, 4])
-@pytest.mark.parametrize("steps", [200, 400])
+@pytest.mark.parametrize("steps", [200, pytest.param(400, marks=pytest.mark.slow)])
 def test_a_psnr_lands_within_a_tenth_above(steps: int, shrink: int) -> None:
     """Qualities up to 80 lead to every one of these."""
     for name in PHOTOS:
