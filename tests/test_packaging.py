@@ -66,6 +66,7 @@ def test_every_module_is_in_the_wheel(names: list[str]) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
+@pytest.mark.slow  # kernels of another folder are compiled anew
 def test_the_wheel_works_from_a_folder_of_its_own(wheel: Path, tmp_path: Path, photo: Path) -> None:
     target = tmp_path / "installed"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
