@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic.arrays import Float32
+from gsic_kernels.constants import MS_SSIM_WEIGHTS, SSIM_K1, SSIM_K2, SSIM_SIGMA_PX, SSIM_TAPS
 
-# Weights of the five scales (Wang, Simoncelli and Bovik, 2003); window, K1 and K2 of SSIM (2004).
-_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_TAPS, _SIGMA = 11, 1.5
-_C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
+# Of values in 0..255.
+_C1, _C2 = (SSIM_K1 * 255.0) ** 2, (SSIM_K2 * 255.0) ** 2
 # Rows filtered at once: what five maps of them need stays in the cache.
 _BAND = 64
 
@@ -74,7 +73,7 @@ def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
         ValueError: the shapes differ or there are no values.
     """
     _check_shapes(a, b)
-    if min(a.shape[:2]) <= (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1):
+    if min(a.shape[:2]) <= (SSIM_TAPS - 1) * 2 ** (len(MS_SSIM_WEIGHTS) - 1):
         return None
     count = 1 if a.ndim == 2 else a.shape[2]
     values = [
@@ -120,9 +119,9 @@ def _take_channel(image: NDArray[np.generic], index: int) -> Float32:
 
 def _ms_ssim_plane(a: Float32, b: Float32) -> float:
     product = 1.0
-    for scale, weight in enumerate(_WEIGHTS):
+    for scale, weight in enumerate(MS_SSIM_WEIGHTS):
         structure, contrast = _ssim(a, b)
-        last = scale == len(_WEIGHTS) - 1
+        last = scale == len(MS_SSIM_WEIGHTS) - 1
         product *= max(0.0, structure if last else contrast) ** weight
         if not last:
             a, b = _halve(a), _halve(b)
@@ -131,10 +130,10 @@ def _ms_ssim_plane(a: Float32, b: Float32) -> float:
 
 def _ssim(a: Float32, b: Float32) -> tuple[float, float]:
     """Return the mean SSIM and the mean contrast-structure term of two planes."""
-    rows, columns = a.shape[0] - _TAPS + 1, a.shape[1] - _TAPS + 1
+    rows, columns = a.shape[0] - SSIM_TAPS + 1, a.shape[1] - SSIM_TAPS + 1
     structure = contrast = 0.0
     for top in range(0, rows, _BAND):
-        band = slice(top, min(top + _BAND, rows) + _TAPS - 1)
+        band = slice(top, min(top + _BAND, rows) + SSIM_TAPS - 1)
         x, y = a[band], b[band]
         mean_x, mean_y = _filter(x), _filter(y)
         square_x, square_y, product = mean_x * mean_x, mean_y * mean_y, mean_x * mean_y
@@ -153,10 +152,10 @@ def _filter(plane: Float32) -> Float32:
 
 
 def _filter_columns(plane: Float32) -> Float32:
-    rows = plane.shape[0] - _TAPS + 1
-    total: Float32 = plane[_TAPS // 2 : _TAPS // 2 + rows] * _WINDOW[_TAPS // 2]
-    for tap in range(_TAPS // 2):  # the window is symmetric
-        mirrored = _TAPS - 1 - tap
+    rows = plane.shape[0] - SSIM_TAPS + 1
+    total: Float32 = plane[SSIM_TAPS // 2 : SSIM_TAPS // 2 + rows] * _WINDOW[SSIM_TAPS // 2]
+    for tap in range(SSIM_TAPS // 2):  # the window is symmetric
+        mirrored = SSIM_TAPS - 1 - tap
         pair = plane[tap : tap + rows] + plane[mirrored : mirrored + rows]
         pair *= _WINDOW[tap]
         total += pair
@@ -175,8 +174,8 @@ def _halve(plane: Float32) -> Float32:
 
 
 def _make_window() -> Float32:
-    distance = np.arange(_TAPS, dtype=np.float64) - _TAPS // 2
-    weights = np.exp(-(distance**2) / (2.0 * _SIGMA**2))
+    distance = np.arange(SSIM_TAPS, dtype=np.float64) - SSIM_TAPS // 2
+    weights = np.exp(-(distance**2) / (2.0 * SSIM_SIGMA_PX**2))
     window: Float32 = (weights / weights.sum()).astype(np.float32)
     return window
 

@@ -80,7 +80,7 @@ class SumLoss(Protocol):
 
 
 class Surrogate(Protocol):
-    """A quadratic loss that follows MS-SSIM; see `cpu.losses.ms_ssim_loss.Surrogate`."""
+    """A quadratic loss that follows MS-SSIM; see `cpu.losses.ms_ssim_surrogate.Surrogate`."""
 
     @property
     def weights(self) -> F32: ...
@@ -93,7 +93,7 @@ class Surrogate(Protocol):
 
 
 class SurrogateLoss(SumLoss, Protocol):
-    """A loss that stands for a measure of quality; see `cpu.losses.ms_ssim_loss.SurrogateLoss`."""
+    """A loss that approximates MS-SSIM; see `cpu.losses.ms_ssim_surrogate.SurrogateLoss`."""
 
     @property
     def surrogate(self) -> Surrogate: ...
@@ -107,7 +107,7 @@ class Comparison(Protocol):
     @property
     def squared(self) -> float: ...
     @property
-    def similarity(self) -> float: ...
+    def ssim(self) -> float: ...
     @property
     def gradient(self) -> F32: ...
 

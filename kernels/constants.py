@@ -31,3 +31,11 @@ CHANNELS_MAX = 4
 # Longest side of an image or an output. Pixel centres must be exact in float32, with room for a
 # window that starts outside the image.
 MAX_SIDE_PX = 1 << 22
+
+# SSIM (Wang, Bovik, Sheikh and Simoncelli, 2004): side and standard deviation of the Gaussian
+# window, and the constants K1 and K2, which keep its quotients finite.
+SSIM_TAPS, SSIM_SIGMA_PX = 11, 1.5
+SSIM_K1, SSIM_K2 = 0.01, 0.03
+
+# MS-SSIM (Wang, Simoncelli and Bovik, 2003): exponents of the five scales, the finest first.
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

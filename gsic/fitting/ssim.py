@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as functional
 
 from gsic.arrays import Float32
+from gsic_kernels.constants import SSIM_K1, SSIM_K2, SSIM_SIGMA_PX, SSIM_TAPS
 
-# Wang et al., 2004: window and constants, for values of 0..1.
-_TAPS, _SIGMA_PX = 11, 1.5
-_C1, _C2 = 0.01**2, 0.03**2
+# Of values in 0..1.
+_C1, _C2 = SSIM_K1**2, SSIM_K2**2
 
 
 class Similarity:
@@ -96,9 +96,9 @@ class Similarity:
 
 def _make_window(side: int) -> torch.Tensor:
     """Return the weights of the window along a side, float32 (min(11, side),), their sum 1."""
-    taps = min(_TAPS, side)
+    taps = min(SSIM_TAPS, side)
     distance = np.arange(taps) - (taps - 1) / 2.0
-    weights = np.exp(-(distance**2) / (2.0 * _SIGMA_PX**2))
+    weights = np.exp(-(distance**2) / (2.0 * SSIM_SIGMA_PX**2))
     return torch.from_numpy((weights / weights.sum()).astype(np.float32))
 
 

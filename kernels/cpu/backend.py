@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from gsic_kernels.backend import Backend
-from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate, SurrogateLoss
+from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate, SurrogateLoss
 from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.cpu.raster.alpha import render_alpha, render_alpha_backward

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gsic_kernels import validation
 from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CHANNELS_MAX
-from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate
+from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate
 from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.gpu.fit.resident import ResidentFit
 from gsic_kernels.gpu.launch import empty, interpreted, memory

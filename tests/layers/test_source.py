@@ -82,6 +82,7 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/devices.py": ("backend", "registry"),
         "gsic/rendering.py": ("backend", "types", "constants"),
         "gsic/pixels.py": ("constants",),
+        "gsic/metrics.py": ("constants",),
         "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
         "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq"),
         "gsic/profiles/": ("types", "constants"),

@@ -1,4 +1,8 @@
-"""The inner loop of a fit: loss against one target and its gradient, in one pass over strips."""
+"""The inner loop of a fit: the loss against one target and its gradient, in one pass over strips.
+
+A strip is rendered and compared with the target while it is in the cache, so the rendering itself
+is never written to memory.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ from gsic_kernels.types import F32, Gradients, Splats, Window
 class SumLoss:
     """Loss of clamp(render, 0, 1) against a target, with all scratch memory kept between calls.
 
-    The gradient passes straight through the clamp: it is that of the clamped error, so a pixel is
-    never dead, and overshoot that the clamp removes for free is not fought. It can be stopped at
-    the clamp instead, as the derivative of a clamp has it. One object serves one thread of the
-    caller at a time.
+    The gradient passes straight through the clamp: it is that of the clamped error. So every pixel
+    with an error has a gradient, and overshoot that the clamp removes anyway has none. With
+    `stopped` the gradient is 0 where the clamp acts, as the derivative of a clamp is. One object
+    serves one thread of the caller at a time.
     """
 
     def __init__(
@@ -38,13 +42,13 @@ class SumLoss:
         Args:
             target: float32 (H, W, C), 0..1, C = 1..4.
             loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
-            threads: how many threads to use; no result depends on it.
+            threads: number of threads; no result depends on it.
             stopped: the gradient is 0 where the clamp changes something.
-            plain: use the loops of `scalar`; the same but for rounding, and slower.
+            plain: use the kernels of `raster.sum_scalar`, which are slower and round differently.
 
         Raises:
             TypeError: the target is not float32.
-            ValueError: its shape does not fit, or there is no such loss.
+            ValueError: its shape does not fit, or the loss is unknown.
         """
         if loss not in ("l2", "l1"):
             raise ValueError(f"loss must be l2 or l1, got {loss!r}")
@@ -59,30 +63,30 @@ class SumLoss:
         planar[:, :, :width] = target.transpose(0, 2, 1)
         self._target = planar.reshape(-1)
         self._inside = (np.arange(pitch) < width).astype(np.float32)
-        self._residual = np.zeros(rows * channels * pitch, np.float32)
+        self._error = np.zeros(rows * channels * pitch, np.float32)
         own_slopes = self._l1 or stopped
         none = np.zeros(0, np.float32)
-        self._slopes = np.zeros_like(self._residual) if own_slopes else none
-        # Of a loss that is not made of errors alone, see `raster.sum_loss.sum_loss`.
+        self._slopes = np.zeros_like(self._error) if own_slopes else none
+        # A quadratic loss has weights and offsets; see `raster.sum_loss.sum_loss`.
         self._weights = self._offsets = none
         self._workspace = Workspace(width, rows, channels, validation.check_threads(threads))
         self._sums = np.zeros((rows, 2))
         self._gradients: Gradients | None = None
 
     def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:
-        """Loss, summed over all values, and its gradient.
+        """Compute the loss, summed over all values, and its gradient.
 
         Args:
             splats: N >= 0 Gaussians of C channels; not modified.
             background: float32 (C,), 1.0 = full scale.
 
         Returns:
-            The sum, and gradients that the next call overwrites.
+            The loss, and gradients that the next call overwrites.
         """
-        splats = self._checked(splats)
+        splats = self._check(splats)
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
             self._gradients = allocate_gradients(splats)
-        image = self._slopes if len(self._slopes) else self._residual
+        image = self._slopes if len(self._slopes) else self._error
         scale = 1.0 if self._l1 else 2.0
         workspace, gradients = self._workspace, self._gradients
         background = validation.check_background(background, self._shape[2])
@@ -91,7 +95,7 @@ class SumLoss:
             self._window,
             (),
             lambda: [
-                self._render(background),
+                self._plan_rendering(background),
                 workspace.backward_step(gradients, self._window, image, scale, self._plain),
             ],
         )
@@ -100,36 +104,36 @@ class SumLoss:
         return float(self._sums[:, 0 if first else 1].sum()), gradients
 
     def sse(self, splats: Splats, background: F32) -> float:
-        """Sum of squared errors of the clamped rendering over all values, forward only."""
+        """Compute the sum of squared errors of the clamped rendering, without a gradient."""
         splats, background = (
-            self._checked(splats),
+            self._check(splats),
             validation.check_background(background, self._shape[2]),
         )
-        self._workspace.run(splats, self._window, (), lambda: [self._render(background)])
+        self._workspace.run(splats, self._window, (), lambda: [self._plan_rendering(background)])
         return float(self._sums[:, 1].sum())
 
     def error(self) -> F32:
-        """clamp(render) - target of the last call: float32 (H, W, C), a view, not contiguous."""
+        """Return clamp(render) - target of the last call: a strided view, float32 (H, W, C)."""
         rows, width, channels = self._shape
-        planar = self._residual.reshape(rows, channels, self._workspace.pitch)
+        planar = self._error.reshape(rows, channels, self._workspace.pitch)
         return planar[:, :, :width].transpose(0, 2, 1)
 
-    def _checked(self, splats: Splats) -> Splats:
+    def _check(self, splats: Splats) -> Splats:
         splats = validation.check_splats(splats)
         if splats.color.shape[1] != self._shape[2]:
             channels = splats.color.shape[1]
             raise ValueError(f"splats have {channels} channels, the target {self._shape[2]}")
         return splats
 
-    def _render(self, background: F32) -> pool.Step:
-        """The step up to the residual and the sums."""
+    def _plan_rendering(self, background: F32) -> pool.Step:
+        """Make the step that renders and computes errors and sums."""
         workspace, (_, width, channels) = self._workspace, self._shape
         lists = workspace.channels, workspace.records, workspace.starts, workspace.pairs
         rules = int(self._l1), int(self._stopped)
         images = (
             self._target,
             self._inside,
-            self._residual,
+            self._error,
             self._slopes,
             self._weights,
             self._offsets,

@@ -100,18 +100,20 @@ _KERNELS = {
         "raster.alpha_per_gaussian",
         f"{_F32_2D}, {_I64}, {_I32}, {_F32}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}",
     ),
-    "compare": _Entry(
+    "compare_ssim": _Entry(
         "items",
-        "losses.ssim",
+        "losses.ssim_kernel",
         f"{_F32_3D}, {_F32_3D}, {_F32_3D}, {_F32_3D}, {_F32}, {_F32_3D}, {_F64_2D}",
     ),
-    "halve": _Entry("items", "losses.ms_ssim_scales", f"{_F32_3D}, int64, {_F32_3D}"),
+    "halve": _Entry("items", "losses.ms_ssim_kernels", f"{_F32_3D}, int64, {_F32_3D}"),
     "compare_scale": _Entry(
         "items",
-        "losses.ms_ssim_scales",
+        "losses.ms_ssim_kernels",
         f"{_F32_3D}, {_F32_3D}, {_F32}, {_F32}, int64, int64, {_F32_3D}, {_F64_2D}",
     ),
-    "add_coarser": _Entry("items", "losses.ms_ssim_scales", f"{_F32}, {_F32_3D}, int64, {_F32_3D}"),
+    "add_coarser": _Entry(
+        "items", "losses.ms_ssim_kernels", f"{_F32}, {_F32_3D}, int64, {_F32_3D}"
+    ),
     "fill_tables": _Entry(
         "plain", "ans.tables", f"{_I64_2D}, {_I64}, int64, {_CURVES}, {_U32}, {_I64_2D}"
     ),

@@ -309,7 +309,7 @@ def test_the_gradient_of_the_loss(resolution: str) -> None:
         total = 0.0
         for seen, wanted in targets:
             compared = CPU.SsimLoss(wanted, 1).compare(seen, 1.0, 1.0)
-            total += 0.5 * compared.absolute + 0.5 * (1 - compared.similarity) / 2
+            total += 0.5 * compared.absolute + 0.5 * (1 - compared.ssim) / 2
         return total
 
     drawn = forward(training_loss.grid, given, False)

@@ -5,8 +5,8 @@ import pytest
 
 from gsic.metrics import ms_ssim
 from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
-from gsic_kernels.cpu.losses.ms_ssim_loss import Surrogate
-from gsic_kernels.cpu.losses.ssim import BAND
+from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate
+from gsic_kernels.cpu.losses.window import BAND
 
 EXPONENTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
 SHAPES = [(1, 1, 2), (1, 40, 3), (13, 9, 1), (23, 50, 4), (BAND + 61, 47, 1)]
@@ -33,7 +33,7 @@ def inside(side: int) -> np.ndarray:
     return taps / taps.sum(axis=1, keepdims=True)
 
 
-def plane_similarity(x: np.ndarray, y: np.ndarray) -> float:
+def plane_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
     """MS-SSIM of two float64 planes with windows that are cut off at the border."""
     count = 1
     while count < 5 and min(x.shape) >> count >= 11:
@@ -43,11 +43,11 @@ def plane_similarity(x: np.ndarray, y: np.ndarray) -> float:
     for k, exponent in enumerate(exponents):
         down, across = (inside(side) for side in x.shape)
         mx, my, mxx, myy, mxy = (down @ p @ across.T for p in (x, y, x * x, y * y, x * y))
-        similar = 2 * (mxy - mx * my) + 9e-4
-        similar /= mxx - mx**2 + myy - my**2 + 9e-4
+        terms = 2 * (mxy - mx * my) + 9e-4
+        terms /= mxx - mx**2 + myy - my**2 + 9e-4
         if k == count - 1:
-            similar *= (2 * mx * my + 1e-4) / (mx**2 + my**2 + 1e-4)
-        result *= similar.mean() ** exponent
+            terms *= (2 * mx * my + 1e-4) / (mx**2 + my**2 + 1e-4)
+        result *= terms.mean() ** exponent
         rows, columns = (side // 2 * 2 for side in x.shape)
         x, y = (
             p[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2).mean((1, 3)) for p in (x, y)
@@ -55,17 +55,17 @@ def plane_similarity(x: np.ndarray, y: np.ndarray) -> float:
     return float(result)
 
 
-def dissimilarity(target: np.ndarray, error: np.ndarray, width: int) -> float:
+def total_loss(target: np.ndarray, error: np.ndarray, width: int) -> float:
     """Height x width x (1 - MS-SSIM), added over the channels."""
     total = 0.0
     for c in range(target.shape[1]):
         y = target[:, c, :width].astype(np.float64)
-        total += 1 - plane_similarity(y + error[:, c, :width], y)
+        total += 1 - plane_ms_ssim(y + error[:, c, :width], y)
     return total * target.shape[0] * width
 
 
 def unit(model: MsSsimLoss, target: np.ndarray, error: np.ndarray, width: int) -> float:
-    return model.measure(error, np.zeros_like(target)) / dissimilarity(target, error, width)
+    return model.measure(error, np.zeros_like(target)) / total_loss(target, error, width)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -83,13 +83,13 @@ def test_gradients_are_finite_differences(shape: tuple[int, ...]) -> None:
     model = MsSsimLoss(target, shape[1], 1)
     gradient = np.zeros_like(target)
     value = model.measure(error, gradient)
-    scale = value / dissimilarity(target, error, shape[1])
+    scale = value / total_loss(target, error, shape[1])
     rng = np.random.default_rng(1)
     for smooth in (False, True):
         way = np.zeros(target.shape)
         way[..., : shape[1]] = 1.0 if smooth else rng.normal(size=(*target.shape[:2], shape[1]))
         more, less = (
-            scale * dissimilarity(target, error + sign * 1e-4 * way, shape[1]) for sign in (1, -1)
+            scale * total_loss(target, error + sign * 1e-4 * way, shape[1]) for sign in (1, -1)
         )
         slope = 2 * (gradient.astype(np.float64) * way).sum()
         assert slope == pytest.approx((more - less) / 2e-4, rel=2e-3, abs=1e-5 * value)
@@ -103,7 +103,7 @@ def test_a_large_image_is_compared_like_the_metric() -> None:
     seen = target + 0.03 * np.sin(90 * x)
     planes, error = (p.astype(np.float32)[:, None] for p in (target, seen - target))
     model = MsSsimLoss(planes, 380, 1)
-    ours = 1 - dissimilarity(planes, error, 380) / target.size
+    ours = 1 - total_loss(planes, error, 380) / target.size
     assert unit(model, planes, error, 380) == pytest.approx(
         unit(model, planes, 0.5 * error, 380), rel=1e-4
     )
@@ -115,7 +115,7 @@ def test_weights_have_a_mean_of_one(
     shape: tuple[int, ...],
 ) -> None:
     target, _ = images(shape)
-    weights = MsSsimLoss(target, shape[1], 1).weights()
+    weights = MsSsimLoss(target, shape[1], 1).compute_weights()
     assert weights[..., : shape[1]].mean() == pytest.approx(1.0, abs=1e-5)
     assert (weights[..., : shape[1]] > 0).all()
     assert not weights[..., shape[1] :].any()
@@ -124,7 +124,7 @@ def test_weights_have_a_mean_of_one(
 def test_weights_are_small_where_there_is_texture() -> None:
     target = np.full((40, 1, 80), 0.5, np.float32)
     target[..., 40:] += np.random.default_rng(0).uniform(-0.3, 0.3, (40, 1, 40)).astype(np.float32)
-    weights = MsSsimLoss(target, 80, 1).weights()
+    weights = MsSsimLoss(target, 80, 1).compute_weights()
     assert weights[..., :30].min() > 5 * weights[..., 50:].max()
 
 
