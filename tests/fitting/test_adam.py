@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.fitting.optimisers import Adam
 
-Float64 = NDArray[np.float64]
 RATES = np.array([0.5, 0.03, 0.015])
 BETAS = (0.9, 0.99)
 
@@ -41,8 +40,8 @@ def test_every_row_is_an_adam_of_its_own_age() -> None:
             rows += [Row(values) for values in new]
         gradient, scale = rng.normal(size=(len(rows), 3)), 1.0 / (1 + step)
         adam.step(gradient, scale)
-        for row, slope in zip(rows, gradient, strict=True):
-            row.step(slope, scale)
+        for row, by_row in zip(rows, gradient, strict=True):
+            row.step(by_row, scale)
         np.testing.assert_allclose(adam.values, [row.values for row in rows], rtol=1e-6)
     assert {row.age for row in rows} == {40, 37, 23}
 

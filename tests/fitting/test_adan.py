@@ -1,11 +1,10 @@
 """Adan against its paper's algorithm, written out plainly."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.fitting.optimisers import Adan
 
-Float64 = NDArray[np.float64]
 RATE, BETAS, EPSILON = 1e-3, (0.98, 0.92, 0.99), 1e-8
 
 # Of the gradients below, by the authors' order of operations in plain floats.

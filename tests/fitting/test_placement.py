@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from fit_images import planes_of
-from numpy.typing import NDArray
 
+from gsic.arrays import Float32, Float64
 from gsic.fitting.placement import (
     blur,
     compute_gradient_magnitude,
@@ -15,9 +15,6 @@ from gsic.fitting.placement import (
     place_initial,
 )
 from gsic.gaussians import COVARIANCES
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
 
 SHAPE_OFFSETS = [(1, 1), (1, 13), (17, 1), (2, 2), (32, 48)]
 

@@ -82,14 +82,21 @@ def test_all_kinds_of_pixels(channels: int) -> None:
     planes = np.rint(255 * planes_of(20, 28, channels)).astype(np.uint8)
     image = planes[..., 0] if channels == 1 else planes
     made = encoded(image, gaussians=40)
-    assert codec.decode(made.data, device="cpu").shape == image.shape
+    shown = codec.decode(made.data, device="cpu")
+    assert shown.shape == image.shape
+    assert made.report.psnr > 26.0
+    if channels in (1, 3):  # without alpha, what is measured is what is shown
+        assert metrics.psnr(image, shown) == made.report.psnr
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1)])
 def test_tiny_images(size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 90, np.uint8)
     made = encoded(image, gaussians=3, settings={"fit_steps": 5, "qat_steps": 5})
-    assert codec.decode(made.data, device="cpu").shape == image.shape
+    assert (made.report.gaussians, made.report.iterations) == (3, 10)
+    shown = codec.decode(made.data, device="cpu")
+    assert shown.shape == image.shape
+    assert metrics.psnr(image, shown) == made.report.psnr
 
 
 @pytest.mark.parametrize(

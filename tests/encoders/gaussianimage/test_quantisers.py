@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from gaussianimage_scenes import scene
-from numpy.typing import NDArray
 
+from gsic.arrays import Float64
 from gsic.encoders.gaussianimage.lsq import LearnedGrid
 from gsic.encoders.gaussianimage.rvq import (
     CodebookValues,
@@ -20,8 +20,6 @@ from gsic.encoders.gaussianimage.rvq import (
 )
 from gsic.profiles.gaussianimage.dequantisation import dequantise
 from gsic.profiles.gaussianimage.symbols import round_position
-
-Float64 = NDArray[np.float64]
 
 
 def values_of(count: int = 40, columns: int = 3, seed: int = 0) -> Float64:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import gsic
-from gsic import encoding
+from gsic import container, encoding
 from gsic.encoders.two_dgs.ptq import list_bits
 from gsic.encoders.two_dgs.recipe import PAPER
 from gsic.errors import InputError, OptionError
 from gsic.options import EncodeOptions
+from gsic.profiles.registry import find_by_name
+from gsic.profiles.two_dgs.symbols import Grid
 
 QUICK = {"steps": 40, "interval": 10}
 
@@ -27,12 +29,26 @@ def encoded(picture: np.ndarray, **options: object) -> encoding.Encoded:
     return encoding.encode_with_report(picture, chosen, threads=1)
 
 
+def premultiply(picture: np.ndarray) -> np.ndarray:
+    """Levels 0..255 times alpha, which is what the PSNR of an image with alpha compares."""
+    levels = picture.astype(float)
+    if picture.ndim == 3 and picture.shape[2] in (2, 4):
+        levels[..., :-1] *= levels[..., -1:] / 255
+    return levels
+
+
+def check_psnr(result: encoding.Encoded, picture: np.ndarray) -> None:
+    """The report must give the PSNR of what a decoder shows."""
+    shown = gsic.decode(result.data)
+    assert shown.shape == picture.shape
+    error = np.square(premultiply(shown) - premultiply(picture)).mean()
+    assert result.report.psnr == pytest.approx(10 * math.log10(255**2 / error), abs=1e-6)
+
+
 def test_a_number_of_gaussians_and_what_the_report_says() -> None:
     result = encoded(image(), gaussians=30)
     report = result.report
-    shown = gsic.decode(result.data)
-    error = np.square(shown.astype(float) - image()).mean()
-    assert report.psnr == pytest.approx(10 * math.log10(255**2 / error), abs=1e-6)
+    check_psnr(result, image())
     assert report.psnr_float == pytest.approx(report.psnr, abs=0.1)
     assert report.profile == "2dgs"
     assert report.iterations == 40
@@ -48,15 +64,22 @@ def test_a_number_of_gaussians_and_what_the_report_says() -> None:
 def test_any_number_of_channels(variant: str, channels: int) -> None:
     picture = image(19, 14, channels)[..., slice(None) if channels > 1 else 0]
     result = encoded(picture, gaussians=12, settings={"variant": variant})
-    assert gsic.decode(result.data).shape == picture.shape
+    check_psnr(result, picture)
     info = gsic.info(result.data)
     assert info["axes"] == ("normalised" if variant == "code" else "pixel")
     assert info["resolution"] == "half"
 
 
-def test_full_resolution() -> None:
-    result = encoded(image(21, 16), gaussians=12, settings={"resolution": "full"})
-    assert gsic.info(result.data)["resolution"] == "full"
+@pytest.mark.parametrize(("resolution", "pitch"), [("full", 1), ("half", 2)])
+def test_full_resolution(resolution: str, pitch: int) -> None:
+    """At full resolution, positions and scales count pixels one by one."""
+    result = encoded(image(21, 16), gaussians=12, settings={"resolution": resolution})
+    assert gsic.info(result.data)["resolution"] == resolution
+    quantised = find_by_name("2dgs").read(container.read(result.data))
+    assert quantised.grid == Grid(21, 16, pitch, False)
+    expected = (20.0, 15.0) if pitch == 1 else (20.0, 14.0)
+    assert quantised.grid.sides.tolist() == list(expected)
+    check_psnr(result, image(21, 16))
 
 
 @pytest.mark.parametrize("limit", [260, 420])
@@ -89,7 +112,9 @@ def test_small_sizes() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
 def test_the_smallest_images(shape: tuple[int, int]) -> None:
     picture = image(*shape)
-    assert gsic.decode(encoded(picture, gaussians=3).data).shape == picture.shape
+    result = encoded(picture, gaussians=3)
+    assert 1 <= result.report.gaussians <= 6
+    check_psnr(result, picture)
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
@@ -99,7 +124,13 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 
 def test_l1_alone() -> None:
-    assert encoded(image(), gaussians=20, settings={"loss": "l1", "steps": 300}).report.psnr > 10
+    l1, mixed = (
+        encoded(image(), gaussians=20, settings={"loss": loss, "steps": 300})
+        for loss in ("l1", "l1+ssim")
+    )
+    assert l1.report.psnr > 18
+    assert l1.data != mixed.data
+    check_psnr(l1, image())
 
 
 @pytest.mark.parametrize("options", [{"quality": 50}, {"psnr": 20.0}])
