@@ -18,7 +18,7 @@ _MIN_STEP = 1e-6
 
 
 class GridValues(NamedTuple):
-    """QuantisedImage values, (N, K) each."""
+    """Quantised values, (N, K) each."""
 
     symbols: Int64
     values: Float64  # what a decoder makes of the symbols

@@ -90,7 +90,7 @@ class LsqColors:
 
 
 class Snapshot(NamedTuple):
-    """QuantisedImage Gaussians and their squared error, summed over all values of the image."""
+    """Quantised Gaussians and their squared error, summed over all values of the image."""
 
     image: QuantisedImage
     sse: float

@@ -18,7 +18,7 @@ _SMOOTHING = 1e-5
 
 
 class CodebookValues(NamedTuple):
-    """QuantisedImage vectors, and what each stage did to them."""
+    """Quantised vectors, and what each stage did to them."""
 
     symbols: Int64  # (N, M)
     values: Float64  # (N, C), the sums of the chosen code vectors
