@@ -29,9 +29,8 @@ from gsic.bench import machine
 from gsic.metrics import psnr_from_sse
 from gsic.options import EncodeOptions, FitOptions
 from gsic_kernels import registry
-from gsic_kernels.gpu.raster.gradients import DeviceGradients
-from gsic_kernels.gpu.raster.lists import DeviceSplats
-from gsic_kernels.gpu.raster.renderer import DeviceBlended, Renderer
+from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster.renderer import Renderer
 from gsic_kernels.types import Window
 
 ROOT = Path(__file__).parents[1]

@@ -2,9 +2,9 @@
 
     python benchmarks/triton_aot.py [--sass FOLDER]
 
-What is compiled is what a rendering launches: launches are recorded instead of made. Prints
-registers, bytes of stack (spilled registers live there) and of shared memory, and instructions,
-for each kernel and variant. Fails if a rasteriser spills.
+Launches of renderings and fits are recorded instead of made, and what they would have launched is
+compiled. Prints registers, bytes of stack (spilled registers live there) and of shared memory, and
+instructions of each kernel and variant. Fails if a kernel that draws tiles spills.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from gsic_kernels.backend import Rules
-from gsic_kernels.gpu.fit import resident
-from gsic_kernels.gpu.launch import interpreted
-from gsic_kernels.gpu.raster import gradients, inputs, lists, renderer
-from gsic_kernels.gpu.raster.gradients import DeviceGradients
-from gsic_kernels.gpu.raster.lists import DeviceSplats
-from gsic_kernels.gpu.raster.renderer import DeviceBlended, Renderer
+from gsic_kernels.gpu.fit import resident_fit
+from gsic_kernels.gpu.launch import is_interpreted
+from gsic_kernels.gpu.raster import gradient_buffers, renderer, tile_lists, uploads
+from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster.renderer import Renderer
 from gsic_kernels.types import F32, Window
 
 ARCHITECTURES = (80, 90)
-RASTERISERS = ("render", "render_backward", "render_loss", "blend", "blend_backward")
+RASTERISERS = ("sum_forward", "sum_backward", "sum_loss", "alpha_forward", "alpha_backward")
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-# Far too few for a rasteriser: it has to spill, and the table has to show it.
+# Far too few for a rasteriser: with these it must spill, which proves that spills are seen.
 TOO_FEW_REGISTERS = 32
 
 
@@ -56,7 +55,7 @@ class Launch(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What a compiled kernel takes, per thread but for shared memory."""
+    """Resources of a compiled kernel, per thread except for shared memory."""
 
     registers: int
     stack: int
@@ -73,8 +72,8 @@ _TYPES = {
 }
 
 
-def recorded() -> list[Launch]:
-    """Every launch that decoding, rendering and gradients of 1 to 4 channels make, once each."""
+def record_launches() -> list[Launch]:
+    """Record each different launch of decoding, rendering and fitting with 1 to 4 channels."""
     found: dict[Launch, None] = {}
 
     def record(
@@ -102,7 +101,7 @@ def recorded() -> list[Launch]:
         )
         found.setdefault(launch)
 
-    for module in (gradients, inputs, lists, renderer, resident):
+    for module in (gradient_buffers, uploads, tile_lists, renderer, resident_fit):
         module.launch = record  # type: ignore[attr-defined]
     for channels in range(1, 5):
         _render_all(channels)
@@ -110,7 +109,7 @@ def recorded() -> list[Launch]:
 
 
 def _render_all(channels: int) -> None:
-    """Call every method of a renderer."""
+    """Call every method of a renderer, and take a step of a fit."""
     count, width, height = 5, 20, 18
     image, depth = torch.zeros(height, width, channels), torch.zeros(height, width)
     shapes = (count, 2), (count, 3), (count, channels), (count,), (count,)
@@ -118,7 +117,7 @@ def _render_all(channels: int) -> None:
     derivatives = DeviceGradients(*splats[:3])
     opacity, background = torch.zeros(count), torch.zeros(channels)
     window = Window(0, 0, width, height)
-    inputs.SymbolInputs(channels, count, torch.device("cpu")).send()
+    uploads.SymbolUpload(channels, count, torch.device("cpu")).send()
     draw = Renderer(width, height, channels, count, torch.device("cpu"))
     draw.render_sum(splats, window, background, image)
     draw.render_sum(splats, window, background, image.to(torch.uint8))
@@ -131,21 +130,21 @@ def _render_all(channels: int) -> None:
     draw.render_alpha_backward(
         splats, opacity, window, background, blended, image, derivatives, opacity, background
     )
-    _fit(image.numpy(), count, channels)
+    _take_fit_step(image.numpy(), count, channels)
 
 
-def _fit(target: F32, count: int, channels: int) -> None:
-    """Take a step of a fit."""
+def _take_fit_step(target: F32, count: int, channels: int) -> None:
+    """Take a step of a fit against `target`."""
     columns, background = 5 + channels, np.zeros(channels, np.float32)
     rules = Rules(np.ones(columns), (0.9, 0.99), -1.0, 9.0, 4.0, 2.5)
-    fit = resident.ResidentFit(target, background, rules, torch.device("cpu"))
+    fit = resident_fit.ResidentFit(target, background, rules, torch.device("cpu"))
     matrix = np.zeros((count, columns))
     fit.put((matrix, matrix, matrix, np.zeros(count)))
     fit.step(1.0)
 
 
-def compiled(launch: Launch, architecture: int, **options: Any) -> Any:
-    """The kernel, compiled for compute capability `architecture` / 10."""
+def compile_launch(launch: Launch, architecture: int, **options: Any) -> Any:
+    """Compile the kernel of a launch for compute capability `architecture` / 10."""
     source = ASTSource(
         launch.kernel,
         dict(launch.signature),
@@ -156,43 +155,43 @@ def compiled(launch: Launch, architecture: int, **options: Any) -> Any:
     return triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=options)
 
 
-def usage(kernel: Any, sass: Path | None = None) -> Usage:
-    """What the machine code of a compiled kernel takes; it is left in the file `sass`."""
+def measure_usage(kernel: Any, sass: Path | None = None) -> Usage:
+    """Measure what the machine code of a compiled kernel takes, and write it to the file `sass`."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(kernel.asm["cubin"])
         file.flush()
-        resources = _tool("cuobjdump", "--dump-resource-usage", file.name)
-        code = _tool("nvdisasm", "-c", file.name)
+        resources = _run_tool("cuobjdump", "--dump-resource-usage", file.name)
+        code = _run_tool("nvdisasm", "-c", file.name)
     if sass is not None:
         sass.write_text(code)
     found = re.search(r"REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)", resources)
     if found is None:
         raise RuntimeError(f"cuobjdump reports no resources: {resources}")
     registers, stack, _, local = map(int, found.groups())
-    # Shared memory is given at launch.
+    # Shared memory is allocated by the launch, so the machine code does not state it.
     shared = kernel.metadata.shared
     instructions = len(re.findall(r"^\s+/\*[0-9a-f]+\*/", code, re.MULTILINE))
     return Usage(registers, stack + local, shared, instructions)
 
 
-def _tool(name: str, *arguments: str) -> str:
+def _run_tool(name: str, *arguments: str) -> str:
     command = [str(TOOLS / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def main() -> int:
-    """Compile, print the table, and say what is wrong with it."""
+    """Compile all kernels, print the table, and report spills."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sass", type=Path, help="leave the machine code in this folder")
+    parser.add_argument("--sass", type=Path, help="write the machine code to this folder")
     folder = parser.parse_args().sass
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    launches = recorded()
-    if interpreted(launches[0].kernel):
+    launches = record_launches()
+    if is_interpreted(launches[0].kernel):
         print("TRITON_INTERPRET is set: nothing can be compiled", file=sys.stderr)
         return 2
-    canary = next(launch for launch in launches if launch.name.startswith("render_loss"))
-    spilled = usage(compiled(canary, ARCHITECTURES[0], maxnreg=TOO_FEW_REGISTERS))
+    canary = next(launch for launch in launches if launch.name.startswith("sum_loss"))
+    spilled = measure_usage(compile_launch(canary, ARCHITECTURES[0], maxnreg=TOO_FEW_REGISTERS))
     if not spilled.stack:
         print("spills are not seen where there must be some", file=sys.stderr)
         return 2
@@ -204,7 +203,7 @@ def main() -> int:
         cells = ""
         for architecture in ARCHITECTURES:
             sass = launch.name.replace(" ", "-") + f"-sm_{architecture}.sass"
-            found = usage(compiled(launch, architecture), folder and folder / sass)
+            found = measure_usage(compile_launch(launch, architecture), folder and folder / sass)
             cells += (
                 f"| {found.registers:4} {found.stack:5} {found.shared:6} {found.instructions:6} "
             )

@@ -138,7 +138,7 @@ class Rules(NamedTuple):
 
 
 class ResidentFit(Protocol):
-    """A fit that stays on its device; see `gsic_kernels.gpu.fit.resident.ResidentFit`."""
+    """A fit that stays on its device; see `gsic_kernels.gpu.fit.resident_fit.ResidentFit`."""
 
     def put(self, state: FitState) -> None: ...
     def get(self) -> FitState: ...
@@ -159,7 +159,7 @@ class Backend:
     render_alpha_backward: RenderAlphaBackward
     SsimLoss: Callable[..., SsimLoss]
     Surrogate: Callable[..., Surrogate]
-    # Only where leaving the device costs more than a step does; `gpu.fit.resident` tells
+    # Only where leaving the device costs more than a step does; `gpu.fit.resident_fit` tells
     # how it is called.
     ResidentFit: Callable[..., ResidentFit] | None = None
     # `render_sum_bytes` of Gaussians that are dequantised where they are drawn.

@@ -1,10 +1,14 @@
 """Sums and alpha blends of Gaussians in Triton, forward and backward, for NVIDIA GPUs.
 
-An image is divided into tiles of 16x16 pixels. `records` makes one record of each Gaussian,
-`binning` and `lists` find out which Gaussians each tile has to draw, `sums` and `alpha` draw them
-and write what a tile knows of a gradient, and `slots` adds that up over tiles. `renderer` is what
-all of it is called through with torch tensors, `backend` with NumPy arrays.
+The way of one frame through `raster.renderer`, which divides it into tiles of 16 x 16 pixels:
 
-Nothing here uses atomic operations: the same input gives the same bits. With TRITON_INTERPRET=1
-in the environment everything runs on the CPU, slowly.
+1. `backend` takes NumPy arrays; `raster.uploads` copies them to the device.
+2. `raster.records` makes one record of each Gaussian, and the box of the tiles it can meet.
+3. `raster.tile_lists` lists the Gaussians that each tile has to draw, by the kernels of `binning`.
+4. `raster.sums` or `raster.alpha` draws each tile, or stores its partial gradients.
+5. `raster.gradient_buffers` reduces these to gradients, and `backend` returns NumPy arrays.
+
+Nothing here uses atomic operations: the same input gives the same bits. Pointer parameters of
+kernels have the name of the array they point to; their docstrings give its dtype and shape. With
+TRITON_INTERPRET=1 in the environment kernels run on the CPU, slowly.
 """

@@ -1,4 +1,4 @@
-"""The GPU backend as the registry hands it out: NumPy arrays in and out."""
+"""The GPU backend, which takes and returns NumPy arrays; the registry hands it out."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate
 from gsic_kernels.cpu.losses.ssim import SsimLoss
-from gsic_kernels.gpu.fit.resident import ResidentFit
-from gsic_kernels.gpu.launch import empty, interpreted, memory
-from gsic_kernels.gpu.raster.frames import render_bytes
-from gsic_kernels.gpu.raster.gradients import DeviceGradients
-from gsic_kernels.gpu.raster.lists import DeviceSplats
+from gsic_kernels.gpu.fit.resident_fit import ResidentFit
+from gsic_kernels.gpu.launch import allocate, is_interpreted, report_out_of_memory
+from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster.graph_renderer import render_bytes
 from gsic_kernels.gpu.raster.records import prepare
-from gsic_kernels.gpu.raster.renderer import DeviceBlended, Renderer
+from gsic_kernels.gpu.raster.renderer import Renderer
 from gsic_kernels.types import F32, AlphaGradients, Blended, Gradients, LogSymbols, Splats, Window
 
 _Result = TypeVar("_Result")
 
 
-def device() -> torch.device:
-    """Where tensors have to be: the current GPU, or the CPU while Triton interprets kernels."""
-    return torch.device("cpu" if interpreted(prepare) else "cuda")
+def choose_device() -> torch.device:
+    """Return the current GPU, or the CPU if Triton interprets kernels there."""
+    return torch.device("cpu" if is_interpreted(prepare) else "cuda")
 
 
 def backend(name: str) -> Backend:
-    """The functions of this module."""
+    """Return the functions of this module as a `Backend` called `name`."""
     return Backend(
         name=name,
         render_sum=render_sum,
@@ -43,22 +42,25 @@ def backend(name: str) -> Backend:
         SumLoss=SumLoss,
         render_alpha=render_alpha,
         render_alpha_backward=render_alpha_backward,
-        SsimLoss=SsimLoss,  # of the CPU: images come back from the device
+        # Losses that look at neighbouring pixels are those of the CPU: they get images back.
+        SsimLoss=SsimLoss,
         Surrogate=Surrogate,
-        ResidentFit=partial(ResidentFit, device=device()),
+        ResidentFit=partial(ResidentFit, device=choose_device()),
         render_symbols_bytes=render_symbols_bytes,
     )
 
 
 def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
-    """Render like `gsic_kernels.cpu.raster.sum.render_sum`; `threads` is of no consequence."""
-    splats, window, shape = _checked(splats, window, threads)
+    """Render like `gsic_kernels.cpu.raster.sum.render_sum`; `threads` changes nothing."""
+    splats, window, shape = _check(splats, window, threads)
     background = validation.check_background(background, shape[2])
-    with _borrowed(shape, len(splats.mean)) as draw:
-        out = empty(shape, torch.float32, device())
-        sent = DeviceSplats(*_sent(*splats))
-        (behind,) = _sent(background)
-        _until_complete(draw, lambda: draw.render_sum(sent, window, behind, out))
+    with _borrow_renderer(shape, len(splats.mean)) as renderer:
+        out = allocate(shape, torch.float32, choose_device())
+        sent = DeviceSplats(*_send(*splats))
+        (sent_background,) = _send(background)
+        _repeat_until_complete(
+            renderer, lambda: renderer.render_sum(sent, window, sent_background, out)
+        )
         image: F32 = out.cpu().numpy()
         return image
 
@@ -66,15 +68,15 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
 def render_sum_bytes(
     splats: Splats, window: Window, background: F32, threads: int = 1
 ) -> NDArray[np.uint8]:
-    """Render like `gsic_kernels.cpu.raster.sum.render_sum_bytes`."""
-    splats, window, shape = _checked(splats, window, threads)
+    """Render like `gsic_kernels.cpu.raster.sum.render_sum_bytes`; `threads` changes nothing."""
+    splats, window, shape = _check(splats, window, threads)
     background = validation.check_background(background, shape[2])
-    with memory():
-        return render_bytes(splats, window, background, device())
+    with report_out_of_memory():
+        return render_bytes(splats, window, background, choose_device())
 
 
 def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -> NDArray[np.uint8]:
-    """Render Gaussians that come as integers into 8-bit pixels.
+    """Dequantise Gaussians on the device and render them into 8-bit pixels.
 
     Args:
         symbols: N >= 0 Gaussians of C channels.
@@ -82,43 +84,52 @@ def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -
         background: float32 (C,), 1.0 = full scale.
 
     Returns:
-        uint8 (height, width, C), as `render_sum_bytes` of the splats that they stand for.
+        uint8 (height, width, C), like `render_sum_bytes` of the dequantised splats.
+
+    Raises:
+        TypeError: an array has another dtype.
+        ValueError: a shape or the window does not fit.
+        BackendUnavailable: the device has too little memory.
     """
     symbols, window = validation.check_log_symbols(symbols), validation.check_window(window)
     background = validation.check_background(background, len(symbols.grid.transform))
-    with memory():
-        return render_bytes(symbols, window, background, device())
+    with report_out_of_memory():
+        return render_bytes(symbols, window, background, choose_device())
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
-    """Gradients like those of `gsic_kernels.cpu.raster.sum.render_sum_backward`."""
-    splats, window, shape = _checked(splats, window, threads)
+    """Differentiate like `gsic_kernels.cpu.raster.sum.render_sum_backward`."""
+    splats, window, shape = _check(splats, window, threads)
     grad = validation.check_image("grad", grad, shape)
-    with _borrowed(shape, len(splats.mean)) as draw:
-        sent = DeviceSplats(*_sent(*splats))
-        gradients = _like(sent)
-        (slope,) = _sent(grad)
-        _until_complete(draw, lambda: draw.render_sum_backward(sent, window, slope, gradients))
-        return Gradients(*_fetched(*gradients))
+    with _borrow_renderer(shape, len(splats.mean)) as renderer:
+        sent = DeviceSplats(*_send(*splats))
+        gradients = _allocate_gradients(sent)
+        (sent_grad,) = _send(grad)
+        _repeat_until_complete(
+            renderer, lambda: renderer.render_sum_backward(sent, window, sent_grad, gradients)
+        )
+        return Gradients(*_fetch(*gradients))
 
 
 def render_alpha(
     splats: Splats, opacity: F32, window: Window, background: F32, threads: int = 1
 ) -> Blended:
-    """Blend like `gsic_kernels.cpu.alpha.render_alpha`."""
-    splats, window, shape = _checked(splats, window, threads)
+    """Blend like `gsic_kernels.cpu.raster.alpha.render_alpha`; `threads` changes nothing."""
+    splats, window, shape = _check(splats, window, threads)
     opacity = validation.check_opacity(opacity, len(splats.mean))
     background = validation.check_background(background, shape[2])
-    with _borrowed(shape, len(splats.mean)) as draw:
+    with _borrow_renderer(shape, len(splats.mean)) as renderer:
+        device = choose_device()
         out = DeviceBlended(
-            empty(shape, torch.float32, device()),
-            empty(shape[:2], torch.float32, device()),
-            empty(shape[:2], torch.int32, device()),
+            allocate(shape, torch.float32, device),
+            allocate(shape[:2], torch.float32, device),
+            allocate(shape[:2], torch.int32, device),
         )
-        sent = DeviceSplats(*_sent(*splats))
-        strength, behind = _sent(opacity, background)
-        _until_complete(draw, lambda: draw.render_alpha(sent, strength, window, behind, out))
-        return Blended(*_fetched(*out))
+        sent = DeviceSplats(*_send(*splats))
+        sent_opacity, sent_background = _send(opacity, background)
+        arguments = sent, sent_opacity, window, sent_background, out
+        _repeat_until_complete(renderer, lambda: renderer.render_alpha(*arguments))
+        return Blended(*_fetch(*out))
 
 
 def render_alpha_backward(
@@ -130,29 +141,28 @@ def render_alpha_backward(
     grad: F32,
     threads: int = 1,
 ) -> AlphaGradients:
-    """Gradients like those of `gsic_kernels.cpu.alpha.render_alpha_backward`."""
-    splats, window, shape = _checked(splats, window, threads)
+    """Differentiate like `gsic_kernels.cpu.raster.alpha.render_alpha_backward`."""
+    splats, window, shape = _check(splats, window, threads)
     opacity = validation.check_opacity(opacity, len(splats.mean))
     background = validation.check_background(background, shape[2])
-    blended, grad = (
-        validation.check_blended(blended, shape),
-        validation.check_image("grad", grad, shape),
-    )
-    with _borrowed(shape, len(splats.mean)) as draw:
-        sent = DeviceSplats(*_sent(*splats))
-        gradients = _like(sent)
-        strength, behind, slope = _sent(opacity, background, grad)
-        d_opacity, d_background = torch.empty_like(strength), torch.empty_like(behind)
+    blended = validation.check_blended(blended, shape)
+    grad = validation.check_image("grad", grad, shape)
+    with _borrow_renderer(shape, len(splats.mean)) as renderer:
+        sent, sent_blended = DeviceSplats(*_send(*splats)), DeviceBlended(*_send(*blended))
+        gradients = _allocate_gradients(sent)
+        sent_opacity, sent_background, sent_grad = _send(opacity, background, grad)
+        d_opacity = torch.empty_like(sent_opacity)
+        d_background = torch.empty_like(sent_background)
         arguments = (
-            *(sent, strength, window, behind, DeviceBlended(*_sent(*blended)), slope),
+            *(sent, sent_opacity, window, sent_background, sent_blended, sent_grad),
             *(gradients, d_opacity, d_background),
         )
-        _until_complete(draw, lambda: draw.render_alpha_backward(*arguments))
-        return AlphaGradients(*_fetched(*gradients, d_opacity, d_background))
+        _repeat_until_complete(renderer, lambda: renderer.render_alpha_backward(*arguments))
+        return AlphaGradients(*_fetch(*gradients, d_opacity, d_background))
 
 
 class SumLoss:
-    """Loss against a target like `cpu.losses.sum_loss.SumLoss`; the target stays on the GPU."""
+    """A loss against a target like `cpu.losses.sum_loss.SumLoss`; the target stays on the GPU."""
 
     def __init__(
         self,
@@ -162,13 +172,13 @@ class SumLoss:
         *,
         stopped: bool = False,
     ) -> None:
-        """Send the target.
+        """Copy the target to the device.
 
         Args:
             target: float32 (H, W, C), 0..1, C = 1..4.
             loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
-            threads: of no consequence.
-            stopped: the gradient is 0 where the clamp changes something.
+            threads: changes nothing.
+            stopped: the gradient is 0 where the clamp changes a value; else it passes straight.
 
         Raises:
             TypeError: the target is not float32.
@@ -182,84 +192,86 @@ class SumLoss:
         self._window = validation.check_window(Window(0, 0, target.shape[1], target.shape[0]))
         validation.check_threads(threads)
         self._l1, self._stopped = loss == "l1", stopped
-        (self._target,) = _sent(validation.check_image("target", target, self._shape))
-        self._residual = torch.zeros_like(self._target)
-        self._draw: Renderer | None = None
+        (self._target,) = _send(validation.check_image("target", target, self._shape))
+        self._error = torch.zeros_like(self._target)
+        self._renderer: Renderer | None = None
 
     def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:
-        """Loss, summed over all values, and its gradient.
+        """Compute the loss, summed over all values, and its gradient.
 
         Args:
             splats: N >= 0 Gaussians of C channels; not modified.
             background: float32 (C,), 1.0 = full scale.
         """
-        sums, gradients = self._run(splats, background, gather=True)
+        sums, gradients = self._run(splats, background, backward=True)
         assert gradients is not None
-        return sums[0 if self._l1 else 1], Gradients(*_fetched(*gradients))
+        return sums[0 if self._l1 else 1], Gradients(*_fetch(*gradients))
 
     def sse(self, splats: Splats, background: F32) -> float:
-        """Sum of squared errors of the clamped rendering over all values, forward only."""
-        return self._run(splats, background, gather=False)[0][1]
+        """Compute the sum of squared errors of the clamped rendering, without a gradient."""
+        return self._run(splats, background, backward=False)[0][1]
 
     def error(self) -> F32:
-        """clamp(render) - target of the last call: float32 (H, W, C)."""
-        residual: F32 = self._residual.cpu().numpy()
-        return residual
+        """Return clamp(rendering, 0, 1) - target of the last call, float32 (H, W, C)."""
+        error: F32 = self._error.cpu().numpy()
+        return error
 
     def _run(
-        self, splats: Splats, background: F32, gather: bool
+        self, splats: Splats, background: F32, backward: bool
     ) -> tuple[list[float], DeviceGradients | None]:
-        splats, _, shape = _checked(splats, self._window, 1)
+        """Return the sums of absolute and squared errors, and gradients if `backward`."""
+        splats, _, shape = _check(splats, self._window, 1)
         if shape != self._shape:
             raise ValueError(f"splats have {shape[2]} channels, the target {self._shape[2]}")
         background = validation.check_background(background, shape[2])
-        with memory():
-            draw = self._draw
-            if draw is None or draw.most < len(splats.mean):
-                draw = self._draw = _renderer(shape, len(splats.mean))
-            sent = DeviceSplats(*_sent(*splats))
-            gradients = _like(sent) if gather else None
-            (behind,) = _sent(background)
-            images = self._target, self._residual
+        with report_out_of_memory():
+            renderer = self._renderer
+            if renderer is None or renderer.max_count < len(splats.mean):
+                renderer = self._renderer = _make_renderer(shape, len(splats.mean))
+            sent = DeviceSplats(*_send(*splats))
+            gradients = _allocate_gradients(sent) if backward else None
+            (sent_background,) = _send(background)
+            images = self._target, self._error
             rules = self._l1, self._stopped
-            sums: list[float] = _until_complete(
-                draw, lambda: draw.sum_loss(sent, behind, *images, gradients, *rules)
+            sums: list[float] = _repeat_until_complete(
+                renderer,
+                lambda: renderer.sum_loss(sent, sent_background, *images, gradients, *rules),
             ).tolist()
             return sums, gradients
 
 
-def _checked(
+def _check(
     splats: Splats, window: Window, threads: int
 ) -> tuple[Splats, Window, tuple[int, int, int]]:
-    """The same, checked, and the shape of what is rendered."""
+    """Return checked splats and window, and the shape (height, width, C) of the rendering."""
     validation.check_threads(threads)
     splats, window = validation.check_splats(splats), validation.check_window(window)
     return splats, window, (window.height, window.width, splats.color.shape[1])
 
 
-def _sent(*arrays: NDArray[Any]) -> tuple[torch.Tensor, ...]:
-    # Arrays may be read-only, and stay as they are even where the device is the CPU.
-    return tuple(torch.tensor(array, device=device()) for array in arrays)
+def _send(*arrays: NDArray[Any]) -> tuple[torch.Tensor, ...]:
+    # `torch.tensor` copies: arrays may be read-only, and must not change if the device is the CPU.
+    return tuple(torch.tensor(array, device=choose_device()) for array in arrays)
 
 
-def _fetched(*tensors: torch.Tensor) -> tuple[Any, ...]:
+def _fetch(*tensors: torch.Tensor) -> tuple[Any, ...]:
     return tuple(tensor.cpu().numpy() for tensor in tensors)
 
 
-def _like(splats: DeviceSplats) -> DeviceGradients:
+def _allocate_gradients(splats: DeviceSplats) -> DeviceGradients:
     return DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
 
 
-def _until_complete(draw: Renderer, render: Callable[[], _Result]) -> _Result:
-    """Render until every list was long enough."""
+def _repeat_until_complete(renderer: Renderer, render: Callable[[], _Result]) -> _Result:
+    """Call `render` until every list was long enough, and return its result."""
     while True:
         result = render()
-        if not draw.grow():
+        if not renderer.grow():
             return result
 
 
-def _renderer(shape: tuple[int, int, int], count: int) -> Renderer:
-    return Renderer(shape[1], shape[0], shape[2], count, device())
+def _make_renderer(shape: tuple[int, int, int], count: int) -> Renderer:
+    return Renderer(shape[1], shape[0], shape[2], count, choose_device())
 
 
 # The renderer of the last call, for the next one of the same shape.
@@ -267,14 +279,15 @@ _spare: list[Renderer] = []
 
 
 @contextmanager
-def _borrowed(shape: tuple[int, int, int], count: int) -> Iterator[Renderer]:
-    """A renderer of this shape with room for `count` Gaussians that nobody else uses meanwhile."""
-    with memory():
+def _borrow_renderer(shape: tuple[int, int, int], count: int) -> Iterator[Renderer]:
+    """Lend a renderer of this shape for `count` Gaussians that no other thread uses meanwhile."""
+    with report_out_of_memory():
         try:
-            draw = _spare.pop()
+            renderer = _spare.pop()
         except IndexError:
-            draw = None
-        if draw is None or draw.shape != (shape[1], shape[0], shape[2]) or draw.most < count:
-            draw = _renderer(shape, count)
-        yield draw
-        _spare[:] = [draw]
+            renderer = None
+        wanted = shape[1], shape[0], shape[2]
+        if renderer is None or renderer.shape != wanted or renderer.max_count < count:
+            renderer = _make_renderer(shape, count)
+        yield renderer
+        _spare[:] = [renderer]

@@ -1,4 +1,4 @@
-"""How kernels are launched, and where."""
+"""Launch Triton kernels, allocate device memory, and report when it runs out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import triton
 from gsic_kernels.backend import BackendUnavailable
 
 
-def interpreted(kernel: Any) -> bool:
+def is_interpreted(kernel: Any) -> bool:
     """Tell whether Triton interprets a kernel on the CPU instead of compiling it."""
     return not isinstance(kernel, triton.JITFunction)
 
@@ -28,37 +28,38 @@ def launch(
     """Start `programs` programs of a kernel on the current stream.
 
     Args:
-        kernel: a function of `triton.jit`.
+        kernel: a function decorated with `triton.jit`.
         programs: 1 or more.
-        arguments: tensors and numbers.
+        arguments: tensors and integers, in the order of the kernel's parameters.
         warps: per program.
-        fuse: let the compiler fuse multiplications and additions, and not only where the kernel
-            says so. Without, what two kernels decide by the same formula is the same.
+        fuse: let the compiler fuse a multiplication and an addition into one instruction. Without
+            it, only an explicit `tl.fma` is fused, so two kernels that evaluate the same formula
+            get the same bits and take the same decision about a pixel.
         constants: arguments that are compiled in.
     """
     kernel[(programs,)](*arguments, **constants, num_warps=warps, enable_fp_fusion=fuse)
 
 
-def pieces(count: int, size: int) -> int:
-    """How many pieces of `size` things `count` things are; at least one."""
-    return max(1, -(-count // size))
+def count_blocks(total: int, size: int) -> int:
+    """Return how many blocks of `size` hold `total` items, at least 1: no launch may be empty."""
+    return max(1, -(-total // size))
 
 
-def room(count: int) -> int:
-    """Capacity of a buffer that turned out to need `count` elements."""
+def add_headroom(count: int) -> int:
+    """Return the capacity to allocate for `count` elements, so that slow growth is rare."""
     return count + count // 4
 
 
-def empty(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """An uninitialised tensor; where all of them come from, so that tests can fill them."""
-    return torch.empty(shape, dtype=kind, device=device)
+def allocate(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Allocate an uninitialised tensor; all of them come from here, so that tests can fill them."""
+    return torch.empty(shape, dtype=dtype, device=device)
 
 
 @contextmanager
-def memory() -> Iterator[None]:
-    """Say it in the registry's words when the device has too little memory."""
+def report_out_of_memory() -> Iterator[None]:
+    """Raise `BackendUnavailable` where PyTorch reports that the device has too little memory."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        said = str(error).partition(". ")[0]
-        raise BackendUnavailable(f"device cuda has too little memory: {said}") from error
+        reason = str(error).partition(". ")[0]
+        raise BackendUnavailable(f"device cuda has too little memory: {reason}") from error

@@ -1,12 +1,13 @@
-"""Alpha blending of Gaussians, the first in front: the rendering and what tiles know of gradients.
+"""Alpha blending of Gaussians, the first in front: the rendering and per-tile partial gradients.
 
-One program blends one tile, front to back. The way back starts from the transmittance that was
-left; it carries the transmittance in front of what it has passed, and the gradient times the
-colour that is seen of it.
+One program blends one tile. `alpha_forward` goes front to back. `alpha_backward` goes back to front
+and starts from the transmittance that was left: it carries the transmittance in front of the
+Gaussian it has reached, and the dot product of the gradient and the colour that is seen behind.
 
-With e = exp(-q) within reach, w = e - offset, g the gradient of a pixel and f that by opacity times
-w, a tile's sums over its pixels are those of f e times u, u dx, u dy, dy and dy^2, of f w, and of
-transmittance times alpha times g. They go to the slots of `slots`.
+With e = exp(-q) within the cutoff, w = e - offset, g the gradient of a pixel and f the derivative
+by opacity times w, the partial gradients of a Gaussian in a tile are the sums over its pixels of
+f e times u, u dx, u dy, dy and dy^2, of f w, and of transmittance times alpha times g. They are a
+row of ALPHA_PARTIALS + C values in the buffer of `tile_gradients`.
 """
 
 from __future__ import annotations
@@ -15,36 +16,41 @@ import triton
 import triton.language as tl
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from gsic_kernels.gpu.raster.binning import list_of_tile
 from gsic_kernels.gpu.raster.records import COLOR, OFFSET, OPACITY, RECORD
-from gsic_kernels.gpu.raster.sums import (
+from gsic_kernels.gpu.raster.tile import (
     PIXELS,
-    bell_of,
-    centres,
-    place,
-    planes,
-    store_colors,
-    store_moments,
+    dot_planes,
+    evaluate,
+    fma_planes,
+    index_pixels,
+    load_planes,
+    start_tile,
     store_planes,
+)
+from gsic_kernels.gpu.raster.tile_gradients import (
+    ALPHA_PARTIALS,
+    BY_OPACITY,
+    find_row,
+    store_color_partials,
+    store_shape_partials,
     store_sum,
 )
-from gsic_kernels.gpu.raster.tile_gradients import BY_OPACITY, slot_of
 
-MOMENTS = tl.constexpr(6)
-# Gaussians between two looks at whether a tile has pixels left that see any.
+# Gaussians between two tests of whether any pixel of the tile still takes more: each test is a
+# reduction over all threads of the program.
 BATCH = tl.constexpr(16)
 
-_MOST, _LEAST = tl.constexpr(ALPHA_MAX), tl.constexpr(ALPHA_MIN)
-_END = tl.constexpr(TRANSMITTANCE_MIN)
+_ALPHA_MAX, _ALPHA_MIN = tl.constexpr(ALPHA_MAX), tl.constexpr(ALPHA_MIN)
+_TRANSMITTANCE_MIN = tl.constexpr(TRANSMITTANCE_MIN)
 
 
-@triton.jit(do_not_specialize=["nowhere", "room", "x", "y", "width", "height", "tiles_x"])
-def blend(
+@triton.jit(do_not_specialize=["count", "pair_capacity", "x", "y", "width", "height", "tiles_x"])
+def alpha_forward(
     records,
-    nowhere,
+    count,
     pairs,
-    room,
-    ends,
+    pair_capacity,
+    pairs_end,
     x,
     y,
     width,
@@ -56,58 +62,55 @@ def blend(
     stop,
     CHANNELS: tl.constexpr,
 ):
-    """Blend a tile; the last three arrays are those of `types.Blended`."""
-    tile, columns, rows = place(tiles_x)
-    xs, ys = centres(columns, rows, x, y)
-    start, length = list_of_tile(ends, tile, room)
-    mask = (columns < width) & (rows < height)
+    """Blend the Gaussians of a tile over the background, by the rules of `constants`.
+
+    Args:
+        records, count, pairs, pair_capacity, pairs_end: as `sums.sum_forward`, with opacity.
+        x, y, width, height, tiles_x, background: as `sums.sum_forward`.
+        image, transmittance, stop: the arrays of `types.Blended`, overwritten.
+    """
+    _tile, columns, rows, xs, ys, start, length = start_tile(
+        tiles_x, pairs_end, pair_capacity, x, y
+    )
+    pixel, mask = index_pixels(columns, rows, width, height)
     zero = tl.zeros([PIXELS], tl.float32)
     a, b, c, d = zero, zero, zero, zero
     left = zero + 1.0
-    # Gaussians are counted from 0, so that `nowhere` is that of none.
-    end = tl.where(mask, nowhere, -1)
+    # The Gaussian that a pixel refused: `count` while there is none. Pixels outside the window
+    # begin with -1, so that they do not keep the tile going.
+    refused = tl.where(mask, count, -1)
     k = length * 0
     while k < length:
         for j in range(0, BATCH):
-            n = tl.load(pairs + start + k + j, mask=k + j < length, other=nowhere)
-            at = records + n.to(tl.int64) * RECORD
-            _dx, _dy, _u, within, bell = bell_of(at, xs, ys)
-            raw = (bell - tl.load(at + OFFSET)) * tl.load(at + OPACITY)
-            alpha = tl.minimum(raw, _MOST)
-            seen = within & (alpha >= _LEAST) & (end == nowhere)
-            after = left * (1.0 - alpha)
-            refused = after < _END
-            share = tl.where(seen & ~refused, left * alpha, 0.0)
-            end = tl.where(seen & refused, n, end)
-            left = tl.where(seen & ~refused, after, left)
-            a = tl.fma(share, tl.load(at + COLOR), a)
-            if CHANNELS > 1:
-                b = tl.fma(share, tl.load(at + COLOR + 1), b)
-            if CHANNELS > 2:
-                c = tl.fma(share, tl.load(at + COLOR + 2), c)
-            if CHANNELS > 3:
-                d = tl.fma(share, tl.load(at + COLOR + 3), d)
-        running = tl.max((end == nowhere).to(tl.int32), axis=0)
+            # Beyond the end of the list stands the empty record, which contributes nothing.
+            n = tl.load(pairs + start + k + j, mask=k + j < length, other=count)
+            record = records + n.to(tl.int64) * RECORD
+            _dx, _dy, _u, inside, gaussian = evaluate(record, xs, ys)
+            raw = (gaussian - tl.load(record + OFFSET)) * tl.load(record + OPACITY)
+            alpha = tl.minimum(raw, _ALPHA_MAX)
+            seen = inside & (alpha >= _ALPHA_MIN) & (refused == count)
+            behind = left * (1.0 - alpha)
+            refuse = behind < _TRANSMITTANCE_MIN
+            share = tl.where(seen & ~refuse, left * alpha, 0.0)
+            refused = tl.where(seen & refuse, n, refused)
+            left = tl.where(seen & ~refuse, behind, left)
+            a, b, c, d = fma_planes(share, record + COLOR, a, b, c, d, CHANNELS)
+        running = tl.max((refused == count).to(tl.int32), axis=0)
         k = tl.where(running > 0, k + BATCH, length)
-    a = tl.fma(left, tl.load(background), a)
-    if CHANNELS > 1:
-        b = tl.fma(left, tl.load(background + 1), b)
-    if CHANNELS > 2:
-        c = tl.fma(left, tl.load(background + 2), c)
-    if CHANNELS > 3:
-        d = tl.fma(left, tl.load(background + 3), d)
-    pixel = rows.to(tl.int64) * width + columns
+    a, b, c, d = fma_planes(left, background, a, b, c, d, CHANNELS)
     store_planes(image, pixel, mask, a, b, c, d, CHANNELS)
     tl.store(transmittance + pixel, left, mask=mask)
-    tl.store(stop + pixel, end, mask=mask)
+    tl.store(stop + pixel, refused, mask=mask)
 
 
-@triton.jit(do_not_specialize=["capacity", "room", "x", "y", "width", "height", "tiles_x"])
-def blend_backward(
+@triton.jit(
+    do_not_specialize=["row_capacity", "pair_capacity", "x", "y", "width", "height", "tiles_x"]
+)
+def alpha_backward(
     records,
     pairs,
-    room,
-    ends,
+    pair_capacity,
+    pairs_end,
     x,
     y,
     width,
@@ -117,54 +120,52 @@ def blend_backward(
     transmittance,
     stop,
     boxes,
-    slot_ends,
-    slots,
-    capacity,
+    rows_end,
+    partials,
+    row_capacity,
     grad,
     d_background,
     CHANNELS: tl.constexpr,
 ):
-    """Fill the slots of a tile, and its row of `d_background` (T, C)."""
-    tile, columns, rows = place(tiles_x)
+    """Store the partial gradients of a tile of `alpha_forward`.
+
+    Args:
+        records, pairs, pair_capacity, pairs_end: as `sums.sum_forward`, with opacity.
+        x, y, width, height, tiles_x, background: as `sums.sum_forward`.
+        transmittance, stop: what `alpha_forward` wrote.
+        boxes, rows_end, row_capacity: where the rows of Gaussians are; see `tile_gradients`.
+        partials: float32 (row_capacity + 1, ALPHA_PARTIALS + C); the rows of this tile are written.
+        grad: float32 (height, width, C), the derivative by the image.
+        d_background: float32 (T, C); the row of this tile is written.
+    """
+    tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, x, y)
     column, row = tile % tiles_x, tile // tiles_x
-    xs, ys = centres(columns, rows, x, y)
-    start, length = list_of_tile(ends, tile, room)
-    mask = (columns < width) & (rows < height)
-    pixel = rows.to(tl.int64) * width + columns
-    a, b, c, d = planes(grad, pixel, mask, CHANNELS)
-    front = tl.load(transmittance + pixel, mask=mask, other=1.0)
-    end = tl.load(stop + pixel, mask=mask, other=0)
-    store_colors(d_background + tile.to(tl.int64) * CHANNELS, front, a, b, c, d, CHANNELS)
-    behind = a * tl.load(background)
-    if CHANNELS > 1:
-        behind = tl.fma(b, tl.load(background + 1), behind)
-    if CHANNELS > 2:
-        behind = tl.fma(c, tl.load(background + 2), behind)
-    if CHANNELS > 3:
-        behind = tl.fma(d, tl.load(background + 3), behind)
-    last = tl.max(end, axis=0)
+    pixel, mask = index_pixels(columns, rows, width, height)
+    a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
+    left = tl.load(transmittance + pixel, mask=mask, other=1.0)
+    refused = tl.load(stop + pixel, mask=mask, other=0)
+    tile_background = d_background + tile.to(tl.int64) * CHANNELS
+    store_color_partials(tile_background, left, a, b, c, d, CHANNELS)
+    behind = dot_planes(a * tl.load(background), background, b, c, d, CHANNELS)
+    last = tl.max(refused, axis=0)
     for k in range(length):
         n = tl.load(pairs + start + (length - 1 - k))
-        # Behind the last Gaussian that any pixel sees, slots keep their zeros.
+        # No pixel sees a Gaussian from `last` on: its row keeps the zeros that it was cleared to.
         if n < last:
-            at = records + n.to(tl.int64) * RECORD
-            dx, dy, u, within, bell = bell_of(at, xs, ys)
-            weight = bell - tl.load(at + OFFSET)
-            raw = weight * tl.load(at + OPACITY)
-            seen = within & (raw >= _LEAST) & (n < end)
-            alpha = tl.where(seen, tl.minimum(raw, _MOST), 0.0)
-            front = front / (1.0 - alpha)
-            change = tl.fma(a, tl.load(at + COLOR), -behind)
-            if CHANNELS > 1:
-                change = tl.fma(b, tl.load(at + COLOR + 1), change)
-            if CHANNELS > 2:
-                change = tl.fma(c, tl.load(at + COLOR + 2), change)
-            if CHANNELS > 3:
-                change = tl.fma(d, tl.load(at + COLOR + 3), change)
+            record = records + n.to(tl.int64) * RECORD
+            dx, dy, u, inside, gaussian = evaluate(record, xs, ys)
+            weight = gaussian - tl.load(record + OFFSET)
+            raw = weight * tl.load(record + OPACITY)
+            seen = inside & (raw >= _ALPHA_MIN) & (n < refused)
+            alpha = tl.where(seen, tl.minimum(raw, _ALPHA_MAX), 0.0)
+            left = left / (1.0 - alpha)
+            first = tl.fma(a, tl.load(record + COLOR), -behind)
+            change = dot_planes(first, record + COLOR, b, c, d, CHANNELS)
             behind = tl.fma(alpha, change, behind)
-            by_raw = tl.where(seen & (raw <= _MOST), front * change, 0.0)
-            slot = slot_of(boxes, slot_ends, n.to(tl.int64), column, row, capacity)
-            out = slots + slot * (MOMENTS + CHANNELS)
-            store_moments(out, by_raw * bell, u, dx, dy)
+            # Where alpha is at its maximum, it does not follow the weight.
+            by_raw = tl.where(seen & (raw <= _ALPHA_MAX), left * change, 0.0)
+            at = find_row(boxes, rows_end, n.to(tl.int64), column, row, row_capacity)
+            out = partials + at * (ALPHA_PARTIALS + CHANNELS)
+            store_shape_partials(out, by_raw * gaussian, u, dx, dy)
             store_sum(out + BY_OPACITY, by_raw * weight)
-            store_colors(out + MOMENTS, front * alpha, a, b, c, d, CHANNELS)
+            store_color_partials(out + ALPHA_PARTIALS, left * alpha, a, b, c, d, CHANNELS)

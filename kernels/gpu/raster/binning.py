@@ -1,7 +1,10 @@
-"""Which Gaussians meet which tile, in the order given: counted, then filled in.
+"""Lists of the Gaussians that meet each tile, in the order given: first counted, then filled in.
 
-Two levels, so that a tile does not have to look at every Gaussian: cells are squares of 2^shift
-tiles a side. Counts are turned into places between the two kernels of a level; see `lists`.
+There are two levels, so that a tile does not test every Gaussian: the lists of cells, which are
+squares of 2^shift tiles a side, and from those the lists of tiles. Each level takes a kernel that
+counts, a cumulative sum that turns counts into the ends of lists, and a kernel that fills them in;
+`tile_lists` launches them. Lists lie one behind the other in one array, `members` for cells and
+`pairs` for tiles; what exceeds the capacity of the array is left out.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from gsic_kernels.gpu.raster.records import TILE, meets
+from gsic_kernels.gpu.raster.records import TILE, meet_rectangle
 
 # Gaussians that one program tests against cells, and how many cells.
 CHUNK = tl.constexpr(1024)
@@ -19,10 +22,20 @@ BATCH = tl.constexpr(256)
 
 
 @triton.jit
-def _in_cell(x0, y0, x1, y1, cell, cells_x, shift):
+def _load_boxes(boxes, count, chunk):
+    """Load the indices and the boxes of the Gaussians of a chunk; boxes beyond N are empty."""
+    n = chunk * CHUNK + tl.arange(0, CHUNK)
+    mask, at = n < count, boxes + n.to(tl.int64) * 4
+    x0, y0 = tl.load(at, mask=mask, other=0), tl.load(at + 1, mask=mask, other=0)
+    x1, y1 = tl.load(at + 2, mask=mask, other=-1), tl.load(at + 3, mask=mask, other=-1)
+    return n, x0, y0, x1, y1
+
+
+@triton.jit
+def _meet_cell(x0, y0, x1, y1, cell, cells_x, shift):
     """Tell which boxes of tiles meet a cell."""
     column, row = cell % cells_x, cell // cells_x
-    # An empty box ends at -1, which is in no cell, however it is shifted.
+    # An empty box ends at -1, which stays -1 under every shift and so is in no cell.
     return (
         ((x0 >> shift) <= column)
         & ((x1 >> shift) >= column)
@@ -33,20 +46,28 @@ def _in_cell(x0, y0, x1, y1, cell, cells_x, shift):
 
 @triton.jit(do_not_specialize=["count", "cells_x", "cells", "chunks", "shift"])
 def count_cells(boxes, count, cells_x, cells, chunks, shift, counts):
-    """Count the Gaussians of each chunk in each of CELLS cells; `counts` is (cells, chunks)."""
+    """Count the Gaussians of a chunk in each of CELLS cells.
+
+    Args:
+        boxes: int32 (N, 4), as `records.prepare` makes them.
+        count: N.
+        cells_x, cells: cells in a row of the window, and in all.
+        chunks: of CHUNK Gaussians.
+        shift: log2 of the side of a cell in tiles.
+        counts: int64 (cells, chunks), overwritten. Each cell is a row, so its chunks lie one behind
+            the other, in the order of their Gaussians.
+    """
     chunk, group = tl.program_id(0) % chunks, tl.program_id(0) // chunks
-    n = chunk * CHUNK + tl.arange(0, CHUNK)
-    mask, at = n < count, boxes + n.to(tl.int64) * 4
-    x0, y0 = tl.load(at, mask=mask, other=0), tl.load(at + 1, mask=mask, other=0)
-    x1, y1 = tl.load(at + 2, mask=mask, other=-1), tl.load(at + 3, mask=mask, other=-1)
+    _n, x0, y0, x1, y1 = _load_boxes(boxes, count, chunk)
     for k in tl.static_range(CELLS):
         cell = group * CELLS + k
-        found = _in_cell(x0, y0, x1, y1, cell, cells_x, shift).to(tl.int32)
+        found = _meet_cell(x0, y0, x1, y1, cell, cells_x, shift).to(tl.int32)
+        # int64: the ends of lists, sums of these over cells, may exceed 2^31.
         total = tl.sum(found, axis=0).to(tl.int64)
         tl.store(counts + cell.to(tl.int64) * chunks + chunk, total, mask=cell < cells)
 
 
-@triton.jit(do_not_specialize=["count", "cells_x", "cells", "chunks", "shift", "capacity"])
+@triton.jit(do_not_specialize=["count", "cells_x", "cells", "chunks", "shift", "member_capacity"])
 def fill_cells(
     boxes,
     count,
@@ -55,30 +76,38 @@ def fill_cells(
     chunks,
     shift,
     counts,
-    ends,
+    members_end,
     members,
-    capacity,
+    member_capacity,
 ):
-    """Write the Gaussians that `count_cells` counted to their places, which `ends` bounds."""
+    """Write the Gaussians that `count_cells` counted to the lists of their cells.
+
+    Args:
+        boxes, count, cells_x, cells, chunks, shift, counts: as `count_cells`.
+        members_end: int64 (cells, chunks), the cumulative sums of `counts`.
+        members: int32 (member_capacity,), overwritten.
+        member_capacity: what lies beyond it is left out.
+    """
     chunk, group = tl.program_id(0) % chunks, tl.program_id(0) // chunks
-    n = chunk * CHUNK + tl.arange(0, CHUNK)
-    mask, at = n < count, boxes + n.to(tl.int64) * 4
-    x0, y0 = tl.load(at, mask=mask, other=0), tl.load(at + 1, mask=mask, other=0)
-    x1, y1 = tl.load(at + 2, mask=mask, other=-1), tl.load(at + 3, mask=mask, other=-1)
+    n, x0, y0, x1, y1 = _load_boxes(boxes, count, chunk)
     for k in tl.static_range(CELLS):
         cell = group * CELLS + k
-        here = _in_cell(x0, y0, x1, y1, cell, cells_x, shift)
+        here = _meet_cell(x0, y0, x1, y1, cell, cells_x, shift)
         item = cell.to(tl.int64) * chunks + chunk
-        start = tl.load(ends + item, mask=cell < cells, other=0)
+        start = tl.load(members_end + item, mask=cell < cells, other=0)
         start -= tl.load(counts + item, mask=cell < cells, other=0)
         found = here.to(tl.int32)
+        # The cumulative sum keeps the order given, which decides the bits of a pixel.
         place = start + tl.cumsum(found, axis=0) - found
-        tl.store(members + place, n, mask=here & (place < capacity))
+        tl.store(members + place, n, mask=here & (place < member_capacity))
 
 
 @triton.jit
-def _bounds(ends, first, last, capacity):
-    """Where a list starts and how long it is, that spans items first..last of `ends`."""
+def _find_list(ends, first, last, capacity):
+    """Return start (int64) and length (int32) of the list that spans items first..last of `ends`.
+
+    Both are limited to the capacity of the array: what lies beyond was not written.
+    """
     start = tl.load(ends + first - 1, mask=first > 0, other=0)
     start = tl.minimum(start, capacity)
     end = tl.minimum(tl.load(ends + last), capacity)
@@ -86,24 +115,44 @@ def _bounds(ends, first, last, capacity):
 
 
 @triton.jit
-def list_of_tile(ends, tile, capacity):
-    """Where the list of a tile starts in `pairs`, and how long it is."""
-    return _bounds(ends, tile, tile, capacity)
+def find_tile_list(pairs_end, tile, pair_capacity):
+    """Return start (int64) and length (int32) of the list of a tile in `pairs`."""
+    return _find_list(pairs_end, tile, tile, pair_capacity)
 
 
 @triton.jit
-def _in_tile(records, boxes, n, mask, column, row, x, y):
-    """Tell which of Gaussians `n` meet a tile; x, y: the corner of the window."""
+def _find_members(members_end, tile, tiles_x, cells_x, chunks, shift, member_capacity):
+    """Return column and row of a tile, and start and length of the list of its cell."""
+    column, row = tile % tiles_x, tile // tiles_x
+    cell = ((row >> shift) * cells_x + (column >> shift)).to(tl.int64)
+    start, length = _find_list(members_end, cell * chunks, (cell + 1) * chunks - 1, member_capacity)
+    return column, row, start, length
+
+
+@triton.jit
+def _load_members(members, start, length, k):
+    """Load BATCH members of a cell from the `k`th on, and the mask of those that there are."""
+    lanes = k + tl.arange(0, BATCH)
+    mask = lanes < length
+    return tl.load(members + start + lanes, mask=mask, other=0), mask
+
+
+@triton.jit
+def _meet_tile(records, boxes, n, mask, column, row, x, y):
+    """Tell which of Gaussians `n` meet a tile of the window at x, y; False outside `mask`."""
     at = boxes + n.to(tl.int64) * 4
     mask &= tl.load(at, mask=mask, other=0) <= column
     mask &= tl.load(at + 1, mask=mask, other=0) <= row
     mask &= tl.load(at + 2, mask=mask, other=-1) >= column
     mask &= tl.load(at + 3, mask=mask, other=-1) >= row
     left, top = (x + column * TILE).to(tl.float32) + 0.5, (y + row * TILE).to(tl.float32) + 0.5
-    return meets(records, n, left, left + (TILE - 1), top, top + (TILE - 1), mask)
+    right, bottom = left + (TILE - 1), top + (TILE - 1)
+    return meet_rectangle(records, n, left, right, top, bottom, mask)
 
 
-@triton.jit(do_not_specialize=["x", "y", "tiles_x", "cells_x", "chunks", "shift", "capacity"])
+@triton.jit(
+    do_not_specialize=["x", "y", "tiles_x", "cells_x", "chunks", "shift", "member_capacity"]
+)
 def count_tiles(
     records,
     boxes,
@@ -113,22 +162,28 @@ def count_tiles(
     cells_x,
     chunks,
     shift,
-    cell_ends,
+    members_end,
     members,
-    capacity,
+    member_capacity,
     counts,
 ):
-    """Count the Gaussians of one tile."""
+    """Count the Gaussians that meet one tile.
+
+    Args:
+        records, boxes: as `records.prepare` makes them.
+        x, y: position of the window, px.
+        tiles_x: tiles in a row of the window.
+        cells_x, chunks, shift, members_end, members, member_capacity: as `fill_cells`.
+        counts: int64 (T,), overwritten.
+    """
     tile = tl.program_id(0)
-    column, row = tile % tiles_x, tile // tiles_x
-    cell = ((row >> shift) * cells_x + (column >> shift)).to(tl.int64)
-    start, length = _bounds(cell_ends, cell * chunks, (cell + 1) * chunks - 1, capacity)
+    column, row, start, length = _find_members(
+        members_end, tile, tiles_x, cells_x, chunks, shift, member_capacity
+    )
     total = 0
     for k in range(0, length, BATCH):
-        lanes = k + tl.arange(0, BATCH)
-        mask = lanes < length
-        n = tl.load(members + start + lanes, mask=mask, other=0)
-        found = _in_tile(records, boxes, n, mask, column, row, x, y)
+        n, mask = _load_members(members, start, length, k)
+        found = _meet_tile(records, boxes, n, mask, column, row, x, y)
         total += tl.sum(found.to(tl.int32), axis=0)
     tl.store(counts + tile, total.to(tl.int64))
 
@@ -141,8 +196,8 @@ def count_tiles(
         "cells_x",
         "chunks",
         "shift",
-        "capacity",
-        "room",
+        "member_capacity",
+        "pair_capacity",
         "cell_items",
         "tiles",
     ]
@@ -156,35 +211,42 @@ def fill_tiles(
     cells_x,
     chunks,
     shift,
-    cell_ends,
+    members_end,
     members,
-    capacity,
+    member_capacity,
     counts,
-    ends,
+    pairs_end,
     pairs,
-    room,
-    needs,
+    pair_capacity,
+    needed,
     cell_items,
     tiles,
 ):
-    """Write the Gaussians that `count_tiles` counted to their places, which `ends` bounds.
+    """Write the Gaussians that `count_tiles` counted to the list of their tile.
 
-    The first program notes the largest lengths so far of `members` and `pairs` in `needs`.
+    Args:
+        records, boxes, x, y, tiles_x, cells_x, chunks, shift: as `count_tiles`.
+        members_end, members, member_capacity, counts: as `count_tiles`.
+        pairs_end: int64 (T,), the cumulative sums of `counts`.
+        pairs: int32 (pair_capacity,), overwritten.
+        pair_capacity: what lies beyond it is left out.
+        needed: int64 (2,), raised by the first program to the lengths of `members` and `pairs` that
+            would have held everything.
+        cell_items: length of `members_end`.
+        tiles: T.
     """
     tile = tl.program_id(0)
-    column, row = tile % tiles_x, tile // tiles_x
-    cell = ((row >> shift) * cells_x + (column >> shift)).to(tl.int64)
-    start, length = _bounds(cell_ends, cell * chunks, (cell + 1) * chunks - 1, capacity)
-    place = tl.load(ends + tile) - tl.load(counts + tile)
+    column, row, start, length = _find_members(
+        members_end, tile, tiles_x, cells_x, chunks, shift, member_capacity
+    )
+    place = tl.load(pairs_end + tile) - tl.load(counts + tile)
     for k in range(0, length, BATCH):
-        lanes = k + tl.arange(0, BATCH)
-        mask = lanes < length
-        n = tl.load(members + start + lanes, mask=mask, other=0)
-        here = _in_tile(records, boxes, n, mask, column, row, x, y)
+        n, mask = _load_members(members, start, length, k)
+        here = _meet_tile(records, boxes, n, mask, column, row, x, y)
         found = here.to(tl.int32)
         at = place + tl.cumsum(found, axis=0) - found
-        tl.store(pairs + at, n, mask=here & (at < room))
+        tl.store(pairs + at, n, mask=here & (at < pair_capacity))
         place += tl.sum(found, axis=0)
     if tile == 0:
-        tl.store(needs, tl.maximum(tl.load(needs), tl.load(cell_ends + cell_items - 1)))
-        tl.store(needs + 1, tl.maximum(tl.load(needs + 1), tl.load(ends + tiles - 1)))
+        tl.store(needed, tl.maximum(tl.load(needed), tl.load(members_end + cell_items - 1)))
+        tl.store(needed + 1, tl.maximum(tl.load(needed + 1), tl.load(pairs_end + tiles - 1)))

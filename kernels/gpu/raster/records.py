@@ -1,10 +1,10 @@
 """One record per Gaussian, and the test of whether its ellipse meets a tile.
 
-A record is 16 float32. The factor is kept times sqrt(log2(e) / 2) and the cutoff times log2(e), so
-that z = u^2 + v^2 is q log2(e) and exp(-q) = 2^-z. The ellipse q <= cutoff is at its closest to the
-vertical line dx = x in dy = SLOPE x, to the horizontal line dy = y in dx = LEAN y.
+A record is 16 float32. It holds p, r, t of the factor times sqrt(log2(e) / 2) and the cutoff times
+log2(e), so that z = u^2 + v^2 is q log2(e) and exp(-q) = 2^-z. On the vertical line dx = x, q is
+smallest at dy = SLOPE x; on the horizontal line dy = y, it is smallest at dx = LEAN y.
 
-One record more than there are Gaussians ends the array, of one that is nowhere.
+The N records are followed by an empty one, of a Gaussian that contributes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ P, R, T = tl.constexpr(2), tl.constexpr(3), tl.constexpr(4)
 LIMIT, OFFSET, OPACITY = tl.constexpr(5), tl.constexpr(6), tl.constexpr(7)
 COLOR, SLOPE, LEAN = tl.constexpr(8), tl.constexpr(12), tl.constexpr(13)
 
-# Gaussians that one program prepares.
+# Gaussians for which one program makes records.
 PREPARE_COUNT = tl.constexpr(128)
 
 _LOG2_E = tl.constexpr(math.log2(math.e))
@@ -33,20 +33,21 @@ _ALPHA_MIN = tl.constexpr(ALPHA_MIN)
 _FINITE = tl.constexpr(3.4028234663852886e38)
 # Bounds of the squared singular values of a factor.
 _LARGEST, _SMALLEST = tl.constexpr(SIGMA_MIN_PX**-2), tl.constexpr(SIGMA_MAX_PX**-2)
-# Relative widening of the ellipse, absolute widening (px) of its box, and what is added to that
-# per pixel of distance from the mean, where float32 coordinates are themselves rounded.
+# Relative widening of the ellipse, absolute widening (px) of its box, and relative widening of its
+# box, because float32 coordinates far from the mean are rounded themselves.
 _WIDEN = tl.constexpr(1 + 1e-5)
 _MARGIN = tl.constexpr(1 / 64)
 _MARGIN_FAR = tl.constexpr(1 + 2.0**-20)
-# What float32 can err in u or v, relative to the sum of the sizes of its terms: 16 roundings.
+# Bound of the error of u or v in float32, relative to the sum of the magnitudes of its terms: 16
+# roundings.
 _SLACK = tl.constexpr(2.0**-20)
-# Added to a cutoff that opacity limits: far more than float32 errs in exp(-q).
+# Added to a cutoff that opacity limits: far more than the error of exp(-q) in float32.
 _SLACK_CUTOFF = tl.constexpr(1e-4)
 
 
 @triton.jit
-def _first_whole(value):
-    """The least int32 that is not below a float64 of 0 or more."""
+def _ceil(value):
+    """Round float64 values of 0 or more up to int32."""
     whole = value.to(tl.int32)
     return whole + (whole.to(tl.float64) < value).to(tl.int32)
 
@@ -66,15 +67,21 @@ def prepare(
     count,
     records,
     boxes,
-    slots,
+    box_tiles,
     CHANNELS: tl.constexpr,
     BLEND: tl.constexpr,
 ):
-    """Fill records, boxes and slots of PREPARE_COUNT Gaussians per program.
+    """Make the records and the boxes of tiles of PREPARE_COUNT Gaussians.
 
-    `boxes` (N, 4) are the first tile column and row that a Gaussian can meet and the last ones, or
-    0, 0, -1, -1 where it contributes nothing; `slots` (N,) how many tiles that are. `opacity` is
-    read if BLEND.
+    Args:
+        mean, factor, color, cutoff, offset: the arrays of `types.Splats`.
+        opacity: float32 (N,), read if BLEND.
+        x, y, width, height: the window, px.
+        count: N.
+        records: float32 (N + 1, RECORD), overwritten.
+        boxes: int32 (N, 4), overwritten by the first column and row of tiles that a Gaussian can
+            meet and the last ones, or by 0, 0, -1, -1 where it contributes nothing.
+        box_tiles: int64 (N,), overwritten by the number of tiles in the box.
     """
     n = tl.program_id(0) * PREPARE_COUNT + tl.arange(0, PREPARE_COUNT)
     mask = n < count
@@ -87,7 +94,7 @@ def prepare(
     limit = tl.load(cutoff + row, mask=mask, other=-1.0)
     base = tl.load(offset + row, mask=mask, other=0.0)
     at = records + row * RECORD
-    # The largest value by size; comparisons with what is not a number do not hold.
+    # Comparisons with NaN are false, so each of these refuses NaN as well as infinity.
     good = mask & (tl.abs(mean_x) <= _FINITE) & (tl.abs(mean_y) <= _FINITE)
     good &= (tl.abs(p) <= _FINITE) & (tl.abs(r) <= _FINITE) & (tl.abs(t) <= _FINITE)
     good &= (limit >= 0.0) & (limit <= _FINITE) & (tl.abs(base) <= _FINITE)
@@ -99,7 +106,8 @@ def prepare(
     if BLEND:
         strength = tl.load(opacity + row, mask=mask, other=0.0)
         good &= (strength > 0.0) & (strength <= _FINITE)
-        # Where alpha falls below ALPHA_MIN. Pixels are tested one by one all the same.
+        # Limit the ellipse to where alpha is at least ALPHA_MIN, so that fewer tiles are met. Every
+        # pixel is tested as well, so the limit may err to the outside.
         inverse = _ALPHA_MIN / tl.where(good, strength, 1.0).to(tl.float64)
         least = tl.minimum(inverse, 1e30).to(tl.float32) + tl.where(good, base, 0.0)
         seen = _SLACK_CUTOFF - tl.log(tl.maximum(least, 1e-30))
@@ -108,7 +116,7 @@ def prepare(
         limit = tl.maximum(limit, 0.0)
         tl.store(at + OPACITY, strength, mask=mask)
 
-    # In float64 from here on: the products of a factor leave the range of float32.
+    # In float64 from here on: products of the factor leave the range of float32.
     p64 = tl.where(good, p, 1.0).to(tl.float64)
     r64 = tl.where(good, r, 0.0).to(tl.float64)
     t64 = tl.where(good, t, 1.0).to(tl.float64)
@@ -132,11 +140,11 @@ def prepare(
     good &= (left + reach_x >= 0.0) & (left - reach_x <= width - 1)
     good &= (top + reach_y >= 0.0) & (top - reach_y <= height - 1)
     last_x, last_y = (width - 1).to(tl.float64), (height - 1).to(tl.float64)
-    x0 = _first_whole(tl.minimum(tl.maximum(left - reach_x, 0.0), last_x))
-    y0 = _first_whole(tl.minimum(tl.maximum(top - reach_y, 0.0), last_y))
+    x0 = _ceil(tl.minimum(tl.maximum(left - reach_x, 0.0), last_x))
+    y0 = _ceil(tl.minimum(tl.maximum(top - reach_y, 0.0), last_y))
     x1 = tl.maximum(tl.minimum(left + reach_x, last_x), 0.0).to(tl.int32)
     y1 = tl.maximum(tl.minimum(top + reach_y, last_y), 0.0).to(tl.int32)
-    # Thin ones may pass between two columns or rows of pixel centres.
+    # A thin Gaussian may pass between two columns or rows of pixel centres.
     good &= (x0 <= x1) & (y0 <= y1)
     x0, y0 = tl.where(good, x0 // TILE, 0), tl.where(good, y0 // TILE, 0)
     x1, y1 = tl.where(good, x1 // TILE, -1), tl.where(good, y1 // TILE, -1)
@@ -144,11 +152,12 @@ def prepare(
     tl.store(boxes + row * 4 + 1, y0, mask=mask)
     tl.store(boxes + row * 4 + 2, x1, mask=mask)
     tl.store(boxes + row * 4 + 3, y1, mask=mask)
-    tl.store(slots + row, (x1 - x0 + 1).to(tl.int64) * (y1 - y0 + 1), mask=mask)
+    # int64: their sum over Gaussians may exceed 2^31.
+    tl.store(box_tiles + row, (x1 - x0 + 1).to(tl.int64) * (y1 - y0 + 1), mask=mask)
 
-    # The record behind the last is of one that is nowhere, which a limit of -1 says.
-    written, nowhere = n <= count, (n >= count)
-    scaled = tl.where(nowhere, -1.0, (limit.to(tl.float64) * _LOG2_E).to(tl.float32))
+    # The empty record, at index `count`, has a limit of -1 that no z passes.
+    written, empty = n <= count, (n >= count)
+    scaled = tl.where(empty, -1.0, (limit.to(tl.float64) * _LOG2_E).to(tl.float32))
     tl.store(at + MEAN_X, mean_x, mask=written)
     tl.store(at + MEAN_Y, mean_y, mask=written)
     tl.store(at + P, (p64 * _SCALE).to(tl.float32), mask=written)
@@ -165,23 +174,30 @@ def prepare(
 
 
 @triton.jit
-def _clamped(value, low, high):
+def _clamp(value, low, high):
     return tl.minimum(tl.maximum(value, low), high)
 
 
 @triton.jit
-def _at_least(u, v, slack_u, slack_v):
+def _bound_z(u, v, slack_u, slack_v):
+    """Return a lower bound of u^2 + v^2 where u and v may err by their slacks."""
     u, v = tl.maximum(tl.abs(u) - slack_u, 0.0), tl.maximum(tl.abs(v) - slack_v, 0.0)
     return u * u + v * v
 
 
 @triton.jit
-def meets(records, n, left, right, top, bottom, mask):
-    """Tell which of Gaussians `n`, where `mask` holds, can pass z <= LIMIT in a rectangle.
+def meet_rectangle(records, n, left, right, top, bottom, mask):
+    """Tell which Gaussians can pass the test z <= LIMIT at a pixel of a rectangle.
 
-    The rectangle is given by its outermost pixel centres. The least z in it is at the mean, or on
-    one of the lines through it that are the closest to the mean. It is lowered by more than
-    float32 can err here and in a pixel, so that no pixel is lost.
+    z is smallest at the mean or, where the rectangle does not hold the mean, on the nearest of its
+    vertical and horizontal lines. Its minimum is lowered by more than float32 can err here and in
+    the test of a pixel, so that no pixel is lost.
+
+    Args:
+        records: float32 (N + 1, RECORD).
+        n: int32 indices of Gaussians.
+        left, right, top, bottom: outermost pixel centres of the rectangle, px.
+        mask: which of `n` are asked for; the answer is False elsewhere.
     """
     at = records + n.to(tl.int64) * RECORD
     mean_x = tl.load(at + MEAN_X, mask=mask, other=0.0)
@@ -197,10 +213,10 @@ def meets(records, n, left, right, top, bottom, mask):
     far_y = tl.maximum(tl.abs(y0), tl.abs(y1))
     slack_u = _SLACK * (tl.abs(p) * far_x + tl.abs(r) * far_y)
     slack_v = _SLACK * (tl.abs(t) * far_y)
-    x, y = _clamped(0.0, x0, x1), _clamped(0.0, y0, y1)
-    beside, above = _clamped(slope * x, y0, y1), _clamped(lean * y, x0, x1)
+    x, y = _clamp(0.0, x0, x1), _clamp(0.0, y0, y1)
+    beside, above = _clamp(slope * x, y0, y1), _clamp(lean * y, x0, x1)
     least = tl.minimum(
-        _at_least(p * x + r * beside, t * beside, slack_u, slack_v),
-        _at_least(p * above + r * y, t * y, slack_u, slack_v),
+        _bound_z(p * x + r * beside, t * beside, slack_u, slack_v),
+        _bound_z(p * above + r * y, t * y, slack_u, slack_v),
     )
     return mask & (least <= limit * (_WIDEN * _WIDEN))

@@ -2,68 +2,63 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 
-from gsic_kernels.gpu.launch import empty, launch
-from gsic_kernels.gpu.raster import alpha, sums
-from gsic_kernels.gpu.raster.gradients import DeviceGradients, Slots
-from gsic_kernels.gpu.raster.lists import DeviceSplats, Lists
+from gsic_kernels.gpu.launch import allocate, launch
+from gsic_kernels.gpu.raster.alpha import alpha_backward, alpha_forward
+from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster.gradient_buffers import GradientBuffer
+from gsic_kernels.gpu.raster.sums import sum_backward, sum_forward, sum_loss
+from gsic_kernels.gpu.raster.tile_gradients import ALPHA_PARTIALS, SUM_PARTIALS
+from gsic_kernels.gpu.raster.tile_lists import TileLists
 from gsic_kernels.types import Window
 
-# Warps of a program that draws a tile. What tiles know of a gradient is added up without memory
-# that warps share if there is one of them. Adding up is the better for being fused; what kernels
-# decide about a pixel has no sums of products that are not fused in all of them.
-_DRAW_WARPS = 2
-_GATHER_WARPS = 1
-
-
-class DeviceBlended(NamedTuple):
-    """The arrays of `types.Blended` as tensors of one device."""
-
-    image: torch.Tensor  # float32 (height, width, C)
-    transmittance: torch.Tensor  # float32 (height, width)
-    stop: torch.Tensor  # int32 (height, width)
+# Warps of a program that draws a tile. A single warp sums over a tile without shared memory and
+# without a barrier, so kernels that store partial gradients have one. They also let the compiler
+# fuse, which saves instructions in their sums; what decides about a pixel has no sum of products
+# but explicitly fused ones, so all kernels decide alike.
+_FORWARD_WARPS = 2
+_BACKWARD_WARPS = 1
 
 
 class Renderer:
-    """Renders windows of one size from up to `count` Gaussians.
+    """Renders windows of one size from up to `max_count` Gaussians.
 
-    No method but `grow` waits for the device, and none allocates memory once each has been called:
-    all can be captured in a CUDA graph. Lists of Gaussians have a capacity, and what exceeds it is
-    left out. So after a call, or after many when what is rendered changes slowly, ask `grow`.
+    No method but `grow` waits for the device, and none allocates memory once it has been called, so
+    all others can be captured in a CUDA graph. Lists have a capacity, and what exceeds it is left
+    out: call `grow` after a rendering, or after many if what is rendered changes slowly.
     """
 
     def __init__(
-        self, width: int, height: int, channels: int, count: int, device: torch.device
+        self, width: int, height: int, channels: int, max_count: int, device: torch.device
     ) -> None:
-        """Make room for a rendering.
+        """Allocate memory for renderings.
 
         Args:
-            width, height: of a window, px.
-            channels: 1 to 4.
-            count: the most Gaussians there will be.
-            device: where all tensors are.
+            width, height: size of the windows, px.
+            channels: C, 1 to 4.
+            max_count: the largest number of Gaussians.
+            device: of all tensors.
         """
-        self.shape, self.most = (width, height, channels), count
-        self.lists = Lists(width, height, count, device)
+        self.shape, self.max_count = (width, height, channels), max_count
+        self.lists = TileLists(width, height, max_count, device)
         self._channels = channels
-        self._sum_slots: Slots | None = None
-        self._alpha_slots: Slots | None = None
-        self._sums = empty((self.lists.tiles, 2), torch.float32, device)
-        self._by_tile = empty((self.lists.tiles, channels), torch.float32, device)
-        self._totals = empty((2,), torch.float64, device)
+        self._sum_buffer: GradientBuffer | None = None
+        self._alpha_buffer: GradientBuffer | None = None
+        self._tile_sums = allocate((self.lists.tiles, 2), torch.float32, device)
+        self._tile_background = allocate((self.lists.tiles, channels), torch.float32, device)
+        self._totals = allocate((2,), torch.float64, device)
 
     def grow(self) -> bool:
-        """Tell whether lists were too short since the last call, and if so make them longer.
+        """Wait for the device, and make everything longer that was too short since the last call.
 
-        Waits for the device. After True, what was rendered has to be rendered again, graphs have
-        to be captured again.
+        Returns:
+            Whether anything was: then what was rendered since the last call has to be rendered
+            again, and graphs have to be captured again.
         """
         grown = self.lists.grow()
-        for slots in (self._sum_slots, self._alpha_slots):
-            grown |= slots is not None and slots.grow()
+        for buffer in (self._sum_buffer, self._alpha_buffer):
+            grown |= buffer is not None and buffer.grow()
         return grown
 
     def render_sum(
@@ -72,7 +67,7 @@ class Renderer:
         """Render the background plus the sum of weight times colour.
 
         Args:
-            splats: 0 <= N <= `count` Gaussians.
+            splats: 0 <= N <= `max_count` Gaussians.
             window: of this object's size.
             background: float32 (C,), 1.0 = full scale.
             out: (height, width, C), overwritten; float32, not clamped, or uint8, clamped to 0..1,
@@ -81,18 +76,18 @@ class Renderer:
         lists = self.lists
         lists.build(splats, window)
         launch(
-            sums.render,
+            sum_forward,
             lists.tiles,
-            *(lists.records, len(splats.mean), *self._of_tile(window), background, out),
+            *(lists.records, len(splats.mean), *self._tile_arguments(window), background, out),
             CHANNELS=self._channels,
             BYTES=out.dtype == torch.uint8,
-            warps=_DRAW_WARPS,
+            warps=_FORWARD_WARPS,
         )
 
     def render_sum_backward(
         self, splats: DeviceSplats, window: Window, grad: torch.Tensor, gradients: DeviceGradients
     ) -> None:
-        """Gradient of `sum(render_sum(...) * grad)`.
+        """Differentiate `sum(render_sum(...) * grad)`.
 
         Args:
             splats, window: what was rendered.
@@ -100,40 +95,40 @@ class Renderer:
             gradients: by `splats`, overwritten; zero for Gaussians that contribute nothing.
         """
         self.lists.build(splats, window)
-        slots = self._slots_of_sums(len(splats.mean))
+        buffer = self._clear_sum_buffer(len(splats.mean))
         launch(
-            sums.render_backward,
+            sum_backward,
             self.lists.tiles,
-            *(self.lists.records, *self._of_tile(window)),
-            *(self.lists.boxes, slots.ends, slots.values, slots.capacity, grad),
+            *(self.lists.records, *self._tile_arguments(window)),
+            *(self.lists.boxes, buffer.rows_end, buffer.partials, buffer.capacity, grad),
             CHANNELS=self._channels,
-            warps=_GATHER_WARPS,
+            warps=_BACKWARD_WARPS,
             fuse=True,
         )
-        slots.add(splats, gradients)
+        buffer.reduce(splats, gradients)
 
     def sum_loss(
         self,
         splats: DeviceSplats,
         background: torch.Tensor,
         target: torch.Tensor,
-        residual: torch.Tensor,
+        error: torch.Tensor,
         gradients: DeviceGradients | None,
         l1: bool = False,
         stopped: bool = False,
     ) -> torch.Tensor:
-        """Loss of clamp(render_sum, 0, 1) against a target, and its gradient.
+        """Compute the loss of clamp(render_sum, 0, 1) against a target, and its gradient.
 
         The gradient passes straight through the clamp: it is that of the clamped error.
 
         Args:
-            splats: 0 <= N <= `count` Gaussians.
+            splats: 0 <= N <= `max_count` Gaussians.
             background: float32 (C,), 1.0 = full scale.
             target: float32 (height, width, C), 0..1; the window starts at the origin.
-            residual: float32 (height, width, C), overwritten by clamp(rendering) - target.
-            gradients: by `splats` of the sum of squared errors, overwritten; None for none.
-            l1: gradients are those of the sum of absolute errors instead.
-            stopped: gradients are 0 where the clamp changes something.
+            error: float32 (height, width, C), overwritten by clamp(rendering) - target.
+            gradients: of the sum of squared errors by `splats`, overwritten; None if not wanted.
+            l1: differentiate the sum of absolute errors instead.
+            stopped: the gradient is 0 where the clamp changes a value.
 
         Returns:
             float64 (2,), the sums of absolute and of squared errors; the next call overwrites it.
@@ -142,27 +137,29 @@ class Renderer:
         width, height, _ = self.shape
         lists.build(splats, Window(0, 0, width, height))
         count = len(splats.mean)
-        slots = None if gradients is None else self._slots_of_sums(count)
-        if slots is None:
-            places = lists.slots, residual, 0
+        buffer = None if gradients is None else self._clear_sum_buffer(count)
+        if buffer is None:
+            # Not read: tensors of the right types, so that there is one signature to compile.
+            rows = lists.box_tiles, error, 0
         else:
-            places = slots.ends, slots.values, slots.capacity
+            rows = buffer.rows_end, buffer.partials, buffer.capacity
         launch(
-            sums.render_loss,
+            sum_loss,
             lists.tiles,
-            *(lists.records, count, lists.pairs, len(lists.pairs), lists.ends),
-            *(width, height, lists.tiles_x, background, target, residual, self._sums),
-            *(lists.boxes, *places),
+            *(lists.records, count, lists.pairs, len(lists.pairs), lists.pairs_end),
+            *(width, height, lists.tiles_x, background, target, error, self._tile_sums),
+            *(lists.boxes, *rows),
             CHANNELS=self._channels,
             L1=l1,
             STOPPED=stopped,
-            GATHER=slots is not None,
-            warps=_GATHER_WARPS,
+            BACKWARD=buffer is not None,
+            warps=_BACKWARD_WARPS,
             fuse=True,
         )
-        if slots is not None and gradients is not None:
-            slots.add(splats, gradients)
-        return torch.sum(self._sums, 0, dtype=torch.float64, out=self._totals)
+        if buffer is not None and gradients is not None:
+            buffer.reduce(splats, gradients)
+        # Sums over a whole image lose too much in float32.
+        return torch.sum(self._tile_sums, 0, dtype=torch.float64, out=self._totals)
 
     def render_alpha(
         self,
@@ -175,7 +172,7 @@ class Renderer:
         """Blend Gaussians over the background, the first in front, by the rules of `constants`.
 
         Args:
-            splats: 0 <= N <= `count` Gaussians, front to back.
+            splats: 0 <= N <= `max_count` Gaussians, front to back.
             opacity: float32 (N,).
             window: of this object's size.
             background: float32 (C,), 1.0 = full scale.
@@ -184,11 +181,11 @@ class Renderer:
         lists = self.lists
         lists.build(splats, window, opacity)
         launch(
-            alpha.blend,
+            alpha_forward,
             lists.tiles,
-            *(lists.records, len(splats.mean), *self._of_tile(window), background, *out),
+            *(lists.records, len(splats.mean), *self._tile_arguments(window), background, *out),
             CHANNELS=self._channels,
-            warps=_DRAW_WARPS,
+            warps=_FORWARD_WARPS,
         )
 
     def render_alpha_backward(
@@ -203,11 +200,11 @@ class Renderer:
         d_opacity: torch.Tensor,
         d_background: torch.Tensor,
     ) -> None:
-        """Gradient of `sum(render_alpha(...).image * grad)`.
+        """Differentiate `sum(render_alpha(...).image * grad)`.
 
         Args:
             splats, opacity, window, background: what was rendered.
-            blended: the result. The image in it is not looked at.
+            blended: the result; its image is not read.
             grad: float32 (height, width, C).
             gradients: by `splats`, overwritten; zero for Gaussians that contribute nothing.
             d_opacity: float32 (N,), overwritten.
@@ -215,30 +212,31 @@ class Renderer:
         """
         lists = self.lists
         lists.build(splats, window, opacity)
-        if self._alpha_slots is None:
-            self._alpha_slots = Slots(lists, alpha.MOMENTS.value + self._channels)
-        slots = self._alpha_slots
-        slots.clear(len(splats.mean))
+        if self._alpha_buffer is None:
+            self._alpha_buffer = GradientBuffer(lists, ALPHA_PARTIALS.value + self._channels)
+        buffer = self._alpha_buffer
+        buffer.clear(len(splats.mean))
         launch(
-            alpha.blend_backward,
+            alpha_backward,
             lists.tiles,
-            *(lists.records, *self._of_tile(window), background),
+            *(lists.records, *self._tile_arguments(window), background),
             *(blended.transmittance, blended.stop, lists.boxes),
-            *(slots.ends, slots.values, slots.capacity, grad, self._by_tile),
+            *(buffer.rows_end, buffer.partials, buffer.capacity, grad, self._tile_background),
             CHANNELS=self._channels,
-            warps=_GATHER_WARPS,
+            warps=_BACKWARD_WARPS,
             fuse=True,
         )
-        slots.add(splats, gradients, d_opacity)
-        torch.sum(self._by_tile, 0, out=d_background)
+        buffer.reduce(splats, gradients, d_opacity)
+        torch.sum(self._tile_background, 0, out=d_background)
 
-    def _of_tile(self, window: Window) -> tuple[torch.Tensor | int, ...]:
-        """What every kernel that draws a tile is told about lists and places."""
+    def _tile_arguments(self, window: Window) -> tuple[torch.Tensor | int, ...]:
+        """Return the arguments about lists and window that all kernels that draw a tile take."""
         lists = self.lists
-        return lists.pairs, len(lists.pairs), lists.ends, *window, lists.tiles_x
+        return lists.pairs, len(lists.pairs), lists.pairs_end, *window, lists.tiles_x
 
-    def _slots_of_sums(self, count: int) -> Slots:
-        if self._sum_slots is None:
-            self._sum_slots = Slots(self.lists, sums.MOMENTS.value + self._channels)
-        self._sum_slots.clear(count)
-        return self._sum_slots
+    def _clear_sum_buffer(self, count: int) -> GradientBuffer:
+        """Return the cleared buffer of sums, allocated with the first call."""
+        if self._sum_buffer is None:
+            self._sum_buffer = GradientBuffer(self.lists, SUM_PARTIALS.value + self._channels)
+        self._sum_buffer.clear(count)
+        return self._sum_buffer

@@ -3,6 +3,7 @@
 Without a GPU, `test_interpreted` runs these tests under Triton's interpreter.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,37 +31,23 @@ from gsic.encoders.gsic.ms_ssim import make_tuned_loss
 from gsic_kernels import reference, registry
 from gsic_kernels.gpu import backend as gpu_backend
 from gsic_kernels.gpu import launch
-from gsic_kernels.gpu.raster import gradients as gpu_gradients
-from gsic_kernels.gpu.raster import lists, renderer
+from gsic_kernels.gpu.raster import gradient_buffers, tile_lists
 from gsic_kernels.gpu.raster.binning import CHUNK
-from gsic_kernels.gpu.raster.gradients import DeviceGradients
-from gsic_kernels.gpu.raster.lists import DeviceSplats, Lists, cell_shift
-from gsic_kernels.gpu.raster.records import TILE
+from gsic_kernels.gpu.raster.device_arrays import DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster.records import TILE, prepare
 from gsic_kernels.gpu.raster.renderer import Renderer
+from gsic_kernels.gpu.raster.tile_lists import TileLists, choose_cell_shift
 from gsic_kernels.types import F32, Splats, Window
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("poison")]
 
 GPU = gpu_backend.backend("cuda")
 CPU = registry.get("cpu")
-DEVICE = gpu_backend.device()
-MODULES = gpu_backend, gpu_gradients, lists, renderer
+DEVICE = gpu_backend.choose_device()
 
 
-def _poisoned(shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Uninitialised memory, filled with values that would show."""
-    return torch.full(shape, torch.nan if kind.is_floating_point else 111, dtype=kind).to(device)
-
-
-@pytest.fixture(autouse=True)
-def poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_backend, "_spare", [])
-    for module in MODULES:
-        monkeypatch.setattr(module, "empty", _poisoned)
-
-
-def sparse(scene: Scene, every: int) -> Scene:
-    """The scene with all but each `every`th Gaussian moved out of sight."""
+def thin_out(scene: Scene, every: int) -> Scene:
+    """Move all but each `every`th Gaussian of a scene out of sight."""
     mean = scene.splats.mean.copy()
     mean[np.arange(len(mean)) % every > 0] -= 1e4
     return scene._replace(splats=scene.splats._replace(mean=mean))
@@ -80,23 +67,26 @@ SMALL = {
     "far away": lambda: moved(make(16, 30, 20), 3_123_457, -2_098_765),
     "image-sized": lambda: make(8, 50, 40, sigma=(40.0, 90.0)),
     "all on one pixel": lambda: make(40, 20, 12, sigma=(0.05, 0.4), margin=-5.9),
-    "identical": lambda: identical(),
+    "identical": lambda: repeat_one(),
     "wide": lambda: make(9, 390, 5, sigma=(0.5, 9.0)),
     "high": lambda: make(9, 5, 390, sigma=(0.5, 9.0)),
-    "several chunks": lambda: sparse(make(CHUNK.value + 100, 30, 20), 80),
+    "several chunks": lambda: thin_out(make(CHUNK.value + 100, 30, 20), 80),
 }
 
 
-def identical() -> Scene:
+def repeat_one() -> Scene:
+    """Make a scene of one Gaussian, repeated."""
     scene = make(12, 17, 17, margin=-6.0)
     return scene._replace(splats=Splats(*(np.repeat(a[:1], 12, 0) for a in scene.splats)))
 
 
-def cotangent(shape: tuple[int, ...]) -> F32:
+def make_gradient(shape: tuple[int, ...]) -> F32:
+    """Make a derivative by an image of this shape."""
     return np.random.default_rng(7).normal(size=shape).astype(np.float32)
 
 
 def check(gradients: Any, expected: Any, limits: dict[str, float]) -> None:
+    """Assert that each gradient is right within a share of its largest value."""
     for name, value, wanted in zip(limits, gradients, expected, strict=True):
         assert value.dtype == np.float32, name
         assert value.shape == wanted.shape, name
@@ -124,7 +114,7 @@ def test_sums_follow_the_oracle(name: str) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_gradients_of_sums_follow_the_oracle(name: str) -> None:
     scene = SMALL[name]()
-    grad = cotangent((scene.window.height, scene.window.width, scene.splats.color.shape[1]))
+    grad = make_gradient((scene.window.height, scene.window.width, scene.splats.color.shape[1]))
     expected = reference.render_sum_backward(*scene[:2], grad.astype(np.float64))
     gradients = GPU.render_sum_backward(*scene[:2], grad)
     check(gradients, expected, GRADIENTS_NEEDLES if scene.needles else GRADIENTS)
@@ -150,15 +140,15 @@ def test_blends_and_their_gradients_follow_the_oracle(name: str) -> None:
     for value, wanted in zip(blended[:2], expected[:2], strict=True):
         np.testing.assert_allclose(value[sure], wanted[sure], rtol=0, atol=limit)
     assert np.array_equal(blended.stop[sure], expected.stop[sure])
-    grad = cotangent(expected.image.shape) * sure[:, :, None].astype(np.float32)
+    grad = make_gradient(expected.image.shape) * sure[:, :, None].astype(np.float32)
     wanted = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
     limits = ALPHA_GRADIENTS_NEEDLES if scene.needles else ALPHA_GRADIENTS
     check(GPU.render_alpha_backward(*arguments, blended, grad), wanted, limits)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_sharp_rim_is_where_the_oracle_has_it(seed: int) -> None:
-    """Without a offset a pixel missed at the rim is an error of exp(-cutoff): up to 0.6 here."""
+def test_sharp_rims_follow_the_oracle(seed: int) -> None:
+    """Without an offset, a pixel missed at the rim is an error of exp(-cutoff), up to 0.6 here."""
     scene = make(12, 43, 31, 1, sigma=(0.3, 9.0), aspect=(1.0, 60.0), cutoff=(0.5, 4.0), seed=seed)
     flat = {"offset": np.zeros(12, np.float32), "color": np.ones((12, 1), np.float32)}
     splats, black = scene.splats._replace(**flat), 0 * scene.background
@@ -197,7 +187,7 @@ def test_a_window_is_the_crop_bit_for_bit(scene: Scene) -> None:
         assert np.array_equal(cut, full[part])
 
 
-def test_bad_gaussians_leave_no_trace() -> None:
+def test_invalid_gaussians_contribute_nothing() -> None:
     scene = make(26, 20, 18)
     good, opacity = scene.splats, opacities(scene)
     bad = Splats(*(array.copy() for array in good))
@@ -220,7 +210,7 @@ def test_bad_gaussians_leave_no_trace() -> None:
         assert all((gradient[12:] != 0).any() for gradient in gradients)
 
 
-def test_without_opacity_there_is_the_background() -> None:
+def test_gaussians_without_opacity_contribute_nothing() -> None:
     scene = make(6, 20, 9)
     opacity = np.array([0.0, -3.0, np.nan, np.inf, 0.0039, 1e-45], np.float32)
     arguments = scene.splats, opacity, scene.window, scene.background
@@ -236,7 +226,7 @@ def test_without_opacity_there_is_the_background() -> None:
     ("loss", "channels", "stopped"),
     [("l2", 1, False), ("l2", 3, True), ("l1", 1, True), ("l1", 3, False)],
 )
-def test_loss_is_that_of_the_cpu(loss: Any, channels: int, stopped: bool) -> None:
+def test_losses_equal_those_of_the_cpu(loss: Any, channels: int, stopped: bool) -> None:
     scene = make(14, 27, 20, channels, sigma=(1.0, 6.0))
     target = np.random.default_rng(3).uniform(0, 1, (20, 27, channels)).astype(np.float32)
     ours, theirs = (backend.SumLoss(target, loss, stopped=stopped) for backend in (GPU, CPU))
@@ -245,14 +235,14 @@ def test_loss_is_that_of_the_cpu(loss: Any, channels: int, stopped: bool) -> Non
         wanted, expected = theirs.step(splats, scene.background)
         assert value == pytest.approx(wanted, rel=LOSS)
         check(gradients, expected, {name: 2 * limit for name, limit in GRADIENTS.items()})
-        residual = ours.error()
-        np.testing.assert_allclose(residual, theirs.error(), rtol=0, atol=1e-5)
+        error = ours.error()
+        np.testing.assert_allclose(error, theirs.error(), rtol=0, atol=1e-5)
         squares = ours.sse(splats, scene.background)
         assert squares == pytest.approx(theirs.sse(splats, scene.background), rel=LOSS)
-        assert squares == pytest.approx((residual.astype(np.float64) ** 2).sum(), rel=LOSS)
+        assert squares == pytest.approx((error.astype(np.float64) ** 2).sum(), rel=LOSS)
 
 
-def test_a_tuned_loss_is_that_of_the_cpu() -> None:
+def test_tuned_losses_equal_those_of_the_cpu() -> None:
     scene = make(14, 27, 20, 3, sigma=(1.0, 6.0))
     target = np.random.default_rng(3).uniform(0, 1, (20, 27, 3)).astype(np.float32)
     ours, theirs = (make_tuned_loss(backend, target, 0.1, 2, 1) for backend in (GPU, CPU))
@@ -264,9 +254,9 @@ def test_a_tuned_loss_is_that_of_the_cpu() -> None:
         check(gradients, expected, {name: 10 * limit for name, limit in GRADIENTS.items()})
 
 
-def test_the_same_again_bit_for_bit() -> None:
+def test_calls_are_repeatable_bit_for_bit() -> None:
     scene = make(10, 20, 18)
-    grad, opacity = cotangent((18, 20, 3)), opacities(scene)
+    grad, opacity = make_gradient((18, 20, 3)), opacities(scene)
     where = scene.window, scene.background
     loss = GPU.SumLoss(np.full((18, 20, 3), 0.5, np.float32))
 
@@ -286,52 +276,32 @@ def test_the_same_again_bit_for_bit() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def sent(splats: Splats) -> DeviceSplats:
+def send(splats: Splats) -> DeviceSplats:
+    """Copy splats to the device."""
     return DeviceSplats(*(torch.tensor(array).to(DEVICE) for array in splats))
 
 
-class Fenced:
-    """Memory whose end is watched."""
-
-    def __init__(self) -> None:
-        self.fences: list[torch.Tensor] = []
-
-    def empty(self, shape: tuple[int, ...], kind: torch.dtype, device: torch.device) -> Any:
-        whole = _poisoned((shape[0] + 64, *shape[1:]), kind, device)
-        self.fences.append(whole[shape[0] :])
-        return whole[: shape[0]]
-
-    def intact(self) -> bool:
-        return all(
-            bool((fence.isnan() if fence.is_floating_point() else fence == 111).all())
-            for fence in self.fences
-        )
-
-
-def test_lists_that_are_too_short_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_that_are_too_short_grow(monkeypatch: pytest.MonkeyPatch, fenced_memory: Any) -> None:
     """Nothing is written behind their end, and the next rendering is right."""
-    fenced = Fenced()
-    for module in MODULES:
-        monkeypatch.setattr(module, "empty", fenced.empty)
     for module, guess in (
-        (lists, "_CELLS_EACH"),
-        (lists, "_TILES_EACH"),
-        (gpu_gradients, "_SLOTS_EACH"),
+        (tile_lists, "_CELLS_EACH"),
+        (tile_lists, "_TILES_EACH"),
+        (gradient_buffers, "_TILES_EACH"),
     ):
         monkeypatch.setattr(module, guess, 0)
         monkeypatch.setattr(module, "_LEAST", 7)
     scene = make(16, 40, 35)
-    splats, grad = sent(scene.splats), cotangent((35, 40, 3))
-    draw = Renderer(40, 35, 3, 16, DEVICE)
+    splats, grad = send(scene.splats), make_gradient((35, 40, 3))
+    renderer = Renderer(40, 35, 3, 16, DEVICE)
     gradients = DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
-    slope = torch.tensor(grad).to(DEVICE)
+    sent_grad = torch.tensor(grad).to(DEVICE)
     rounds = 1
-    draw.render_sum_backward(splats, scene.window, slope, gradients)
-    assert fenced.intact()
-    assert len(draw.lists.pairs) == 7
-    while draw.grow():
-        draw.render_sum_backward(splats, scene.window, slope, gradients)
-        assert fenced.intact()
+    renderer.render_sum_backward(splats, scene.window, sent_grad, gradients)
+    assert fenced_memory.is_intact()
+    assert len(renderer.lists.pairs) == 7
+    while renderer.grow():
+        renderer.render_sum_backward(splats, scene.window, sent_grad, gradients)
+        assert fenced_memory.is_intact()
         rounds += 1
     assert 2 <= rounds <= 4
     expected = reference.render_sum_backward(*scene[:2], grad.astype(np.float64))
@@ -343,19 +313,18 @@ def test_lists_that_are_too_short_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_fit_allocates_nothing_once_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_fit_allocates_nothing(replace_allocate: Callable[[Any], None]) -> None:
     scene = make(20, 20, 20)
-    splats, background = sent(scene.splats), torch.tensor(scene.background).to(DEVICE)
-    draw = Renderer(20, 20, 3, 30, DEVICE)
+    splats, background = send(scene.splats), torch.tensor(scene.background).to(DEVICE)
+    renderer = Renderer(20, 20, 3, 30, DEVICE)
     target = torch.zeros(20, 20, 3, device=DEVICE)
-    residual = torch.zeros_like(target)
+    error = torch.zeros_like(target)
     gradients = DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
-    first = draw.sum_loss(splats, background, target, residual, gradients).tolist()
-    for module in MODULES:
-        monkeypatch.setattr(module, "empty", None)
-    again = draw.sum_loss(splats, background, target, residual, gradients)
+    first = renderer.sum_loss(splats, background, target, error, gradients).tolist()
+    replace_allocate(None)
+    again = renderer.sum_loss(splats, background, target, error, gradients)
     assert again.tolist() == first
-    assert not draw.grow()
+    assert not renderer.grow()
 
 
 @pytest.mark.parametrize(
@@ -365,17 +334,17 @@ def test_a_fit_allocates_nothing_once_it_runs(monkeypatch: pytest.MonkeyPatch) -
         moved(make(30, 90, 120, sigma=(0.05, 3.0), aspect=(1.0, 1000.0)), 1 << 20, 9999),
     ],
 )
-def test_lists_hold_what_a_tile_sees_in_order(scene: Scene) -> None:
+def test_lists_hold_the_gaussians_of_each_tile_in_order(scene: Scene) -> None:
     x, y, width, height = scene.window
-    of_tiles = Lists(width, height, len(scene.splats.mean), DEVICE)
-    of_tiles.build(sent(scene.splats), scene.window)
-    assert not of_tiles.grow()
-    ends, pairs = of_tiles.ends.tolist(), of_tiles.pairs.tolist()
+    lists = TileLists(width, height, len(scene.splats.mean), DEVICE)
+    lists.build(send(scene.splats), scene.window)
+    assert not lists.grow()
+    ends, pairs = lists.pairs_end.tolist(), lists.pairs.tolist()
     p, r, t = scene.splats.factor.astype(np.float64).T[:, :, None, None]
     mean = scene.splats.mean.astype(np.float64)
     listed = seen = 0
     for tile, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-        row, column = divmod(tile, of_tiles.tiles_x)
+        row, column = divmod(tile, lists.tiles_x)
         left, top = column * TILE.value, row * TILE.value
         dx = x + np.arange(left, min(left + 16, width)) + 0.5 - mean[:, :1]
         dy = y + np.arange(top, min(top + 16, height)) + 0.5 - mean[:, 1:]
@@ -386,18 +355,16 @@ def test_lists_hold_what_a_tile_sees_in_order(scene: Scene) -> None:
         listed, seen = listed + end - start, seen + len(meets)
     # Needles pass between the centres of pixels; their boxes hold far more tiles than they meet.
     assert listed <= 1.25 * seen
-    assert int(of_tiles.slots.sum()) > 1.5 * listed
+    assert int(lists.box_tiles.sum()) > 1.5 * listed
 
 
-def test_cells_suit_the_image() -> None:
+def test_cells_grow_with_the_image() -> None:
     for tiles, shift in [((1, 1), 0), ((2, 3), 0), ((48, 32), 2), ((1024, 1024), 5), ((25, 1), 1)]:
-        assert cell_shift(*tiles) == shift
+        assert choose_cell_shift(*tiles) == shift
 
 
-def test_interpreting_is_what_the_environment_says() -> None:
-    from gsic_kernels.gpu.raster.records import prepare
-
-    assert launch.interpreted(prepare) == (DEVICE.type == "cpu")
+def test_kernels_are_interpreted_on_the_cpu_only() -> None:
+    assert launch.is_interpreted(prepare) == (DEVICE.type == "cpu")
 
 
 @pytest.mark.parametrize(
@@ -408,7 +375,7 @@ def test_interpreting_is_what_the_environment_says() -> None:
         ({"color": np.zeros((3, 5), np.float32)}, ValueError),
     ],
 )
-def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception]) -> None:
+def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any], error: type[Exception]) -> None:
     scene = make(3, 5, 4)
     splats = scene.splats._replace(**change)
     with pytest.raises(error):
@@ -417,9 +384,9 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
         GPU.SumLoss(np.zeros((4, 5, 3), np.float32)).step(splats, scene.background)
 
 
-def test_a_renderer_refuses_more_than_it_has_room_for() -> None:
+def test_a_renderer_refuses_more_gaussians_and_other_windows() -> None:
     scene = make(6, 9, 8)
-    splats, background = sent(scene.splats), torch.zeros(3, device=DEVICE)
+    splats, background = send(scene.splats), torch.zeros(3, device=DEVICE)
     out = torch.zeros(8, 9, 3, device=DEVICE)
     with pytest.raises(ValueError, match="room for 5 Gaussians"):
         Renderer(9, 8, 3, 5, DEVICE).render_sum(splats, scene.window, background, out)
@@ -428,10 +395,10 @@ def test_a_renderer_refuses_more_than_it_has_room_for() -> None:
 
 
 def test_too_little_memory_makes_the_device_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    def empty(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(lists, "empty", empty)
+    monkeypatch.setattr(tile_lists, "allocate", fail)
     scene = make(3, 5, 4)
     with pytest.raises(registry.BackendUnavailable, match="too little memory"):
         GPU.render_sum(*scene[:3])

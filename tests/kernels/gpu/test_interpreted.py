@@ -1,6 +1,6 @@
-"""The GPU backend without a GPU.
+"""The tests of the GPU backend without a GPU.
 
-Triton reads TRITON_INTERPRET when a kernel is decorated, so this takes a process of its own.
+Triton reads TRITON_INTERPRET when a kernel is decorated, so they run in processes of their own.
 """
 
 import importlib.util
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-CHECKS = ("test_backend.py", "test_resident.py", "test_symbols.py")
+FILES = ("test_backend.py", "test_decoding.py", "test_resident_fit.py")
 
 
-@pytest.mark.parametrize("checks", CHECKS)
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
-def test_the_gpu_backend_interpreted_on_the_cpu(checks: str) -> None:
+def test_the_gpu_backend_passes_on_an_interpreter(file: str) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--durations=8"]
     done = subprocess.run(
-        [*command, str(Path(__file__).with_name(checks))],
+        [*command, str(Path(__file__).with_name(file))],
         env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
