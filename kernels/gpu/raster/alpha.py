@@ -24,6 +24,7 @@ from gsic_kernels.gpu.raster.tile import (
     fma_planes,
     index_pixels,
     load_planes,
+    mask_pixels,
     start_tile,
     store_planes,
 )
@@ -72,7 +73,7 @@ def alpha_forward(
     _tile, columns, rows, xs, ys, start, length = start_tile(
         tiles_x, pairs_end, pair_capacity, x, y
     )
-    pixel, mask = index_pixels(columns, rows, width, height)
+    mask = mask_pixels(columns, rows, width, height)
     zero = tl.zeros([PIXELS], tl.float32)
     a, b, c, d = zero, zero, zero, zero
     left = zero + 1.0
@@ -98,6 +99,7 @@ def alpha_forward(
         running = tl.max((refused == count).to(tl.int32), axis=0)
         k = tl.where(running > 0, k + BATCH, length)
     a, b, c, d = fma_planes(left, background, a, b, c, d, CHANNELS)
+    pixel = index_pixels(columns, rows, width)
     store_planes(image, pixel, mask, a, b, c, d, CHANNELS)
     tl.store(transmittance + pixel, left, mask=mask)
     tl.store(stop + pixel, refused, mask=mask)
@@ -140,7 +142,8 @@ def alpha_backward(
     """
     tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, x, y)
     column, row = tile % tiles_x, tile // tiles_x
-    pixel, mask = index_pixels(columns, rows, width, height)
+    mask = mask_pixels(columns, rows, width, height)
+    pixel = index_pixels(columns, rows, width)
     a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
     left = tl.load(transmittance + pixel, mask=mask, other=1.0)
     refused = tl.load(stop + pixel, mask=mask, other=0)

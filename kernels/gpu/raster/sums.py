@@ -22,6 +22,7 @@ from gsic_kernels.gpu.raster.tile import (
     fma_planes,
     index_pixels,
     load_planes,
+    mask_pixels,
     start_tile,
     store_planes,
 )
@@ -114,7 +115,8 @@ def sum_forward(
         tiles_x, pairs_end, pair_capacity, x, y
     )
     a, b, c, d = _accumulate(records, count, pairs, start, length, xs, ys, background, CHANNELS)
-    pixel, mask = index_pixels(columns, rows, width, height)
+    mask = mask_pixels(columns, rows, width, height)
+    pixel = index_pixels(columns, rows, width)
     if BYTES:
         a, b, c, d = _quantise(a), _quantise(b), _quantise(c), _quantise(d)
     store_planes(out, pixel, mask, a, b, c, d, CHANNELS)
@@ -186,7 +188,8 @@ def sum_backward(
         grad: float32 (height, width, C), the derivative by the rendering.
     """
     tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, x, y)
-    pixel, mask = index_pixels(columns, rows, width, height)
+    mask = mask_pixels(columns, rows, width, height)
+    pixel = index_pixels(columns, rows, width)
     a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
     # fmt: off
     _store_partials(
@@ -247,7 +250,8 @@ def sum_loss(
     """
     tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, 0, 0)
     a, b, c, d = _accumulate(records, count, pairs, start, length, xs, ys, background, CHANNELS)
-    pixel, mask = index_pixels(columns, rows, width, height)
+    mask = mask_pixels(columns, rows, width, height)
+    pixel = index_pixels(columns, rows, width)
     e, f, g, h = load_planes(target, pixel, mask, CHANNELS)
     m, n, o, p = a, b, c, d
     # Tiles reach beyond the window: what they render there is no error.

@@ -40,12 +40,15 @@ def start_tile(tiles_x, pairs_end, pair_capacity, x, y):
 
 
 @triton.jit
-def index_pixels(columns, rows, width, height):
-    """Return the index of each pixel in the window, int64, and which pixels lie in the window.
+def mask_pixels(columns, rows, width, height):
+    """Tell which pixels lie in the window: tiles of the last column and row reach beyond it."""
+    return (columns < width) & (rows < height)
 
-    Tiles of the last column and row reach beyond the window.
-    """
-    return rows.to(tl.int64) * width + columns, (columns < width) & (rows < height)
+
+@triton.jit
+def index_pixels(columns, rows, width):
+    """Return the index of each pixel in the window, int64: an image may have more than 2^31."""
+    return rows.to(tl.int64) * width + columns
 
 
 @triton.jit
