@@ -211,7 +211,7 @@ def test_the_cpu_decodes_if_the_gpu_cannot(monkeypatch: pytest.MonkeyPatch) -> N
 
     get = registry.get
     gpu: Backend = replace(GPU, render_symbols_bytes=fail)
-    monkeypatch.setattr("gsic.devices._automatic", lambda: gpu)
+    monkeypatch.setattr("gsic.devices._choose_automatically", lambda: gpu)
     monkeypatch.setattr(registry, "get", lambda name: gpu if name == "cuda" else get(name))
     data = file_of(*random_scene(31, 22, 3, 40, seed=3), Mode.RGB)
     expected = codec.decode(data, device="cpu")
