@@ -122,7 +122,15 @@ def test_colour_under_alpha_0_does_not_matter(fitted: dict[str, Any], scene: Sce
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 4), (1, 23, 3), (29, 1, 2)])
 def test_any_size(fitted: dict[str, Any], shape: tuple[int, ...]) -> None:
     image = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
-    assert gsic.decode(gsic.encode(image)).shape == shape
+    encoded = encoding.encode_with_report(image, EncodeOptions())
+    decoded = gsic.decode(encoded.data)
+    assert decoded.shape == shape
+    shown = psnr(*(pixels.to_comparable(each) for each in (image, decoded)))
+    assert encoded.report.psnr == (shown if math.isfinite(shown) else None)
+    # Noise is blurred to about its mean.
+    assert shown > 8
+    size = gsic.info(encoded.data)
+    assert (size["width"], size["height"]) == (shape[1], shape[0])
 
 
 def test_arrays_of_any_layout(fitted: dict[str, Any], scene: Scene) -> None:

@@ -209,10 +209,15 @@ def test_any_size(
     gsic: Run, tmp_path: Path, width: int, height: int, scene: Callable[..., Any], pixels: Pixels
 ) -> None:
     source, target, back = (tmp_path / name for name in ("a.png", "a.gsi", "b.png"))
-    Image.fromarray(scene(height, width)).save(source)
-    assert gsic("encode", source, target, "--effort", "1").code == 0
+    image = scene(height, width)
+    Image.fromarray(image).save(source)
+    done = gsic("encode", source, target, "--effort", "1", "--json")
+    assert done.code == 0
     assert gsic("decode", target, back).code == 0
     assert pixels(back).shape == (height, width, 3)
+    shown = psnr(image, pixels(back))
+    assert shown > 19
+    assert done.report["psnr"] == (pytest.approx(shown) if math.isfinite(shown) else None)
 
 
 def test_bench_a_folder(gsic: Run, photo: Path, scene: Callable[..., Any]) -> None:

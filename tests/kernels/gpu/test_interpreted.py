@@ -23,7 +23,7 @@ def test_the_gpu_backend_passes_on_an_interpreter(file: str) -> None:
         env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
     )
     print(done.stdout, done.stderr)
     assert done.returncode == 0, "see the output"
