@@ -1,51 +1,55 @@
-"""Boxes of pixels in a search over symbols: without a Gaussian, along one, and one exchanged.
+"""Loops of RDOQ over the box of pixels that the candidates of a Gaussian cover.
 
-A box is its first column, how many columns, its first row and how many rows. Images are (C, H, W);
-what is kept of a box has a row of pixels for each channel, line after line.
+A box is (first column, number of columns, first row, number of rows). Images are (C, H, W); a copy
+of a box has a row of values for each channel, one line of the box after the other.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba.extending import register_jitable
-from numpy.typing import NDArray
 
-from gsic_kernels.cpu.rdoq.candidates import CUTOFF, add, errors, inner, row_range, span, weigh
-
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
+from gsic_kernels.cpu.rdoq.candidates import CUTOFF, find_rows, find_span
+from gsic_kernels.cpu.rdoq.pixel_rows import (
+    add_row,
+    measure_change,
+    multiply_rows,
+    subtract_row,
+    weigh_row,
+)
+from gsic_kernels.types import F32, F64
 
 
 @register_jitable
-def set_aside(
+def remove_gaussian(
     image: F32,
     target: F32,
-    trial: F64,
+    candidate: F64,
     color: F64,
     box: tuple[int, int, int, int],
     weights: F32,
     without: F32,
 ) -> None:
-    """Fill a box with the errors of the image, less what a Gaussian adds to it."""
+    """Fill `without` with the errors of a box, less what a Gaussian adds to the image."""
     x0, columns, y0, lines = box
     channels, _, width = image.shape
     for y in range(y0, y0 + lines):
         at = (y - y0) * columns
         for c in range(channels):
-            line, aim = image[c, y, x0 : x0 + columns], target[c, y, x0 : x0 + columns]
-            errors(line, aim, without[c, at : at + columns])
-        first, last = span(trial, y, width)
-        if trial[CUTOFF] > 0.0 and first <= last:
-            weigh(trial, y, first, last, weights)
+            line, wanted = image[c, y, x0 : x0 + columns], target[c, y, x0 : x0 + columns]
+            subtract_row(line, wanted, without[c, at : at + columns])
+        first, last = find_span(candidate, y, width)
+        if candidate[CUTOFF] > 0.0 and first <= last:
+            weigh_row(candidate, y, first, last, weights)
             at += first - x0
             count = last - first + 1
             for c in range(channels):
-                add(weights, without[c, at : at + count], count, np.float32(-color[c]))
+                add_row(weights, without[c, at : at + count], count, np.float32(-color[c]))
 
 
 @register_jitable
-def inner_products(
-    trial: F64,
+def multiply_box(
+    candidate: F64,
     without: F32,
     box: tuple[int, int, int, int],
     width: int,
@@ -53,33 +57,36 @@ def inner_products(
     weights: F32,
     products: F64,
 ) -> float:
-    """Inner products of weights with what was set aside, by channel, and with themselves."""
+    """Compute the inner products of a candidate's weights with `without`, by channel.
+
+    Returns the inner product of the weights with themselves.
+    """
     x0, columns, y0, _ = box
     squares = 0.0
     products[:] = 0.0
-    top, bottom = row_range(trial, height)
+    top, bottom = find_rows(candidate, height)
     for y in range(top, bottom + 1):
-        first, last = span(trial, y, width)
+        first, last = find_span(candidate, y, width)
         if first <= last:
-            squares += weigh(trial, y, first, last, weights)
+            squares += weigh_row(candidate, y, first, last, weights)
             at, count = (y - y0) * columns + first - x0, last - first + 1
             for c in range(len(products)):
-                products[c] += inner(weights, without[c, at : at + count], count)
+                products[c] += multiply_rows(weights, without[c, at : at + count], count)
     return squares
 
 
 @register_jitable
-def exchange(
+def replace_gaussian(
     image: F32,
     old: F64,
-    before: F64,
+    old_color: F64,
     new: F64,
-    after: F64,
+    new_color: F64,
     box: tuple[int, int, int, int],
     weights: F32,
     fresh: F32,
 ) -> None:
-    """Fill a box with the image, one Gaussian replaced by another."""
+    """Fill `fresh` with the image in a box, with one Gaussian replaced by another."""
     x0, columns, y0, lines = box
     channels, _, width = image.shape
     for y in range(y0, y0 + lines):
@@ -87,13 +94,37 @@ def exchange(
         for c in range(channels):
             fresh[c, at : at + columns] = image[c, y, x0 : x0 + columns]
         for side in range(2):
-            trial, color = (new, after) if side else (old, before)
-            if trial[CUTOFF] <= 0.0:
+            candidate, color = (new, new_color) if side else (old, old_color)
+            if candidate[CUTOFF] <= 0.0:
                 continue
-            first, last = span(trial, y, width)
+            first, last = find_span(candidate, y, width)
             if first <= last:
-                weigh(trial, y, first, last, weights)
+                weigh_row(candidate, y, first, last, weights)
                 begin, count = at + first - x0, last - first + 1
                 for c in range(channels):
                     share = np.float32(color[c] if side else -color[c])
-                    add(weights, fresh[c, begin : begin + count], count, share)
+                    add_row(weights, fresh[c, begin : begin + count], count, share)
+
+
+@register_jitable
+def measure_box(image: F32, fresh: F32, target: F32, box: tuple[int, int, int, int]) -> float:
+    """Compute the change of the squared error from the image to `fresh` in a box."""
+    x0, columns, y0, lines = box
+    change = 0.0
+    for y in range(lines):
+        at = y * columns
+        for c in range(len(image)):
+            old, new = image[c, y0 + y, x0 : x0 + columns], fresh[c, at : at + columns]
+            wanted = target[c, y0 + y, x0 : x0 + columns]
+            change += float(measure_change(old, new, wanted))
+    return change
+
+
+@register_jitable
+def copy_box(fresh: F32, box: tuple[int, int, int, int], image: F32) -> None:
+    """Copy `fresh` into a box of the image."""
+    x0, columns, y0, lines = box
+    for y in range(lines):
+        at = y * columns
+        for c in range(len(image)):
+            image[c, y0 + y, x0 : x0 + columns] = fresh[c, at : at + columns]

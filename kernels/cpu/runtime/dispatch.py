@@ -128,9 +128,9 @@ _KERNELS = {
     "read_sets": _Entry(
         "plain", "ans.sorted_sets", f"{_PAYLOAD}, {_CURVES}, {_I64_2D}, int64, {_I64}"
     ),
-    "search": _Entry(
+    "rdoq_pass": _Entry(
         "plain",
-        "rdoq.rdoq_pass",
+        "rdoq.pass_kernel",
         f"{_I32_2D}, {_F64}, {_F64_2D}, {_I64_2D}, {_F64}, {_I64_2D}, {_I64_2D}, {_I64_2D}, {_F64},"
         f" float64, {_F32_3D}, {_F32_3D}, {_F64}",
     ),

@@ -69,11 +69,11 @@ def test_a_pass_tells_what_it_changes(channels: int, lambda_: float) -> None:
         done = run_rdoq_pass(grid, lengths, lambda_ * header.step**2, image, target)
         after = symbols_of(grid.rows)
         gained = squared_error(header, after, planes) - squared_error(header, before, planes)
-        assert done.squares == pytest.approx(gained, abs=2e-4)
+        assert done.sse == pytest.approx(gained, abs=2e-4)
         assert done.bits == pytest.approx(spent(lengths, after) - spent(lengths, before))
         np.testing.assert_allclose(image, drawn(header, after), atol=2e-5)
         assert done.moves > 0
-        assert done.squares + lambda_ * header.step**2 * done.bits < 0.0
+        assert done.sse + lambda_ * header.step**2 * done.bits < 0.0
 
 
 def test_a_pass_changes_what_it_is_given_or_refuses() -> None:
