@@ -1,4 +1,5 @@
-"""The Numba kernels: `raster` draws, `losses` compare, `ans` decodes symbols, `rdoq` improves them.
+"""The Numba kernels.
 
-`runtime` compiles kernels, shares their work between threads and has the SIMD type.
+`raster` draws Gaussians, `losses` compares images, `ans` decodes symbols, `rdoq` optimises them.
+`runtime` compiles kernels, shares their work between threads and defines the SIMD type.
 """

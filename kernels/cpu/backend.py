@@ -1,4 +1,4 @@
-"""The CPU backend as the registry hands it out."""
+"""The CPU backend, which the registry returns."""
 
 from __future__ import annotations
 

@@ -186,6 +186,27 @@ def test_bad_gaussians_leave_no_trace(device: str) -> None:
     assert all((gradient[6:] != 0).any() for gradient in gradients[:4])
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_opaque_gaussians_beside_the_image_leave_gradients_finite(device: str) -> None:
+    """Columns of pixels reach past the right border, where nothing of the image is hidden."""
+    count, width = 20, 21
+    splats = Splats(
+        np.full((count, 2), (width + 2.5, 10.5), np.float32),
+        np.full((count, 3), (1.0, 0.0, 1.0), np.float32),
+        np.full((count, 3), 0.5, np.float32),
+        np.full(count, 5.0, np.float32),
+        np.zeros(count, np.float32),
+    )
+    arguments = splats, np.ones(count, np.float32), Window(0, 0, width, 20), np.zeros(3, np.float32)
+    backend = registry.get(device)
+    blended = backend.render_alpha(*arguments)
+    grad = np.ones_like(blended.image)
+    check(
+        backend.render_alpha_backward(*arguments, blended, grad),
+        reference.render_alpha_backward(*arguments, grad.astype(np.float64)),
+    )
+
+
 BIT_SCENES = {
     "mixed": lambda: make(400, 130, 140),
     "needles": lambda: make(60, 130, 140, sigma=(0.05, 0.5), aspect=(100.0, 1000.0)),

@@ -29,6 +29,7 @@ from gsic_kernels.cpu.losses.window import (
     filter_across,
     filter_down,
 )
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64
 
 QUARTER = np.float32(0.25)
@@ -37,7 +38,7 @@ QUARTER = np.float32(0.25)
 ROWS = 32
 
 
-@register_jitable
+@item_function
 def halve(item: int, worker: int, image: F32, width: int, out: F32) -> None:
     """Average 2 x 2 pixels each; the last row and column of odd sides are left out."""
     rows, channels, _ = out.shape
@@ -110,7 +111,7 @@ def _write_row(error: F32, target: F32, means: F32, gradient: F32) -> None:
         gradient[j] = means[0, j] + error[j] * means[1, j] + target[j] * means[2, j]
 
 
-@register_jitable
+@item_function
 def compare_scale(
     item: int,
     worker: int,
@@ -171,7 +172,7 @@ def compare_scale(
     sums[c, item % bands] = total
 
 
-@register_jitable
+@item_function
 def add_coarser(
     item: int,
     worker: int,

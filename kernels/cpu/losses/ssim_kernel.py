@@ -23,6 +23,7 @@ from gsic_kernels.cpu.losses.window import (
     filter_across,
     filter_down,
 )
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64
 
 # Columns of the sums.
@@ -90,7 +91,7 @@ def _write_row(
         totals[SQUARED, j] += error * error
 
 
-@register_jitable
+@item_function
 def compare_ssim(
     item: int,
     worker: int,

@@ -128,24 +128,9 @@ class SumLoss:
     def _plan_rendering(self, background: F32) -> pool.Step:
         """Make the step that renders and computes errors and sums."""
         workspace, (_, width, channels) = self._workspace, self._shape
-        lists = workspace.channels, workspace.records, workspace.starts, workspace.pairs
-        rules = int(self._l1), int(self._stopped)
-        images = (
-            self._target,
-            self._inside,
-            self._error,
-            self._slopes,
-            self._weights,
-            self._offsets,
-        )
+        images = self._target, self._inside, self._error, self._slopes
         arguments = (
-            *lists,
-            background,
-            width,
-            workspace.height,
-            workspace.scratch,
-            *images,
-            *rules,
-            self._sums,
+            *(*workspace.lists, background, width, *workspace.strip_memory, *images),
+            *(self._weights, self._offsets, int(self._l1), int(self._stopped), self._sums),
         )
         return pool.Step(kernel("sum_loss", channels, self._plain), arguments, workspace.strips)

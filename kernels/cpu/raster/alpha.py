@@ -1,20 +1,20 @@
-"""Alpha blending of Gaussians and its gradients: arrays in, arrays out."""
+"""Functions that blend Gaussians by alpha and differentiate that: arrays in, arrays out."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gsic_kernels import validation
+from gsic_kernels.cpu.raster.alpha_per_gaussian import BY_COLOR
 from gsic_kernels.cpu.raster.work_division import count_record_items
 from gsic_kernels.cpu.raster.workspace import allocate_gradients, borrow_workspace
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
 
-# Planes of a strip beside those of the colours, forward and backward alike, so that one plan
-# serves both; and what a strip sums up for a Gaussian beside the gradient by colour.
+# Planes of a strip beside those of the colours. The forward kernel needs only one, but with the
+# same number one workspace serves both kernels.
 _EXTRA_PLANES = 3
-_MOMENTS = 6
 
 
 def render_alpha(
@@ -28,20 +28,20 @@ def render_alpha(
 ) -> Blended:
     """Blend Gaussians over `background`, the first in front.
 
-    A Gaussian hides alpha = min(0.999, opacity * weight) of what is behind it. Below 1/255 it is
-    skipped, and a pixel ends before the first Gaussian that would leave less than 1e-4 of what
-    is behind. One whose opacity is not finite and above 0 contributes nothing.
+    A Gaussian hides alpha = min(0.999, opacity * weight) of what is behind it. It is skipped where
+    alpha is below 1/255. A pixel stops before the first Gaussian that would leave less than 1e-4 of
+    what is behind. A Gaussian whose opacity is not finite or not above 0 contributes nothing.
 
     Args:
         splats: 0 <= N <= 2^24 Gaussians of C channels, front to back; not modified.
         opacity: float32 (N,).
-        window: the pixels to render, anywhere.
+        window: the pixels to render, anywhere in the plane.
         background: float32 (C,), 1.0 = full scale.
-        threads: how many threads to use; the result does not depend on it.
-        plain: use the loops of `alpha_scalar`; the same but for rounding, and slower.
+        threads: number of threads to use; the result does not depend on it.
+        plain: use the scalar loops of `alpha_scalar`, which are slower and round differently.
 
     Returns:
-        The image and what `render_alpha_backward` needs of it.
+        The image, and what `render_alpha_backward` needs besides.
 
     Raises:
         TypeError: an array is not float32.
@@ -58,15 +58,13 @@ def render_alpha(
         np.empty((rows, width), np.int32),
     )
     draw = kernel("alpha_forward", channels, plain)
-    limit, limited = _limited(splats, opacity)
+    limit, limited = _limit_step(splats, opacity)
     with borrow_workspace(width, rows, channels, threads, _EXTRA_PLANES) as workspace:
 
         def after() -> list[pool.Step]:
-            lists = workspace.channels, workspace.records, workspace.starts, workspace.pairs
-            place = (x, y), workspace.height, workspace.scratch
-            return [
-                pool.Step(draw, (*lists, background, opacity, *place, *blended), workspace.strips)
-            ]
+            memory = workspace.strip_memory
+            arguments = *workspace.lists, background, opacity, (x, y), *memory, *blended
+            return [pool.Step(draw, arguments, workspace.strips)]
 
         workspace.run(limited, window, [limit], after)
     return blended
@@ -83,19 +81,19 @@ def render_alpha_backward(
     *,
     plain: bool = False,
 ) -> AlphaGradients:
-    """Gradient of `sum(render_alpha(...).image * grad)`.
+    """Compute the gradient of `sum(render_alpha(...).image * grad)`.
 
     Args:
         splats, opacity, window, background: what was rendered; not modified.
-        blended: what `render_alpha` returned for it. The image in it is not looked at.
+        blended: what `render_alpha` returned for it; its image is not read.
         grad: float32 (height, width, C), the derivative by each rendered value.
-        threads: how many threads to use; the result does not depend on it.
-        plain: use the loops of `alpha_scalar`; the same but for rounding, and slower.
+        threads: number of threads to use; the result does not depend on it.
+        plain: use the scalar loops of `alpha_scalar`, which are slower and round differently.
 
     Returns:
-        Freshly made gradients; zero for Gaussians that contribute nothing. The cuts at `cutoff`,
-        at 1/255 and at transmittance 1e-4, and `offset`, are taken as fixed; where alpha is capped
-        it does not change.
+        New gradients, zero for Gaussians that contribute nothing. `offset` and the cuts at
+        `cutoff`, at alpha 1/255 and at transmittance 1e-4 are taken as fixed; where alpha is
+        capped, it is a constant.
 
     Raises:
         TypeError: an array is of another type.
@@ -108,40 +106,33 @@ def render_alpha_backward(
     x, y, width, rows = window
     _, transmittance, stop = validation.check_blended(blended, (rows, width, channels))
     grad = validation.check_image("grad", grad, (rows, width, channels))
-    of_splats = *allocate_gradients(splats), np.empty(count, np.float32)
-    by_background = np.empty((rows, channels))
-    draw, add = kernel("alpha_backward", channels, plain), kernel("reduce_gradients")
-    limit, limited = _limited(splats, opacity)
+    gradients = *allocate_gradients(splats), np.empty(count, np.float32)
+    # Per row, and added up here from top to bottom, so that the order of strips does not matter.
+    d_background = np.empty((rows, channels))
+    draw, reduce = kernel("alpha_backward", channels, plain), kernel("reduce_gradients")
+    limit, limited = _limit_step(splats, opacity)
     with borrow_workspace(width, rows, channels, threads, _EXTRA_PLANES) as workspace:
 
         def after() -> list[pool.Step]:
-            lists = workspace.records, workspace.starts, workspace.pairs
-            partials = np.empty((len(workspace.pairs), _MOMENTS + channels), np.float32)
+            partials = np.empty((len(workspace.pairs), BY_COLOR + channels), np.float32)
             strips = (
-                *(
-                    workspace.channels,
-                    *lists,
-                    background,
-                    opacity,
-                    (x, y),
-                    workspace.height,
-                    workspace.scratch,
-                ),
-                *(transmittance, stop, grad, partials, by_background),
+                *(*workspace.lists, background, opacity, (x, y), *workspace.strip_memory),
+                *(transmittance, stop, grad, partials, d_background),
             )
-            totals = *lists, opacity, partials, *of_splats
+            _, *lists = workspace.lists
+            totals = *lists, opacity, partials, *gradients
             return [
                 pool.Step(draw, strips, workspace.strips),
-                pool.Step(add, totals, count_record_items(count)),
+                pool.Step(reduce, totals, count_record_items(count)),
             ]
 
         workspace.run(limited, window, [limit], after)
-        workspace.clear_idle(of_splats)
-    return AlphaGradients(*of_splats, by_background.sum(axis=0).astype(np.float32))
+        workspace.clear_idle(gradients)
+    return AlphaGradients(*gradients, d_background.sum(axis=0).astype(np.float32))
 
 
-def _limited(splats: Splats, opacity: F32) -> tuple[pool.Step, Splats]:
-    """The splats with room for the cutoff at which they can still be seen, and the step for it."""
+def _limit_step(splats: Splats, opacity: F32) -> tuple[pool.Step, Splats]:
+    """Make the step that limits cutoffs to what can be seen, and the splats that it completes."""
     cutoff = np.empty_like(splats.cutoff)
     arguments = opacity, splats.cutoff, splats.offset, cutoff
     step = pool.Step(kernel("limit_cutoffs"), arguments, count_record_items(len(opacity)))

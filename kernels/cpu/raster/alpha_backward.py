@@ -1,7 +1,7 @@
-"""The gradient of alpha blending: each strip is walked back to front, from what it ended with.
+"""The kernel of the gradient of alpha blending: it walks each strip from back to front.
 
 With T the transmittance in front of a Gaussian, h = sum over channels of color * gradient, and S
-the same sum for the colour that is seen of everything behind it,
+the same sum for the colour that is seen of everything behind it, the derivatives of the loss L are
 
     dL/dalpha = T (h - S)        dL/dcolor_c = T alpha gradient_c
 
@@ -9,10 +9,13 @@ and one Gaussian further to the front
 
     S <- S + alpha (h - S)       T <- T / (1 - alpha)
 
-from S = that of the background and the final T. The division undoes what the forward kernel
-multiplied by; it is never by less than 1 - ALPHA_MAX. Alpha does not change with opacity or place
-where it is capped or skipped. From dL/dalpha on all is as for sums (see `backward`), but summed per
-strip: scratch rows are T, S, the index at which the pixel stopped, and C planes of the gradient.
+The walk begins with the final T and with S of the background. The division undoes what the forward
+kernel multiplied by; the divisor is at least 1 - ALPHA_MAX. Where alpha is capped or skipped, it
+does not change with the opacity or the place of the Gaussian. From dL/dalpha on, all is as for sums
+(see `sum_backward`), but summed per strip: `reduce_gradients` adds the strips up.
+
+A row of the strip has 3 + C planes: T, S, the index at which the pixel stopped, and the gradient of
+the image.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ from gsic_kernels.cpu.raster.alpha_per_gaussian import (
     BY_U_DX,
     BY_U_DY,
 )
-from gsic_kernels.cpu.raster.column_spans import allocate_spans, append_spans, row_pitch
-from gsic_kernels.cpu.raster.columns import BATCH, HALF, ONE, ZERO
+from gsic_kernels.cpu.raster.column_spans import append_spans, row_pitch
+from gsic_kernels.cpu.raster.columns import HALF, ONE, ZERO
 from gsic_kernels.cpu.raster.planar_simd import (
     dot_planes,
     fma_planes,
@@ -43,6 +46,7 @@ from gsic_kernels.cpu.raster.planar_simd import (
     zero_planes,
 )
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
+from gsic_kernels.cpu.raster.work_division import BATCH
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     broadcast,
@@ -57,6 +61,7 @@ from gsic_kernels.cpu.runtime.simd import (
     total,
     where_le,
 )
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64, I32, I64
 
 
@@ -74,7 +79,7 @@ def _load_row(
     pitch: int,
     d_background: F64,
 ) -> None:
-    """Fill a scratch row; its slack so that no Gaussian is seen there."""
+    """Fill a row of the strip; in its slack all planes become 0."""
     grads = at + 3 * pitch
     whole, start = width // LANES * LANES, row * width * len(channels)
     for x in range(0, whole, LANES):
@@ -91,8 +96,10 @@ def _load_row(
     for x in range(whole, width):
         strip[at + x] = transmittance[row * width + x]
         strip[at + 2 * pitch + x] = np.float32(stop[row * width + x])
+    # A transmittance of 0 stays 0, however often it is divided: with any other, opaque Gaussians
+    # beside the image would make it infinite, and infinity times a gradient of 0 is not a number.
     for x in range(width, pitch):
-        strip[at + x] = ONE
+        strip[at + x] = ZERO
         strip[at + 2 * pitch + x] = ZERO
     colors, sums = load_colors(background, 0, channels), zero_planes(channels)
     for x in range(0, pitch, LANES):
@@ -104,7 +111,7 @@ def _load_row(
         d_background[row, c] = by_color[c]
 
 
-@register_jitable
+@item_function
 def alpha_backward(
     item: int,
     worker: int,
@@ -117,6 +124,7 @@ def alpha_backward(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
+    spans: I32,
     transmittance: F32,
     stop: I32,
     grad: F32,
@@ -133,12 +141,10 @@ def alpha_backward(
     flat, depths, stops = grad.reshape(-1), transmittance.reshape(-1), stop.reshape(-1)
     pitch = row_pitch(width)
     row_pitch_all = (3 + len(channels)) * pitch
-    spans, ends = allocate_spans(width, BATCH), np.empty(BATCH, np.int64)
-    zero = broadcast(ZERO)
-    x0 = origin[0]
+    spans, zero = spans[worker], broadcast(ZERO)
     top = item * height
     count = min(height, rows - top)
-    y0 = origin[1] + top
+    x0, y0 = origin[0], origin[1] + top
     for row in range(count):
         at = row * row_pitch_all
         _load_row(
@@ -154,22 +160,24 @@ def alpha_backward(
             found = append_spans(
                 records, pairs[k], x0, x0 + width - 1, y0, y0 + count - 1, spans, found
             )
-            ends[k - begin] = found
         i = 0
         for k in range(end - 1, begin - 1, -1):
             n = pairs[k]
             mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
             p, r, t = records[n, P], records[n, R], records[n, T]
             limit, strength = records[n, LIMIT], opacity[n]
-            offset, index = -(records[n, OFFSET] * strength), np.float32(n + 1)
+            offset = -(records[n, OFFSET] * strength)
+            # A pixel shows this Gaussian if it stopped at a later index. Indices of Gaussians are
+            # exact in float32, see BLENDED_MAX.
+            index = np.float32(n + 1)
             colors = load_colors(records, n * RECORD + COLOR, channels)
-            # Whether a pixel may have stopped in front of this Gaussian, or alpha be capped:
-            # for most there is no need to look.
+            # Whether a pixel may have stopped at or before this Gaussian, and whether alpha may be
+            # capped. Most Gaussians need neither test.
             late = n >= first_stop
             capped = strength + offset > NEARLY_MOST
             by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
             by_opacity, by_color = zero, zero_planes(channels)
-            while i < ends[k - begin]:
+            while i < found and spans[i, 0] == n:
                 x, first, last = spans[i, 1], spans[i, 2], spans[i, 3]
                 i += 1
                 dx = ramp() + (np.float32(x) + HALF) - mean_x

@@ -1,9 +1,11 @@
-"""Alpha blending, a strip of rows at a time, front to back in the order of the Gaussians.
+"""The kernel that blends Gaussians, a strip of rows at a time, the first Gaussian in front.
 
-Beside its C planes of colour a scratch row has one of transmittance: what is left to see through.
-It turns negative where a Gaussian would leave too little. That happens once per pixel at most, so a
-branch behind the loop over rows sees to it: it notes the transmittance and puts STOPPED in its
-place, which is not a number. No comparison holds for it, and no later Gaussian is seen there.
+A row of a strip has C planes of colour and one of transmittance T: the share of what lies behind
+that is still seen. A pixel stops before the first Gaussian that would leave less than
+TRANSMITTANCE_MIN, and stays as it is from then on. This happens at most once per pixel, so the loop
+over the rows of a column only marks the pixel by a negative T, and a rare branch behind the loop
+handles it: it writes T and the index to the output and replaces the mark by STOPPED. STOPPED is not
+a number, so no comparison holds for it, and no later Gaussian is drawn there.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from gsic_kernels.cpu.raster.column_spans import allocate_spans, append_spans, row_pitch
-from gsic_kernels.cpu.raster.columns import BATCH, HALF, ONE, ZERO
+from gsic_kernels.cpu.raster.column_spans import append_spans, row_pitch
+from gsic_kernels.cpu.raster.columns import HALF, ONE, ZERO
 from gsic_kernels.cpu.raster.planar_simd import (
     fma_planes,
     load_colors,
@@ -22,6 +24,7 @@ from gsic_kernels.cpu.raster.planar_simd import (
     store_planes,
 )
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
+from gsic_kernels.cpu.raster.work_division import BATCH
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     any_below,
@@ -36,11 +39,12 @@ from gsic_kernels.cpu.runtime.simd import (
     store,
     where_le,
 )
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64
 
 MOST, LEAST = np.float32(ALPHA_MAX), np.float32(ALPHA_MIN)
 END = np.float32(TRANSMITTANCE_MIN)
-# A Gaussian whose peak is below this can do without the cap, however its pixels are rounded.
+# A Gaussian whose peak is below this needs no cap, however its pixels are rounded.
 NEARLY_MOST = np.float32(ALPHA_MAX - 1e-3)
 STOPPED = np.float32(np.nan)
 
@@ -49,9 +53,13 @@ STOPPED = np.float32(np.nan)
 def _stop_pixels(
     strip: F32, depth: int, n: int, transmittance: F32, stop: I32, row: int, x: int
 ) -> None:
-    """Stop the pixels of one row of a column that Gaussian n would leave too little of."""
+    """Stop the marked pixels among the LANES of one row, where Gaussian n would leave too little.
+
+    `depth` is the place of their transmittance in the strip.
+    """
     for lane in range(LANES):
         if strip[depth + lane] < ZERO:
+            # Lanes in the slack of the row are stopped too, but have no place in the output.
             if x + lane < stop.shape[1]:
                 transmittance[row, x + lane] = -strip[depth + lane]
                 stop[row, x + lane] = n
@@ -71,10 +79,10 @@ def _blend_column(
     at: int,
     pitch: int,
 ) -> bool:
-    """Put one column of a Gaussian, rows first..last, behind what the rows from `at` on hold.
+    """Blend one column of Gaussian n, rows first..last, behind what the strip holds from `at` on.
 
     Returns:
-        Whether it made a pixel stop.
+        Whether a pixel has been marked to stop.
     """
     mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
     p, r, t = records[n, P], records[n, R], records[n, T]
@@ -91,9 +99,11 @@ def _blend_column(
         u, v = u_column + r * dy, t * dy
         z = fma(u, u, v * v)
         raw = where_le(z, limit, fma(exp_minus_8(z), opacity, offset))
+        # Alpha is 0 where the Gaussian is too faint to be drawn.
         alpha = where_le(LEAST, raw, smaller(raw, MOST))
         before = load(strip, depth)
         after = before * (ONE - alpha)
+        # A pixel that would keep less than END gets no share of the Gaussian, and its mark.
         share = where_le(END, after, before * alpha)
         planes = load_planes(strip, at, pitch, channels)
         store_planes(strip, at, pitch, fma_planes(share, colors, planes))
@@ -105,7 +115,7 @@ def _blend_column(
     return stops
 
 
-@register_jitable
+@item_function
 def alpha_forward(
     item: int,
     worker: int,
@@ -118,6 +128,7 @@ def alpha_forward(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
+    spans: I32,
     image: F32,
     transmittance: F32,
     stop: I32,
@@ -128,11 +139,10 @@ def alpha_forward(
     pitch = row_pitch(width)
     row_pitch_all = (len(channels) + 1) * pitch
     flat, depths = image.reshape(-1), transmittance.reshape(-1)
-    line, spans = np.empty(LANES * len(channels), np.float32), allocate_spans(width, BATCH)
-    x0 = origin[0]
+    spans, line = spans[worker], np.empty(LANES * len(channels), np.float32)
     top = item * height
     count = min(height, rows - top)
-    y0 = origin[1] + top
+    x0, y0 = origin[0], origin[1] + top
     for row in range(count):
         at = row * row_pitch_all
         for x in range(at, at + len(channels) * pitch, LANES):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MIN
 from gsic_kernels.cpu.raster.records import P, R, T
 from gsic_kernels.cpu.raster.work_division import RECORDS_PER_ITEM
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64
 
 # Columns of partial gradients, with e = exp(-q) within the cutoff, w = opacity times weight and
@@ -25,7 +25,7 @@ BY_U, BY_U_DX, BY_U_DY, BY_DY, BY_DY2, BY_OPACITY, BY_COLOR = 0, 1, 2, 3, 4, 5, 
 _SLACK = 1e-4
 
 
-@register_jitable
+@item_function
 def limit_cutoffs(
     item: int, worker: int, opacity: F32, cutoff: F32, offset: F32, limited: F32
 ) -> None:
@@ -50,7 +50,7 @@ def limit_cutoffs(
                 limited[n] = seen if seen >= 0.0 else -1.0
 
 
-@register_jitable
+@item_function
 def reduce_gradients(
     item: int,
     worker: int,

@@ -1,12 +1,12 @@
 """The kernels of alpha blending as scalar loops, for where the vector type does not compile.
 
-Each takes the arguments of its namesake in `alpha_forward` or `alpha_backward`.
+Each takes the arguments of its namesake in `alpha_forward` or `alpha_backward`, some of
+which it does not need.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from gsic_kernels.cpu.raster.alpha_per_gaussian import (
@@ -20,13 +20,14 @@ from gsic_kernels.cpu.raster.alpha_per_gaussian import (
 )
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, P, R, T
 from gsic_kernels.cpu.raster.sum_scalar import HALF, ONE, ZERO, exp_minus_8, row_span
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64, I32, I64
 
 MOST, LEAST = np.float32(ALPHA_MAX), np.float32(ALPHA_MIN)
 END = np.float32(TRANSMITTANCE_MIN)
 
 
-@register_jitable
+@item_function
 def alpha_forward(
     item: int,
     worker: int,
@@ -39,6 +40,7 @@ def alpha_forward(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
+    spans: I32,
     image: F32,
     transmittance: F32,
     stop: I32,
@@ -81,7 +83,7 @@ def alpha_forward(
                 image[row, i, c] += transmittance[row, i] * background[c]
 
 
-@register_jitable
+@item_function
 def alpha_backward(
     item: int,
     worker: int,
@@ -94,6 +96,7 @@ def alpha_backward(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
+    spans: I32,
     transmittance: F32,
     stop: I32,
     grad: F32,
@@ -106,8 +109,8 @@ def alpha_backward(
     x0 = origin[0]
     top = item * height
     bottom = min(top + height, rows)
-    # Pairs of the transmittance in front of, and the gradient times the colour seen of, what
-    # was walked through.
+    # The strip holds two values per pixel for all Gaussians behind the current one: the
+    # transmittance in front of them, and the gradient times the colour that is seen of them.
     for row in range(top, bottom):
         d_background[row] = 0.0
         for i in range(width):

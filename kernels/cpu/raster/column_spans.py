@@ -17,6 +17,7 @@ from gsic_kernels.cpu.raster.records import (
     SLOPE,
     TOP,
 )
+from gsic_kernels.cpu.raster.work_division import BATCH
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.types import F32, I32
 
@@ -64,7 +65,8 @@ def append_spans(
     return count
 
 
-@register_jitable
-def allocate_spans(width: int, count: int) -> I32:
-    """Allocate room for the spans of `count` Gaussians in a window of this width."""
-    return np.empty((count * (width // LANES + 2), 4), np.int32)
+def allocate_spans(width: int, threads: int) -> I32:
+    """Allocate one table of spans per thread, for BATCH Gaussians in a window of this width."""
+    # A Gaussian touches at most width / LANES columns, rounded up, and the one that is written
+    # but not counted.
+    return np.empty((threads, BATCH * (width // LANES + 2), 4), np.int32)

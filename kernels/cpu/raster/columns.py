@@ -15,13 +15,11 @@ from numba.extending import register_jitable
 from gsic_kernels.cpu.raster.column_spans import append_spans
 from gsic_kernels.cpu.raster.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
+from gsic_kernels.cpu.raster.work_division import BATCH
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, ramp, rolled, store, where_le
 from gsic_kernels.types import F32, I32
 
-# Gaussians whose spans are solved before the first of them is drawn: the latencies of solving, and
-# those of fetching the records, then overlap.
-BATCH = 32
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
 
 

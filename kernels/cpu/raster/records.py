@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import CUTOFF_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
 from gsic_kernels.cpu.raster.work_division import RECORDS_PER_ITEM
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32
 
 # Floats of a record, and the places of its fields; the last field is unused.
@@ -42,7 +42,7 @@ MARGIN = 1.0 / 64
 MARGIN_FAR = 2.0**-20
 
 
-@register_jitable
+@item_function
 def prepare_records(
     item: int,
     worker: int,

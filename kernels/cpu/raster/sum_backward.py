@@ -17,9 +17,8 @@ is constant in a lane of a column and dy in a row, so each is multiplied once pe
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.column_spans import allocate_spans, append_spans
+from gsic_kernels.cpu.raster.column_spans import append_spans
 from gsic_kernels.cpu.raster.columns import HALF, ZERO
 from gsic_kernels.cpu.raster.planar_simd import (
     dot_planes,
@@ -43,17 +42,14 @@ from gsic_kernels.cpu.raster.records import (
     R,
     T,
 )
-from gsic_kernels.cpu.raster.work_division import (
-    GRADIENTS_PER_ITEM,
-    ROWS_PER_ITEM,
-    count_gradient_items,
-)
+from gsic_kernels.cpu.raster.work_division import ROWS_PER_ITEM, count_gradient_items
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, ramp, rolled, total, where_le
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64
 
 
-@register_jitable
+@item_function
 def split_planes(
     item: int, worker: int, channels: tuple[int, ...], image: F32, planar: F32, pitch: int
 ) -> None:
@@ -73,7 +69,7 @@ def split_planes(
                 planar[to + c * pitch + x] = ZERO
 
 
-@register_jitable
+@item_function
 def sum_backward(
     item: int,
     worker: int,
@@ -84,6 +80,7 @@ def sum_backward(
     origin: tuple[int, int],
     width: int,
     height: int,
+    spans: I32,
     grad: F32,
     pitch: int,
     scale: np.float32,
@@ -102,13 +99,9 @@ def sum_backward(
     row_pitch = len(channels) * pitch
     items = count_gradient_items(len(order))
     begin, end = sizes[0] * item // items, sizes[0] * (item + 1) // items
-    spans = allocate_spans(width, GRADIENTS_PER_ITEM)
-    ends = np.empty(GRADIENTS_PER_ITEM, np.int64)
-    # All spans before the first pixel: see `columns.BATCH`.
-    count = 0
+    spans, count = spans[worker], 0
     for k in range(begin, end):
         count = append_spans(records, order[k], x0, x1, y0, y1, spans, count)
-        ends[k - begin] = count
     i = 0
     for k in range(begin, end):
         n = order[k]
@@ -119,7 +112,7 @@ def sum_backward(
         # Sums of h e times u, u dx, u dy, dy, dy^2, and of weight times gradient.
         by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = zero, zero, zero, zero, zero
         by_color = zero_planes(channels)
-        while i < ends[k - begin]:
+        while i < count and spans[i, 0] == n:
             x, first, last = spans[i, 1], spans[i, 2], spans[i, 3]
             i += 1
             dx = ramp() + (np.float32(x) + HALF) - mean_x

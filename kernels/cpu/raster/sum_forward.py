@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.column_spans import allocate_spans, row_pitch
-from gsic_kernels.cpu.raster.columns import BATCH, draw_strip
+from gsic_kernels.cpu.raster.column_spans import row_pitch
+from gsic_kernels.cpu.raster.columns import draw_strip
 from gsic_kernels.cpu.raster.planar_simd import load_planes, store_pixels
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64, U8
 
 
-@register_jitable
+@item_function
 def sum_forward(
     item: int,
     worker: int,
@@ -24,6 +24,7 @@ def sum_forward(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
+    spans: I32,
     out: F32 | U8,
 ) -> None:
     """Render strip `item` of `height` rows to `out` (H, W, C), float32 or bytes.
@@ -36,9 +37,9 @@ def sum_forward(
     top = item * height
     used = min(height, rows - top)
     members = pairs[starts[item] : starts[item + 1]]
-    spans = allocate_spans(width, BATCH)
     draw_strip(
-        channels, records, members, background, origin, top, width, used, strip, pitch, spans
+        *(channels, records, members, background, origin, top, width, used),
+        *(strip, pitch, spans[worker]),
     )
     flat, line = out.reshape(-1), np.empty(LANES * len(channels), out.dtype)
     whole = width - width % LANES

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
-from gsic_kernels.cpu.raster.column_spans import allocate_spans
-from gsic_kernels.cpu.raster.columns import BATCH, ZERO, draw_strip
+from gsic_kernels.cpu.raster.columns import ZERO, draw_strip
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     absolute,
@@ -17,10 +14,11 @@ from gsic_kernels.cpu.runtime.simd import (
     store,
     total,
 )
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64, I32, I64
 
 
-@register_jitable
+@item_function
 def sum_loss(
     item: int,
     worker: int,
@@ -32,6 +30,7 @@ def sum_loss(
     width: int,
     height: int,
     scratch: F32,
+    spans: I32,
     target: F32,
     inside: F32,
     errors: F32,
@@ -61,9 +60,9 @@ def sum_loss(
     top = item * height
     used = min(height, rows - top)
     members = pairs[starts[item] : starts[item + 1]]
-    spans = allocate_spans(width, BATCH)
     draw_strip(
-        channels, records, members, background, (0, 0), top, width, used, strip, pitch, spans
+        *(channels, records, members, background, (0, 0), top, width, used),
+        *(strip, pitch, spans[worker]),
     )
     # Sums are per row, and added up by the caller from top to bottom: so they do not depend on how
     # many rows a strip has, or on who renders it.

@@ -1,7 +1,8 @@
 """The kernels of sums as scalar loops, for where the vector type of `simd` does not compile.
 
-Each takes the arguments of its namesake in `sum_forward`, `sum_loss` or `sum_backward`. The
-exponential is the same polynomial; pixels differ from the vector kernels by rounding only.
+Each takes the arguments of its namesake in `sum_forward`, `sum_loss` or `sum_backward`, some of
+which it does not need. The exponential is the same polynomial; pixels differ from those of the
+vector kernels by rounding only.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gsic_kernels.cpu.raster.records import (
 )
 from gsic_kernels.cpu.raster.work_division import ROWS_PER_ITEM, count_gradient_items
 from gsic_kernels.cpu.runtime.exponential import EXP_COEFFICIENTS
+from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64, I32, I64, U8
 
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
@@ -36,7 +38,7 @@ E5, E4, E3, E2, E1, E0 = (np.float32(coefficient) for coefficient in EXP_COEFFIC
 
 @register_jitable
 def exp_minus_8(z: np.float32) -> np.float32:
-    """exp(-8 z) for 0 <= z <= 2."""
+    """Compute exp(-8 z) for 0 <= z <= 2."""
     value = ((((E5 * z + E4) * z + E3) * z + E2) * z + E1) * z + E0
     value = value * value
     value = value * value
@@ -45,9 +47,10 @@ def exp_minus_8(z: np.float32) -> np.float32:
 
 @register_jitable
 def row_span(records: F32, n: int, y: int, x0: int, x1: int) -> tuple[int, int]:
-    """First and last pixel of x0..x1 that the ellipse can touch in row y."""
+    """Find the first and the last pixel of x0..x1 that the ellipse can touch in row y."""
     dy = y + 0.5 - records[n, MEAN_Y]
     p, v = float(records[n, P]), float(records[n, T]) * dy
+    # u^2 + v^2 <= limit, solved for dx.
     rest = float(records[n, LIMIT]) * WIDEN * WIDEN - v * v
     if rest < 0.0:
         return x1 + 1, x1
@@ -73,7 +76,7 @@ def draw_strip(
     strip: F32,
     pitch: int,
 ) -> None:
-    """Fill the strip with the background and add its Gaussians in their order."""
+    """Fill `height` rows of the strip with the background, then add `members` in their order."""
     for row in range(height):
         for c in range(count):
             at = (row * count + c) * pitch
@@ -97,10 +100,11 @@ def draw_strip(
 
 @register_jitable
 def clamp01(value: np.float32) -> np.float32:
+    """Clamp a value to 0..1; a value that is not a number becomes 0."""
     return min(value, ONE) if value > ZERO else ZERO
 
 
-@register_jitable
+@item_function
 def sum_forward(
     item: int,
     worker: int,
@@ -112,6 +116,7 @@ def sum_forward(
     origin: tuple[int, int],
     height: int,
     scratch: F32,
+    spans: I32,
     out: F32 | U8,
 ) -> None:
     """Do what `sum_forward.sum_forward` does."""
@@ -128,7 +133,7 @@ def sum_forward(
                 out[y + row, x, c] = clamp01(value) * FULL + HALF if to_bytes else value
 
 
-@register_jitable
+@item_function
 def sum_loss(
     item: int,
     worker: int,
@@ -140,6 +145,7 @@ def sum_loss(
     width: int,
     height: int,
     scratch: F32,
+    spans: I32,
     target: F32,
     inside: F32,
     errors: F32,
@@ -179,7 +185,7 @@ def sum_loss(
         sums[row, 1] = squares
 
 
-@register_jitable
+@item_function
 def split_planes(
     item: int,
     worker: int,
@@ -199,7 +205,7 @@ def split_planes(
                 planar[at + x] = image[row, x, c]
 
 
-@register_jitable
+@item_function
 def sum_backward(
     item: int,
     worker: int,
@@ -210,6 +216,7 @@ def sum_backward(
     origin: tuple[int, int],
     width: int,
     height: int,
+    spans: I32,
     grad: F32,
     pitch: int,
     scale: np.float32,
@@ -253,7 +260,6 @@ def sum_backward(
                     by_u_dy += he * u * dy
                     by_dy += he * dy
                     by_dy2 += he * dy * dy
-        # Records hold p, r, t times 1/4, and so u.
         p, r, t = (
             records[n, P] * FACTOR_SCALE,
             records[n, R] * FACTOR_SCALE,

@@ -9,10 +9,11 @@ from gsic_kernels.cpu.runtime.work_items import count_items
 # Gaussians whose records one work item fills, or whose gradients it reduces: so many that the
 # atomic counters cost next to nothing.
 RECORDS_PER_ITEM = 1024
+# Gaussians whose spans are solved before the first of them is drawn: the latencies of solving, and
+# those of fetching the records, then overlap. A work item of a gradient has at most one batch.
+BATCH = 32
 # Rows of an image that one work item splits into planes.
 ROWS_PER_ITEM = 16
-# Most Gaussians that one work item differentiates with respect to an image of sums.
-GRADIENTS_PER_ITEM = 32
 
 
 def count_record_items(count: int) -> int:
@@ -27,7 +28,7 @@ def count_row_items(rows: int) -> int:
 
 @register_jitable
 def count_gradient_items(count: int) -> int:
-    """Count the work items that the gradients of a sum of `count` Gaussians are divided into."""
+    """Count the work items of up to BATCH Gaussians that compute the gradients of a sum."""
     # A few Gaussians may cover the whole image each: with 64 work items more, there are enough for
     # all threads even then.
-    return min(count, 64 + count // GRADIENTS_PER_ITEM)
+    return min(count, 64 + count // BATCH)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic_kernels.cpu.raster.column_spans import row_pitch
+from gsic_kernels.cpu.raster.column_spans import allocate_spans, row_pitch
 from gsic_kernels.cpu.raster.records import RECORD
 from gsic_kernels.cpu.raster.work_division import count_gradient_items, count_record_items
 from gsic_kernels.cpu.runtime import pool
@@ -91,6 +91,11 @@ class Workspace:
         return allocate_aligned((self.threads, self.height * self.planes * self.pitch + LANES))
 
     @cached_property
+    def spans(self) -> I32:
+        """One table of the spans of a batch of Gaussians per thread; see `column_spans`."""
+        return allocate_spans(self.shape[0], self.threads)
+
+    @cached_property
     def planar(self) -> F32:
         """Room for an image in planar rows."""
         return np.empty(self.shape[1] * len(self.channels) * self.pitch, np.float32)
@@ -100,6 +105,16 @@ class Workspace:
         """Bytes of memory that this object keeps."""
         arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
         return sum(array.nbytes for array in arrays)
+
+    @property
+    def lists(self) -> tuple[tuple[int, ...], F32, NDArray[np.int64], I32]:
+        """The first arguments of kernels that render: channels, records, starts and pairs."""
+        return self.channels, self.records, self.starts, self.pairs
+
+    @property
+    def strip_memory(self) -> tuple[int, F32, I32]:
+        """The height of a strip, and what a worker needs to render one: scratch and spans."""
+        return self.height, self.scratch, self.spans
 
     def run(
         self,
@@ -148,7 +163,7 @@ class Workspace:
         x, y, width, rows = window
         arguments = (
             *(self.channels, self.records, self.order, self._sizes, (x, y), width, rows),
-            *(image, self.pitch, np.float32(scale), *gradients),
+            *(self.spans, image, self.pitch, np.float32(scale), *gradients),
         )
         items = count_gradient_items(self._count)
         return pool.Step(kernel("sum_backward", len(self.channels), plain), arguments, items)

@@ -1,1 +1,1 @@
-"""What all CPU kernels stand on: the SIMD type, the thread pool, and compilation."""
+"""The base of all CPU kernels: the SIMD type, the thread pool, and compilation."""

@@ -1,7 +1,7 @@
-"""Compiling kernels once per machine: where the machine code is kept, and what it cost.
+"""Compile kernels once per machine, keep their machine code, and measure what compiling costs.
 
-Numba keeps machine code per source file, so a helper edited in another file would leave stale
-kernels behind. The folder used here is named by a hash of every kernel source instead.
+Numba keeps machine code per source file: an edit of a helper in another file would leave stale
+kernels behind. So the folder used here is named by a hash of the sources of all kernels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _announced = False
 
 
 def compile_seconds() -> float:
-    """Seconds this process has spent compiling kernels; 0.0 when all came from the cache."""
+    """Return the seconds this process has spent compiling kernels; 0.0 if all were in the cache."""
     return _seconds
 
 
@@ -33,7 +33,7 @@ def kernel(signature: str, function: Callable[..., Any]) -> Any:
 
     Args:
         signature: types of the result and the arguments as Numba writes them.
-        function: a kernel; it runs without the GIL.
+        function: the source of a kernel, which will run without the GIL.
 
     Returns:
         The compiled function.
@@ -48,7 +48,7 @@ def kernel(signature: str, function: Callable[..., Any]) -> Any:
 
 
 def folder_name(sources: Path = Path(__file__).parents[1]) -> str:
-    """Name of the cache folder for the kernel sources as they are on disk."""
+    """Name the cache folder of the kernel sources as they are on disk."""
     digest = hashlib.sha256()
     for source in sorted(sources.rglob("*.py")):
         name = source.relative_to(sources).as_posix()
@@ -57,7 +57,7 @@ def folder_name(sources: Path = Path(__file__).parents[1]) -> str:
 
 
 def _base() -> Path:
-    """Where this user's caches go, by the custom of the platform."""
+    """Find the folder of this user's caches, by the custom of the platform."""
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(chosen)
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
@@ -71,7 +71,7 @@ def _base() -> Path:
 
 @cache
 def _folder() -> str | None:
-    """The cache folder, made if need be; None, said once, where nothing can be written."""
+    """Find the cache folder and create it; return None, with a message, if it is not writable."""
     try:
         folder = _base() / folder_name()
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _folder() -> str | None:
 
 @contextmanager
 def _cache_dir(config: Any, folder: str | None) -> Iterator[None]:
-    """Point Numba at `folder` while a kernel is made, whatever it is set to for others."""
+    """Point Numba at `folder` while a kernel is compiled, and back at the end."""
     before = config.CACHE_DIR
     config.CACHE_DIR = folder or before
     try:
@@ -95,7 +95,7 @@ def _cache_dir(config: Any, folder: str | None) -> Iterator[None]:
 
 @contextmanager
 def _timed() -> Iterator[None]:
-    """Count the time in which Numba really compiles, and say once that it does."""
+    """Add up the time in which Numba really compiles, and say once that it does."""
     from numba.core import event
 
     class Listener(event.Listener):

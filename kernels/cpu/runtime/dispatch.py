@@ -22,7 +22,7 @@ _F32, _F32_2D, _F32_3D = "float32[::1]", "float32[:, ::1]", "float32[:, :, ::1]"
 _F64, _F64_2D = "float64[::1]", "float64[:, ::1]"
 _I32, _I32_2D = "int32[::1]", "int32[:, ::1]"
 _I64, _I64_2D = "int64[::1]", "int64[:, ::1]"
-_U8_3D, _U32, _U64 = "uint8[:, :, ::1]", "uint32[::1]", "uint64[::1]"
+_SPANS, _U8_3D, _U32, _U64 = "int32[:, :, ::1]", "uint8[:, :, ::1]", "uint32[::1]", "uint64[::1]"
 _PAIR, _CHANNELS = "UniTuple(int64, 2)", "UniTuple(int64, {C})"
 # Words and state of the entropy decoder, and the parametric tables of symbols.
 _PAYLOAD = f"{_U32}, {_U64}"
@@ -31,7 +31,8 @@ _CURVES = f"uint32[:, :, ::1], {_I64_2D}, {_I64}"
 _STEP = f"{_I64_2D}, {_I64}, int64, int64"
 # channels, records, starts, pairs and background, with which kernels that render begin.
 _RENDER = f"{_CHANNELS}, {_F32_2D}, {_I64}, {_I32}, {_F32}"
-_SUM = f"{_RENDER}, {_PAIR}, int64, {_F32_2D}"
+# origin, height, scratch and spans follow where the window may begin anywhere.
+_WINDOW = f"{_PAIR}, int64, {_F32_2D}, {_SPANS}"
 
 
 class _Entry(NamedTuple):
@@ -55,15 +56,21 @@ _KERNELS = {
     "bin_to_strips": _Entry(
         "step", "raster.binning", f"{_I32_2D}, int64, {_I64}, {_I32}, {_I32}, {_I64}"
     ),
-    "sum_forward": _Entry("items", "raster.sum_forward", f"{_SUM}, {_F32_3D}", "raster.sum_scalar"),
+    "sum_forward": _Entry(
+        "items", "raster.sum_forward", f"{_RENDER}, {_WINDOW}, {_F32_3D}", "raster.sum_scalar"
+    ),
     "sum_forward_bytes": _Entry(
-        "items", "raster.sum_forward", f"{_SUM}, {_U8_3D}", "raster.sum_scalar", "sum_forward"
+        "items",
+        "raster.sum_forward",
+        f"{_RENDER}, {_WINDOW}, {_U8_3D}",
+        "raster.sum_scalar",
+        "sum_forward",
     ),
     "sum_loss": _Entry(
         "items",
         "raster.sum_loss",
-        f"{_RENDER}, int64, int64, {_F32_2D}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32},"
-        f" int64, int64, {_F64_2D}",
+        f"{_RENDER}, int64, int64, {_F32_2D}, {_SPANS}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32},"
+        f" {_F32}, int64, int64, {_F64_2D}",
         "raster.sum_scalar",
     ),
     "split_planes": _Entry(
@@ -75,8 +82,8 @@ _KERNELS = {
     "sum_backward": _Entry(
         "items",
         "raster.sum_backward",
-        f"{_CHANNELS}, {_F32_2D}, {_I32}, {_I64}, {_PAIR}, int64, int64, {_F32}, int64, float32,"
-        f" {_F32_2D}, {_F32_2D}, {_F32_2D}",
+        f"{_CHANNELS}, {_F32_2D}, {_I32}, {_I64}, {_PAIR}, int64, int64, {_SPANS},"
+        f" {_F32}, int64, float32, {_F32_2D}, {_F32_2D}, {_F32_2D}",
         "raster.sum_scalar",
     ),
     "limit_cutoffs": _Entry(
@@ -85,14 +92,13 @@ _KERNELS = {
     "alpha_forward": _Entry(
         "items",
         "raster.alpha_forward",
-        f"{_RENDER}, {_F32}, {_PAIR}, int64, {_F32_2D}, {_F32_3D}, {_F32_2D}, {_I32_2D}",
+        f"{_RENDER}, {_F32}, {_WINDOW}, {_F32_3D}, {_F32_2D}, {_I32_2D}",
         "raster.alpha_scalar",
     ),
     "alpha_backward": _Entry(
         "items",
         "raster.alpha_backward",
-        f"{_RENDER}, {_F32}, {_PAIR}, int64, {_F32_2D}, {_F32_2D}, {_I32_2D}, {_F32_3D},"
-        f" {_F32_2D}, {_F64_2D}",
+        f"{_RENDER}, {_F32}, {_WINDOW}, {_F32_2D}, {_I32_2D}, {_F32_3D}, {_F32_2D}, {_F64_2D}",
         "raster.alpha_scalar",
     ),
     "reduce_gradients": _Entry(
@@ -170,13 +176,13 @@ def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
 
 def _compile(module: str, name: str, channels: int) -> Any:
     """Compile a kernel of the table from its function in `module`."""
-    # Not before here: it imports llvmlite, which `compiling` alone does not need.
-    from gsic_kernels.cpu.runtime.work_items import make_kernel
-
     entry = _KERNELS[name]
     source = importlib.import_module(f"gsic_kernels.cpu.{module}")
     function: Callable[..., Any] = getattr(source, entry.function or name)
     if entry.kind == "items":
+        # Imported here, as Numba must not be before a kernel is wanted.
+        from gsic_kernels.cpu.runtime.work_items import make_kernel
+
         function = make_kernel(function)
     arguments = entry.arguments.format(C=channels)
     if entry.kind != "plain":

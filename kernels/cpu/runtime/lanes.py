@@ -1,4 +1,4 @@
-"""How many pixels side by side a vector kernel handles on this CPU."""
+"""The number of pixels side by side that a vector kernel computes at once on this CPU."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""A Numba type of LANES float32, so that kernels read like NumPy and LLVM sees vectors.
+"""A Numba type of LANES float32, with which kernels read like NumPy and LLVM sees vectors.
 
-LLVM maps the lanes onto whatever the CPU has: one register of AVX-512 or AVX2, two of SSE or NEON
-(see `lanes`). Every function below is emitted in place: a vector is never an argument of a call,
+LLVM maps the lanes to what the CPU has: one register of AVX-512 or AVX2, two of SSE or NEON (see
+`lanes`). Every function below is emitted in place. So a vector is never an argument of a call,
 whose ABI would depend on the CPU.
 
-    v = load(row, x)            LANES floats of a one-dimensional float32 array, any alignment
-    store(row, x, v)            the array must reach x + LANES: rows carry that much slack
-    v + w, v - w, v * w, v / w  vector with vector, or with a float32 scalar
-    fma(v, w, z)                v * w + z, fused where the CPU can
+    v = load(row, x)            loads LANES floats of a float32 array, at any alignment
+    store(row, x, v)            stores them; the array must reach x + LANES, so rows have slack
+    v + w, v - w, v * w, v / w  takes two vectors, or a vector and a float32 scalar
+    fma(v, w, z)                is v * w + z, fused where the CPU can
 """
 
 # Numba's extension interface has no types.
@@ -27,7 +27,8 @@ from numba.extending import lower_builtin, models, register_model
 from gsic_kernels.cpu.runtime.exponential import EXP_COEFFICIENTS, EXP_SQUARINGS
 from gsic_kernels.cpu.runtime.lanes import LANES
 
-# Numba types an intrinsic as the function that is its recipe, not as what a kernel calls.
+# For type checkers a Numba intrinsic is the function that describes it; kernels call it with other
+# arguments.
 intrinsic: Any = extending.intrinsic
 
 _FLOAT = ir.FloatType()
@@ -105,7 +106,7 @@ _register(operator.truediv, "fdiv")
 
 
 def _vector_function(count: int, emit: Any) -> Any:
-    """An intrinsic of `count` arguments, vectors or float32, whose value is a vector."""
+    """Make an intrinsic of `count` arguments, vectors or float32, whose value is a vector."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vectors = [_as_vector(builder, k, v) for k, v in zip(sig.args, args, strict=True)]
@@ -114,7 +115,7 @@ def _vector_function(count: int, emit: Any) -> Any:
     def typed(args: Any) -> Any:
         return (lanes(*args), lower) if {*args} <= {lanes, types.float32} else None
 
-    # Numba reads the number of arguments off the function's signature.
+    # Numba counts the parameters of the function itself, so `*args` will not do.
     if count == 1:
         return intrinsic(lambda typing, a: typed((a,)))
     if count == 2:
@@ -125,6 +126,7 @@ def _vector_function(count: int, emit: Any) -> Any:
 
 
 def _emit_exp(builder: Any, z: Any) -> Any:
+    # A polynomial in z, then 3 squarings, in place of a range reduction: z is bounded.
     value = emit_constant(EXP_COEFFICIENTS[0])
     for coefficient in EXP_COEFFICIENTS[1:]:
         value = emit_fma(builder, value, z, emit_constant(coefficient))
@@ -169,28 +171,29 @@ def emit_total(builder: Any, value: Any) -> Any:
     return builder.extract_element(value, INT32(0))
 
 
-#: a float32 in every lane
+#: Put a float32 into every lane.
 broadcast = _vector_function(1, lambda builder, a: a)
-#: a * b + c
+#: Compute a * b + c.
 fma = _vector_function(3, emit_fma)
-#: exp(-8 z) for 0 <= z <= 2, to 6e-7; anything at all outside
+#: Compute exp(-8 z) to 6e-7 for 0 <= z <= 2. Outside the result has no meaning.
 exp_minus_8 = _vector_function(1, _emit_exp)
-#: value where a <= b, else 0 (also where a or b is not a number)
+#: Select `value` where a <= b, else 0, also where a or b is not a number.
 where_le = _vector_function(3, _emit_where_le)
-#: value where a <= b, else other
+#: Select `value` where a <= b, else `other`.
 select_le = _vector_function(4, _emit_select_le)
-#: the smaller one; b where one is not a number
+#: Select the smaller of a and b, and b where one of them is not a number.
 smaller = _vector_function(2, _smaller)
-#: limited to 0..1; not a number becomes 0
+#: Clamp to 0..1; what is not a number becomes 0.
 clamp01 = _vector_function(1, emit_clamp01)
-#: -1, 0 or 1
+#: Compute the sign: -1, 0 or 1.
 sign = _vector_function(1, _emit_sign)
+#: Compute the absolute value.
 absolute = _vector_function(1, _emit_absolute)
 
 
 @intrinsic
 def ramp(typing: Any) -> Any:
-    """0, 1, .. LANES - 1."""
+    """Make the vector 0, 1, 2 up to LANES - 1."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return ir.Constant(VECTOR, [float(lane) for lane in range(LANES)])
@@ -200,7 +203,7 @@ def ramp(typing: Any) -> Any:
 
 @intrinsic
 def total(typing: Any, a: Any) -> Any:
-    """Sum of the lanes, by halves."""
+    """Sum the lanes, by adding the upper half to the lower one until one lane is left."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return emit_total(builder, args[0])
@@ -210,7 +213,7 @@ def total(typing: Any, a: Any) -> Any:
 
 @intrinsic
 def any_below(typing: Any, a: Any, limit: Any) -> Any:
-    """Whether a < limit in any lane."""
+    """Tell whether a < limit in any lane."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         below = builder.fcmp_ordered("<", args[0], emit_spread(builder, args[1]))
@@ -222,7 +225,7 @@ def any_below(typing: Any, a: Any, limit: Any) -> Any:
 
 @intrinsic
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """The LANES floats at array[index:]."""
+    """Load the LANES floats at array[index:]."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = element_pointer(context, builder, sig.args[0], *args)
@@ -233,7 +236,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def load_integers(typing: Any, array: Any, index: Any) -> Any:
-    """The LANES int32 at array[index:], each rounded to a float."""
+    """Load the LANES int32 at array[index:], each converted to a float."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         kind = ir.VectorType(INT32, LANES)
@@ -246,7 +249,7 @@ def load_integers(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write LANES floats to array[index:]."""
+    """Store LANES floats to array[index:]."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, value = args
@@ -259,9 +262,10 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def rolled(typing: Any) -> Any:
-    """Keep the loop that holds this from being unrolled."""
+    """Keep LLVM from unrolling the loop that holds this: loops over rows of a column are short."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        # An empty instruction that must not be duplicated.
         call = builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True)
         call.attributes.add("convergent")
         return context.get_dummy_value()

@@ -128,12 +128,22 @@ def count_items(total: int, per_item: int) -> int:
     return (total + per_item - 1) // per_item
 
 
+def item_function(function: Callable[..., None]) -> Callable[..., None]:
+    """Mark a function over one work item, from which `make_kernel` makes a kernel.
+
+    LLVM inlines it into the loop of the kernel. A call per work item would pass each array as eight
+    values or more, and count references to it.
+    """
+    marked: Callable[..., None] = extending.register_jitable(forceinline=True)(function)
+    return marked
+
+
 def make_kernel(do_item: Callable[..., None]) -> Callable[..., int]:
     """Make the kernel of a step from a function that does one work item.
 
     Args:
-        do_item: a function that Numba compiles. It is called with the index of the work item, the
-            number of the worker that does it, and the arguments of the step.
+        do_item: an `item_function`. It is called with the index of the work item, the number of
+            the worker that does it, and the arguments of the step.
 
     Returns:
         A kernel for `pool.Step`. It waits for the steps before its own, then does work items until
@@ -144,12 +154,13 @@ def make_kernel(do_item: Callable[..., None]) -> Callable[..., int]:
         state: int = wait_for_steps_before(counters, work_counts, step)
         if state != READY:
             return state
+        row, count = counters[step], work_counts[step]
         while True:
-            item = take_work_item(counters[step], worker, work_counts[step])
+            item = take_work_item(row, worker, count)
             if item < 0:
                 return READY
             do_item(item, worker, *arguments)
-            mark_done(counters[step])
+            mark_done(row)
 
     # Numba names the files of its cache after these. Without them, all kernels would share one.
     kernel.__name__ = do_item.__name__
