@@ -201,10 +201,10 @@ def test_opaque_gaussians_beside_the_image_leave_gradients_finite(device: str) -
     backend = registry.get(device)
     blended = backend.render_alpha(*arguments)
     grad = np.ones_like(blended.image)
-    check(
-        backend.render_alpha_backward(*arguments, blended, grad),
-        reference.render_alpha_backward(*arguments, grad.astype(np.float64)),
-    )
+    gradients = backend.render_alpha_backward(*arguments, blended, grad)
+    expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
+    for value, wanted in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-7)
 
 
 BIT_SCENES = {
