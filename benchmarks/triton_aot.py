@@ -23,7 +23,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from gsic_kernels.backend import Rules
+from gsic_kernels.backend import FitConstants
 from gsic_kernels.gpu.fit import resident_fit
 from gsic_kernels.gpu.launch import is_interpreted
 from gsic_kernels.gpu.raster import gradient_buffers, renderer, tile_lists, uploads
@@ -136,8 +136,8 @@ def _render_all(channels: int) -> None:
 def _take_fit_step(target: F32, count: int, channels: int) -> None:
     """Take a step of a fit against `target`."""
     columns, background = 5 + channels, np.zeros(channels, np.float32)
-    rules = Rules(np.ones(columns), (0.9, 0.99), -1.0, 9.0, 4.0, 2.5)
-    fit = resident_fit.ResidentFit(target, background, rules, torch.device("cpu"))
+    constants = FitConstants(np.ones(columns), (0.9, 0.99), -1.0, 9.0, 4.0, 2.5)
+    fit = resident_fit.ResidentFit(target, background, constants, torch.device("cpu"))
     matrix = np.zeros((count, columns))
     fit.put((matrix, matrix, matrix, np.zeros(count)))
     fit.step(1.0)

@@ -1,5 +1,5 @@
-"""Rasterisers of 2D Gaussians, sums and alpha blends of their colours, forward and backward.
+"""Kernels that render 2D Gaussians, as sums or alpha blends, and compute their gradients.
 
-Start at `gsic_kernels.registry.get`; `gsic_kernels.cpu.ans` decodes symbols. This package knows
-nothing of files, profiles or fits.
+`gsic_kernels.registry.get` returns the functions of a device. `gsic_kernels.cpu.ans` decodes
+symbols. This package knows nothing of files, profiles or fits.
 """

@@ -1,4 +1,4 @@
-"""What a backend offers: its functions, and the objects that they make."""
+"""The interface of a backend: its functions, and the objects that it makes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, SupportsFloat, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gsic_kernels.types import (
     F32,
     F64,
+    U8,
     AlphaGradients,
     Blended,
     Gradients,
@@ -20,7 +18,8 @@ from gsic_kernels.types import (
     Window,
 )
 
-# Parameters of N Gaussians and the moments of Adam, (N, 5 + C), and the steps each has taken, (N,).
+# The state of a fit: parameters of N Gaussians, (N, 5 + C); the two moments of Adam, of the same
+# shape; and the steps that each Gaussian has taken, (N,).
 FitState: TypeAlias = tuple[F64, F64, F64, F64]
 
 
@@ -29,36 +28,44 @@ class BackendUnavailable(RuntimeError):
 
 
 class RenderSum(Protocol):
+    """See `cpu.raster.sum.render_sum`."""
+
     def __call__(
         self, splats: Splats, window: Window, background: F32, threads: int = 1
     ) -> F32: ...
 
 
 class RenderSumBytes(Protocol):
-    def __call__(
-        self, splats: Splats, window: Window, background: F32, threads: int = 1
-    ) -> NDArray[np.uint8]: ...
+    """See `cpu.raster.sum.render_sum_bytes`."""
+
+    def __call__(self, splats: Splats, window: Window, background: F32, threads: int = 1) -> U8: ...
 
 
 class RenderSymbolsBytes(Protocol):
-    def __call__(
-        self, symbols: LogSymbols, window: Window, background: F32
-    ) -> NDArray[np.uint8]: ...
+    """Dequantise Gaussians and render them like `RenderSumBytes`."""
+
+    def __call__(self, symbols: LogSymbols, window: Window, background: F32) -> U8: ...
 
 
 class RenderSumBackward(Protocol):
+    """See `cpu.raster.sum.render_sum_backward`."""
+
     def __call__(
         self, splats: Splats, window: Window, grad: F32, threads: int = 1
     ) -> Gradients: ...
 
 
 class RenderAlpha(Protocol):
+    """See `cpu.raster.alpha.render_alpha`."""
+
     def __call__(
         self, splats: Splats, opacity: F32, window: Window, background: F32, threads: int = 1
     ) -> Blended: ...
 
 
 class RenderAlphaBackward(Protocol):
+    """See `cpu.raster.alpha.render_alpha_backward`."""
+
     def __call__(
         self,
         splats: Splats,
@@ -100,7 +107,7 @@ class SurrogateLoss(SumLoss, Protocol):
 
 
 class Comparison(Protocol):
-    """Means over all values of an image, and the gradient of what was asked for."""
+    """Errors and SSIM as means over all values of an image, and the gradient of a mix of them."""
 
     @property
     def absolute(self) -> float: ...
@@ -113,32 +120,33 @@ class Comparison(Protocol):
 
 
 class SsimLoss(Protocol):
-    """Errors and SSIM against one target; see `gsic_kernels.cpu.losses.ssim.SsimLoss`."""
+    """Errors and SSIM against one target; see `cpu.losses.ssim.SsimLoss`."""
 
     def compare(self, image: F32, absolute: float, structure: float) -> Comparison: ...
 
 
-class Rules(NamedTuple):
-    """What does not change during a fit.
+class FitConstants(NamedTuple):
+    """The numbers that do not change during a fit.
 
     Attributes:
-        rates: float64 (5 + C,), learning rates of mean, m, u, v and colour.
-        betas: of Adam.
-        least, most: of m = ln(sigma1 sigma2); sigma is at least exp(least / 2) along both axes.
-        stretch: largest |(u, v)| = ln(sigma1 / sigma2).
-        visible: a Gaussian ends where it falls below 1 / (255 visible) of full scale.
+        learning_rates: float64 (5 + C,), of the mean, m, u, v and the colour.
+        betas: decay rates of the two moments of Adam.
+        min_log_scale, max_log_scale: bounds of m = ln(sigma1 sigma2); along both axes, sigma is at
+            least exp(min_log_scale / 2).
+        max_log_anisotropy: bound of |(u, v)| = ln(sigma1 / sigma2).
+        cutoff_divisor: a Gaussian ends where it falls below 1 / (255 cutoff_divisor) of full scale.
     """
 
-    rates: F64
+    learning_rates: F64
     betas: tuple[float, float]
-    least: float
-    most: float
-    stretch: float
-    visible: float
+    min_log_scale: float
+    max_log_scale: float
+    max_log_anisotropy: float
+    cutoff_divisor: float
 
 
 class ResidentFit(Protocol):
-    """A fit that stays on its device; see `gsic_kernels.gpu.fit.resident_fit.ResidentFit`."""
+    """A fit whose state stays on the device; see `gpu.fit.resident_fit.ResidentFit`."""
 
     def put(self, state: FitState) -> None: ...
     def get(self) -> FitState: ...
@@ -148,7 +156,7 @@ class ResidentFit(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """The functions of one device; they all take and return NumPy arrays."""
+    """The functions and classes of one device; they all take and return NumPy arrays."""
 
     name: str
     render_sum: RenderSum
@@ -159,10 +167,9 @@ class Backend:
     render_alpha_backward: RenderAlphaBackward
     SsimLoss: Callable[..., SsimLoss]
     Surrogate: Callable[..., Surrogate]
-    # Only where leaving the device costs more than a step does; `gpu.fit.resident_fit` tells
-    # how it is called.
+    # Only on devices where copying the state to the host costs more than a step of the fit.
     ResidentFit: Callable[..., ResidentFit] | None = None
-    # `render_sum_bytes` of Gaussians that are dequantised where they are drawn.
+    # Only on devices that can dequantise Gaussians where they draw them.
     render_symbols_bytes: RenderSymbolsBytes | None = None
-    # Where the pass that renders also evaluates the surrogate.
+    # Only on devices whose rendering pass can also evaluate the surrogate.
     SurrogateLoss: Callable[..., SurrogateLoss] | None = None

@@ -1,4 +1,4 @@
-"""Rules that every backend follows to the letter: they decide what a file looks like."""
+"""Constants that every backend uses: they are part of what the pixels of a file are."""
 
 # A Gaussian whose smallest singular value (standard deviation along its thinnest axis) is below
 # this many pixels contributes nothing: it falls between pixel centres, and its factor overflows.
@@ -8,27 +8,28 @@ SIGMA_MIN_PX = 1e-3
 # singular for every practical purpose, and spans could not be solved in float32.
 SIGMA_MAX_PX = 1e9
 
-# A Gaussian with any value that is not finite (mean, factor, colour, cutoff or offset) contributes
-# nothing. Containers refuse such values; a diverging fit meets them.
+# There is one more rule, without a constant: a Gaussian with any value that is not finite (mean,
+# factor, colour, cutoff or offset) contributes nothing. Containers refuse such values, but a
+# diverging fit meets them.
 
-# A larger `cutoff` is read as this: exp(-16) = 1.1e-7 is below a float32 step of a weight of one,
-# and kernels approximate exp(-q) on 0 <= q <= CUTOFF_MAX only.
+# A larger `cutoff` is lowered to this: exp(-16) = 1.1e-7 is less than the last bit of a float32
+# weight of 1, and kernels approximate exp(-q) for 0 <= q <= CUTOFF_MAX only.
 CUTOFF_MAX = 16.0
 
-# Alpha blending: no Gaussian hides more than this share of what is behind it,
+# In alpha blending no Gaussian hides more than this share of what is behind it.
 ALPHA_MAX = 0.999
-# one that would hide less than this is skipped,
+# A Gaussian that would hide less than this is skipped.
 ALPHA_MIN = 1 / 255
-# and a pixel stops before the Gaussian that would leave less than this to see through.
+# A pixel stops before the Gaussian that would leave less than this of what is behind.
 TRANSMITTANCE_MIN = 1e-4
 
-# Indices of blended Gaussians must be exact in float32.
+# Most Gaussians of a blend: kernels keep their indices in float32, which is exact up to 2^24.
 BLENDED_MAX = 1 << 24
 
-# Planes that a kernel can render: grey, grey + alpha, RGB, RGB + alpha.
+# Most channels that a kernel renders: grey, grey + alpha, RGB, RGB + alpha.
 CHANNELS_MAX = 4
 
-# Longest side of an image or an output. Pixel centres must be exact in float32, with room for a
+# Longest side of an image or an output: pixel centres must be exact in float32, also those of a
 # window that starts outside the image.
 MAX_SIDE_PX = 1 << 22
 

@@ -1,6 +1,6 @@
-"""The oracle: Gaussians in float64, one after the other over the whole window.
+"""The reference renderer: Gaussians in float64, one after the other over the whole window.
 
-Slow and plain on purpose. Every kernel is held against it, forward and for each gradient.
+It is slow and simple on purpose. Tests compare every kernel with it, forward and for each gradient.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gsic_kernels.constants import (
     SIGMA_MIN_PX,
     TRANSMITTANCE_MIN,
 )
-from gsic_kernels.types import F32, F64, Splats, Window
+from gsic_kernels.types import F32, F64, I64, Splats, Window
 
 
 def contributes(splats: Splats) -> NDArray[np.bool_]:
-    """Tell which Gaussians count at all, by the rules of `constants`: bool (N,)."""
+    """Tell which Gaussians contribute, by the rules of `constants`: bool (N,)."""
     answer = np.zeros(len(splats.mean), bool)
     for n in range(len(answer)):
         values = np.concatenate([np.ravel(array[n]) for array in splats])
@@ -53,7 +53,7 @@ def render_sum(splats: Splats, window: Window, background: F32) -> F64:
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64, F64, F64]:
-    """Gradient of `sum(render_sum(...) * grad)`.
+    """Compute the gradient of `sum(render_sum(...) * grad)`.
 
     Args:
         splats: N Gaussians, C channels.
@@ -61,8 +61,8 @@ def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64,
         grad: float64 (height, width, C), the derivative by each rendered value.
 
     Returns:
-        The derivatives by mean (N, 2), factor (N, 3) and color (N, C), float64. The cut at
-        `cutoff` and the offset are taken as fixed.
+        The derivatives by mean (N, 2), factor (N, 3) and color (N, C), float64. `cutoff` and
+        `offset` are taken as fixed.
     """
     count, channels = splats.color.shape
     d_mean, d_factor = np.zeros((count, 2)), np.zeros((count, 3))
@@ -82,12 +82,12 @@ class Alpha(NamedTuple):
 
     image: F64  # (height, width, C), not clamped
     transmittance: F64  # (height, width)
-    stop: NDArray[np.int64]  # (height, width), index of the Gaussian refused, N for none
-    margin: F64  # (height, width), the closest that any decision was, relative to its threshold
+    stop: I64  # (height, width), index of the Gaussian before which the pixel stopped, N for none
+    margin: F64  # (height, width), least relative distance of a compared value to its threshold
 
 
 class AlphaDerivatives(NamedTuple):
-    """Gradients of `render_alpha`, in float64."""
+    """Derivatives of a scalar by the inputs of `render_alpha`, in float64."""
 
     mean: F64  # (N, 2)
     factor: F64  # (N, 3)
@@ -97,10 +97,10 @@ class AlphaDerivatives(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """What one Gaussian does to each pixel, (height, width)."""
+    """The effect of one Gaussian on each pixel, (height, width)."""
 
     raw: F64  # opacity times weight
-    alpha: F64  # the same capped; 0 where the Gaussian is skipped or the pixel has stopped
+    alpha: F64  # raw, capped; 0 where the Gaussian is skipped or the pixel has stopped
     front: F64  # transmittance in front of it
 
 
@@ -112,6 +112,9 @@ def render_alpha(splats: Splats, opacity: F32, window: Window, background: F32) 
         opacity: float32 (N,).
         window: the pixels to render.
         background: float32 (C,), 1.0 = full scale.
+
+    Returns:
+        The rendering, not clamped.
     """
     answer, _ = _blend(splats, opacity, window, background)
     return answer
@@ -120,21 +123,22 @@ def render_alpha(splats: Splats, opacity: F32, window: Window, background: F32) 
 def render_alpha_backward(
     splats: Splats, opacity: F32, window: Window, background: F32, grad: F64
 ) -> AlphaDerivatives:
-    """Gradient of `sum(render_alpha(...).image * grad)`.
+    """Compute the gradient of `sum(render_alpha(...).image * grad)`.
 
     Args:
-        splats, opacity, window, background: what was rendered.
+        splats, opacity, window, background: the arguments of `render_alpha`.
         grad: float64 (height, width, C), the derivative by each rendered value.
 
     Returns:
-        The derivatives. All cuts and the offset are taken as fixed; where alpha is capped it does
-        not change.
+        The derivatives. `offset` and all cuts are taken as fixed; where alpha is capped, it is a
+        constant.
     """
     count, channels = splats.color.shape
     d_mean, d_factor = np.zeros((count, 2)), np.zeros((count, 3))
     d_color, d_opacity = np.zeros((count, channels)), np.zeros(count)
     rendering, layers = _blend(splats, opacity, window, background)
-    # The colour that is seen of everything behind the Gaussian at hand.
+    # The colour that is seen of everything behind the current Gaussian. The walk goes from back to
+    # front, so it is known without a second blend.
     behind = np.broadcast_to(background.astype(np.float64), rendering.image.shape)
     for n in reversed(layers):
         raw, alpha, front = layers[n]
@@ -156,7 +160,7 @@ def render_alpha_backward(
 def _blend(
     splats: Splats, opacity: F32, window: Window, background: F32
 ) -> tuple[Alpha, dict[int, _Layer]]:
-    """The rendering, and by index the layers it is made of."""
+    """Blend the Gaussians; return the rendering, and its layers by the index of the Gaussian."""
     shape = window.height, window.width
     color_sum = np.zeros((*shape, splats.color.shape[1]))
     left, margin = np.ones(shape), np.full(shape, np.inf)
@@ -188,7 +192,7 @@ def _blend(
 
 
 def _terms(splats: Splats, n: int, window: Window) -> tuple[F64, F64, F64, F64, F64, F64]:
-    """dx, dy, u, v, exp(-q) within reach, and the weight, each (height, width)."""
+    """Compute dx, dy, u, v, exp(-q) within the cutoff, and the weight, each (height, width)."""
     x = window.x + np.arange(window.width) + 0.5
     y = window.y + np.arange(window.height) + 0.5
     p, r, t = (float(value) for value in splats.factor[n])

@@ -1,4 +1,4 @@
-"""Which backend renders on which device."""
+"""Find the backend that renders on a device."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from gsic_kernels.backend import Backend, BackendUnavailable
 
-# "cpu-scalar" is the plain fallback of "cpu", kept selectable so that tests can hold one against
-# the other.
+# "cpu-scalar" is the fallback of "cpu" for where vectors do not compile. It can be selected so that
+# tests can compare the two.
 _MODULES = {
     "cpu": "gsic_kernels.cpu.backend",
     "cpu-scalar": "gsic_kernels.cpu.backend",
@@ -23,17 +23,17 @@ _CAPABILITY = (7, 0)
 
 
 def get(device: str = "auto") -> Backend:
-    """Find the backend for a device.
+    """Return the backend of a device.
 
     Args:
         device: "auto" (cuda where it works, else cpu), "cpu", "cpu-scalar" or "cuda".
 
     Returns:
-        Its functions.
+        The functions of the device.
 
     Raises:
-        BackendUnavailable: "cuda" was asked for and cannot be used; the message says why.
-        ValueError: there is no such device.
+        BackendUnavailable: `device` is "cuda", which cannot be used here; the message says why.
+        ValueError: `device` is none of these.
     """
     missing = why_no_cuda() if device in ("auto", "cuda") else ""
     if device == "cuda" and missing:
@@ -46,9 +46,13 @@ def get(device: str = "auto") -> Backend:
 
 
 def why_no_cuda() -> str:
-    """Say what is missing for CUDA, nearest cause first, or nothing if it can be used.
+    """Name the first thing that is missing for CUDA.
 
-    Imports torch, which takes seconds, only where there is a driver.
+    The checks go from cheap to expensive: torch, whose import takes seconds, is imported only where
+    there is a driver.
+
+    Returns:
+        A sentence for the user, or an empty string if CUDA can be used.
     """
     for package in ("torch", "triton"):
         if importlib.util.find_spec(package) is None:

@@ -18,13 +18,18 @@ SHAPE_ROWS = 7
 
 
 class Splats(NamedTuple):
-    """N Gaussians as arrays; `weight = exp(-q) - offset` where `q <= cutoff`, else 0.
+    """N Gaussians as arrays; the weight of one is exp(-q) - offset where q <= cutoff, else 0.
 
     q = (u^2 + v^2) / 2 with u = p dx + r dy, v = t dy and (dx, dy) = pixel centre - mean.
+
+    The factor [[p, r], [0, t]] is the upper-triangular Cholesky factor U of the precision matrix,
+    the inverse of the covariance: U^T U = Sigma^-1. The literature calls the three entries of that
+    matrix the conic. Kernels take the factor instead, because q computed from the conic is a
+    difference of large terms for thin Gaussians.
     """
 
     mean: F32  # (N, 2) px, x then y; the centre of pixel (row i, column j) is (j + 0.5, i + 0.5)
-    factor: F32  # (N, 3) px^-1: p, r, t of the Cholesky factor of the precision matrix
+    factor: F32  # (N, 3) px^-1: p, r, t
     color: F32  # (N, C) 1.0 = full scale, not limited to 0..1
     cutoff: F32  # (N,) the q beyond which the weight is exactly zero
     offset: F32  # (N,) subtracted from exp(-q) within the cutoff
@@ -72,7 +77,7 @@ class Window(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Derivatives of a scalar by the arrays of `Splats` that can be learned."""
+    """Derivatives of a scalar by the arrays of `Splats` that a fit learns."""
 
     mean: F32  # (N, 2)
     factor: F32  # (N, 3)
@@ -80,15 +85,15 @@ class Gradients(NamedTuple):
 
 
 class Blended(NamedTuple):
-    """An alpha-blended rendering, and what its gradient needs to know."""
+    """An alpha-blended rendering, and what the computation of its gradient needs besides."""
 
     image: F32  # (height, width, C), not clamped
-    transmittance: F32  # (height, width), the share of the background that is seen, 1e-4..1
+    transmittance: F32  # (height, width), the share of the background that is seen
     stop: I32  # (height, width), index of the first Gaussian that the pixel refused, N for none
 
 
 class AlphaGradients(NamedTuple):
-    """Derivatives of a scalar by everything in alpha blending that can be learned."""
+    """Derivatives of a scalar by everything in alpha blending that a fit learns."""
 
     mean: F32  # (N, 2)
     factor: F32  # (N, 3)
@@ -104,10 +109,13 @@ def round_splats(
     cutoff: NDArray[np.float64],
     offset: NDArray[np.float64],
 ) -> Splats:
-    """Splats of float64 arrays, each rounded once.
+    """Make splats of float64 arrays by rounding each value once.
 
     Args:
-        mean, factor, color, cutoff, offset: as the arrays of `Splats`.
+        mean, factor, color, cutoff, offset: float64, with the shapes and units of `Splats`.
+
+    Returns:
+        Splats of new float32 arrays.
     """
     return Splats(
         mean.astype(np.float32),

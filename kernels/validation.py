@@ -1,4 +1,8 @@
-"""The checks of what kernels are called with; every kernel makes them before it starts."""
+"""Checks of the arguments of kernels, which every backend makes before it starts one.
+
+Each function returns its value in the form that kernels take, and raises TypeError for a wrong type
+and ValueError for a wrong shape or range.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ from gsic_kernels.types import F32, SHAPE_ROWS, Blended, LogSymbols, Splats, Win
 
 
 def check_splats(value: Splats) -> Splats:
-    """Check the arrays of `value` and make them contiguous.
+    """Check the arrays of Gaussians and make them contiguous.
 
     Args:
-        value: arrays as `Splats` describes them.
+        value: arrays with the shapes that `Splats` describes.
 
     Returns:
         The same splats; arrays are copied only where they were not contiguous.
@@ -27,16 +31,16 @@ def check_splats(value: Splats) -> Splats:
     if not 1 <= channels <= CHANNELS_MAX:
         raise ValueError(f"color must be (N, 1..{CHANNELS_MAX}), got {color.shape}")
     return Splats(
-        _array("mean", mean, (count, 2)),
-        _array("factor", factor, (count, 3)),
-        _array("color", color, (count, channels)),
-        _array("cutoff", cutoff, (count,)),
-        _array("offset", offset, (count,)),
+        _check_array("mean", mean, (count, 2)),
+        _check_array("factor", factor, (count, 3)),
+        _check_array("color", color, (count, channels)),
+        _check_array("cutoff", cutoff, (count,)),
+        _check_array("offset", offset, (count,)),
     )
 
 
 def check_log_symbols(value: LogSymbols) -> LogSymbols:
-    """Check the arrays of `value`.
+    """Check the arrays of Gaussians that are given as symbols.
 
     Raises:
         TypeError: the rows are not an int32 NumPy array.
@@ -57,7 +61,7 @@ def check_log_symbols(value: LogSymbols) -> LogSymbols:
 
 
 def check_window(value: Window) -> Window:
-    """Check that `value` holds at least one pixel and stays where float32 counts pixels exactly.
+    """Check that a window has a pixel and lies where float32 represents pixel centres exactly.
 
     Raises:
         ValueError: a side is below 1 or a corner is further than 2^22 px from the origin.
@@ -73,7 +77,7 @@ def check_window(value: Window) -> Window:
 
 def check_background(value: F32, channels: int) -> F32:
     """Check a background colour, float32 (C,), 1.0 = full scale."""
-    return _array("background", value, (channels,))
+    return _check_array("background", value, (channels,))
 
 
 def check_opacity(value: F32, count: int) -> F32:
@@ -85,26 +89,26 @@ def check_opacity(value: F32, count: int) -> F32:
     """
     if count > BLENDED_MAX:
         raise ValueError(f"alpha blending takes at most {BLENDED_MAX} Gaussians, got {count}")
-    return _array("opacity", value, (count,))
+    return _check_array("opacity", value, (count,))
 
 
 def check_blended(value: Blended, shape: tuple[int, int, int]) -> Blended:
-    """Check what `render_alpha` returned for a window of this height, width and channels."""
+    """Check a result of `render_alpha` against a shape (height, width, channels)."""
     stop = value.stop
     if not isinstance(stop, np.ndarray) or stop.dtype != np.int32:
         raise TypeError(f"stop must be an int32 NumPy array, got {getattr(stop, 'dtype', stop)}")
     if stop.shape != shape[:2]:
         raise ValueError(f"stop must have shape {shape[:2]}, got {stop.shape}")
     return Blended(
-        _array("image", value.image, shape),
-        _array("transmittance", value.transmittance, shape[:2]),
+        _check_array("image", value.image, shape),
+        _check_array("transmittance", value.transmittance, shape[:2]),
         np.ascontiguousarray(stop),
     )
 
 
 def check_image(name: str, value: F32, shape: tuple[int, int, int]) -> F32:
     """Check a float32 image (H, W, C) of the given shape."""
-    return _array(name, value, shape)
+    return _check_array(name, value, shape)
 
 
 def check_threads(value: int) -> int:
@@ -114,7 +118,8 @@ def check_threads(value: int) -> int:
     return int(value)
 
 
-def _array(name: str, value: F32, shape: tuple[int, ...]) -> F32:
+def _check_array(name: str, value: F32, shape: tuple[int, ...]) -> F32:
+    """Check that a value is a float32 array of the given shape and make it contiguous."""
     if not isinstance(value, np.ndarray) or value.dtype != np.float32:
         kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(f"{name} must be a float32 NumPy array, got {kind}")

@@ -12,7 +12,7 @@ from gsic.fitting.adam_state import FIT_MAX_ASPECT, FIT_MIN_SIGMA_PX, GaussianFi
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import Covariance
-from gsic_kernels.backend import Backend, ResidentFit, Rules, SumLoss
+from gsic_kernels.backend import Backend, FitConstants, ResidentFit, SumLoss
 
 _RESIDENT_LOSSES = ("l2", "l1")
 
@@ -43,13 +43,13 @@ class ResidentGaussianFit(GaussianFit):
         self._resident: ResidentFit = backend.ResidentFit(
             planes,
             background.astype(np.float32),
-            Rules(
-                rates=self.learning_rates(),
+            FitConstants(
+                learning_rates=self.learning_rates(),
                 betas=(recipe.beta1, recipe.beta2),
-                least=2.0 * math.log(FIT_MIN_SIGMA_PX),
-                most=2.0 * math.log(self.max_sigma_px),
-                stretch=math.log(FIT_MAX_ASPECT),
-                visible=recipe.cutoff_divisor,
+                min_log_scale=2.0 * math.log(FIT_MIN_SIGMA_PX),
+                max_log_scale=2.0 * math.log(self.max_sigma_px),
+                max_log_anisotropy=math.log(FIT_MAX_ASPECT),
+                cutoff_divisor=recipe.cutoff_divisor,
             ),
             l1=loss_name == "l1",
         )

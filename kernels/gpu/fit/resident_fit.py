@@ -7,7 +7,7 @@ from typing import SupportsFloat
 import numpy as np
 import torch
 
-from gsic_kernels.backend import FitState, Rules
+from gsic_kernels.backend import FitConstants, FitState
 from gsic_kernels.gpu.fit.log_adam import STEP_COUNT, make_splats, step_adam
 from gsic_kernels.gpu.launch import allocate, count_blocks, launch, report_out_of_memory
 from gsic_kernels.gpu.raster.device_arrays import DeviceGradients, DeviceSplats
@@ -26,14 +26,20 @@ class ResidentFit:
     """
 
     def __init__(
-        self, target: F32, background: F32, rules: Rules, device: torch.device, *, l1: bool = False
+        self,
+        target: F32,
+        background: F32,
+        constants: FitConstants,
+        device: torch.device,
+        *,
+        l1: bool = False,
     ) -> None:
         """Copy an image to the device.
 
         Args:
             target: float32 (H, W, C), 0..1, C = 1..4.
             background: float32 (C,), 1.0 = full scale.
-            rules: of the fit.
+            constants: of the fit.
             device: of all tensors.
             l1: minimise the sum of absolute errors instead of squared errors.
         """
@@ -42,10 +48,16 @@ class ResidentFit:
         self._target = torch.tensor(target, device=device)
         self._error = torch.zeros_like(self._target)
         self._background = torch.tensor(background, device=device)
-        self._learning_rates = torch.tensor(rules.rates, device=device)
-        of_step = 1.0, *rules.betas, rules.least, rules.most, rules.stretch
+        self._learning_rates = torch.tensor(constants.learning_rates, device=device)
+        of_step = (
+            1.0,
+            *constants.betas,
+            constants.min_log_scale,
+            constants.max_log_scale,
+            constants.max_log_anisotropy,
+        )
         self._constants = torch.tensor(of_step, dtype=torch.float64, device=device)
-        self._visible = torch.tensor([rules.visible], dtype=torch.float64, device=device)
+        self._visible = torch.tensor([constants.cutoff_divisor], dtype=torch.float64, device=device)
         none = np.zeros((0, 5 + self._channels))
         self.put((none, none, none, np.zeros(0)))
 
