@@ -144,26 +144,30 @@ def compare_scale(
     for row in range(top - 2 * RADIUS, end + 2 * RADIUS):
         if 0 <= row < height:
             _read_row(error[row, c], target[row, c], lines)
-            filter_across(lines, rings, row)
+            for k in range(5):
+                filter_across(lines[k], rings[k, row % TAPS])
         else:
             rings[:, row % TAPS] = ZERO
         middle = row - RADIUS
         if middle < top - RADIUS:
             continue
         if 0 <= middle < height:
-            filter_down(rings, middle, means)
+            for k in range(5):
+                filter_down(rings[k], middle, means[k])
             _measure_contrast(means, across, down[middle], slopes, losses)
             if luminance:
                 _multiply_luminance(means, across, down[middle], slopes, losses)
             if top <= middle < end:
                 for j in range(width):
                     total += float(losses[j])
-            filter_across(slopes, slope_rings, middle)
+            for k in range(3):
+                filter_across(slopes[k], slope_rings[k, middle % TAPS])
         else:
             slope_rings[:, middle % TAPS] = ZERO
         last = middle - RADIUS
         if last >= top:
-            filter_down(slope_rings, last, means)
+            for k in range(3):
+                filter_down(slope_rings[k], last, means[k])
             line = out[last, c]
             if weights:
                 line[:width] = means[1]

@@ -123,23 +123,27 @@ def compare_ssim(
     for row in range(top - 2 * RADIUS, end + 2 * RADIUS):
         if 0 <= row < height:
             _read_row(image, target, row, c, lines)
-            filter_across(lines, rings, row)
+            for k in range(3):
+                filter_across(lines[k], rings[k, row % TAPS])
         else:
             rings[:, row % TAPS] = ZERO  # the remainder of a negative row is not negative
         middle = row - RADIUS
         if middle < top - RADIUS:
             continue
         if 0 <= middle < height:
-            filter_down(rings, middle, means)
+            for k in range(3):
+                filter_down(rings[k], middle, means[k])
             mean, variance = target_mean[c, middle], target_variance[c, middle]
             total = totals[SSIM] if top <= middle < end else others
             _compare_row(means[0], means[1], means[2], mean, variance, slopes, total)
-            filter_across(slopes, slope_rings, middle)
+            for k in range(3):
+                filter_across(slopes[k], slope_rings[k, middle % TAPS])
         else:
             slope_rings[:, middle % TAPS] = ZERO
         last = middle - RADIUS
         if last >= top:
-            filter_down(slope_rings, last, means)
+            for k in range(3):
+                filter_down(slope_rings[k], last, means[k])
             _write_row(image, target[c, last], last, c, means, weights, gradient, totals)
     for k in range(3):
         sums[item, k] = 0.0

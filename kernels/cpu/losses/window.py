@@ -38,33 +38,22 @@ W0, W1, W2, W3, W4, W5, *_ = make_window()
 
 
 @register_jitable
-def filter_across(lines: F32, rings: F32, row: int) -> None:
-    """Filter lines along x into row `row` of their rings.
-
-    Each line begins and ends with RADIUS zeros.
-    """
-    for k in range(len(lines)):
-        line, out = lines[k], rings[k, row % TAPS]
-        for j in range(len(out)):
-            out[j] = (
-                W0 * (line[j] + line[j + 10])
-                + W1 * (line[j + 1] + line[j + 9])
-                + W2 * (line[j + 2] + line[j + 8])
-                + W3 * (line[j + 3] + line[j + 7])
-                + W4 * (line[j + 4] + line[j + 6])
-                + W5 * line[j + 5]
-            )
+def filter_across(line: F32, out: F32) -> None:
+    """Filter a row along x that begins and ends with RADIUS zeros."""
+    for j in range(len(out)):
+        out[j] = (
+            W0 * (line[j] + line[j + 10])
+            + W1 * (line[j + 1] + line[j + 9])
+            + W2 * (line[j + 2] + line[j + 8])
+            + W3 * (line[j + 3] + line[j + 7])
+            + W4 * (line[j + 4] + line[j + 6])
+            + W5 * line[j + 5]
+        )
 
 
 @register_jitable
-def filter_down(rings: F32, row: int, means: F32) -> None:
-    """Filter rings along y around a row, into the first rows of `means`."""
-    for k in range(len(rings)):
-        _filter_ring(rings[k], row, means[k])
-
-
-@register_jitable
-def _filter_ring(ring: F32, row: int, out: F32) -> None:
+def filter_down(ring: F32, row: int, out: F32) -> None:
+    """Filter a ring along y around a row."""
     # Eleven rows are added in four loops of few arrays each, which LLVM vectorises.
     middle = ring[row % TAPS]
     for j in range(len(out)):
