@@ -1,4 +1,4 @@
-"""Bits-back coding of sets saves log2 N! bits, less about the bits of one element."""
+"""Bits-back coding: sets come back, and take log2 N! bits less than lists, but for one element."""
 
 from math import lgamma, log
 
@@ -34,7 +34,7 @@ def test_sets_come_back_in_ascending_order(count: int, plain: int) -> None:
 
 
 @pytest.mark.parametrize("count", [800, 3000])
-def test_the_saving_is_that_of_the_order(count: int) -> None:
+def test_the_saving_is_the_information_in_the_order(count: int) -> None:
     full = count * ROW_BITS - 8 * len(bits_back.encode(random_rows(count), MODELS))
     assert factorial_bits(count) - 60 < full < factorial_bits(count)
     plain = bits_back.count_plain_rows([ROW_BITS] * count)
@@ -55,7 +55,7 @@ def test_rows_too_short_to_pop_from_are_all_plain() -> None:
 
 
 @pytest.mark.parametrize("plain", [3, 4, 7])
-def test_rows_that_occur_again_are_plain(plain: int) -> None:
+def test_repeated_rows_are_plain(plain: int) -> None:
     rows = random_rows(50)
     rows = np.concatenate((rows, rows[[4, 4, 9]]))
     ordered = bits_back.order_rows(rows.tolist())
@@ -65,13 +65,13 @@ def test_rows_that_occur_again_are_plain(plain: int) -> None:
     assert bits_back.decode(payload, MODELS, 53, plain).tolist() == sorted(rows.tolist())
 
 
-def test_more_of_them_than_plain_ones_are_refused() -> None:
+def test_more_repeated_rows_than_plain_ones_are_refused() -> None:
     with pytest.raises(ValueError, match="more than 1 rows occur again"):
         bits_back.encode(np.zeros((3, 6), np.int32), MODELS)
 
 
 @pytest.mark.parametrize("count", [0, 1, 49, 51, 10**9])
-def test_another_count_is_corrupt(count: int) -> None:
+def test_a_wrong_count_is_corrupt(count: int) -> None:
     payload = bits_back.encode(random_rows(50), MODELS)
     with pytest.raises(CorruptFile):
         bits_back.decode(payload, MODELS, count)

@@ -34,7 +34,7 @@ def test_round_trip() -> None:
     reader.finish()
 
 
-def test_golden_words() -> None:
+def test_payloads_are_pinned() -> None:
     writer = RangeWriter()
     writer.write_symbols(np.array([0, 2, 1, 0, 0]), build_model_from_counts(np.array([3, 1, 1])))
     writer.write_raw(np.array([1023, 0, 512]), 10)
@@ -45,7 +45,7 @@ def test_golden_words() -> None:
 GOLDEN = "5a8d858fe966fd82"
 
 
-def test_length_is_the_entropy() -> None:
+def test_the_length_is_the_entropy() -> None:
     counts = np.array([700, 200, 60, 30, 9, 1])
     index = np.random.default_rng(3).permutation(np.repeat(np.arange(6), counts))
     writer = RangeWriter()
@@ -69,7 +69,7 @@ def test_decoding_in_a_fresh_process() -> None:
 
 
 @given(counts=st.lists(st.integers(1, 2000), min_size=2, max_size=300))
-def test_tables_of_counts(counts: list[int]) -> None:
+def test_models_follow_counts(counts: list[int]) -> None:
     table = build_model_from_counts(np.array(counts, np.int64))
     assert table.frequencies.sum() == TOTAL
     ideal = np.array(counts) * (TOTAL / sum(counts))
@@ -77,7 +77,7 @@ def test_tables_of_counts(counts: list[int]) -> None:
 
 
 @given(values=st.lists(st.integers(0, 2**16 - 2), max_size=40))
-def test_short_numbers(values: list[int]) -> None:
+def test_exp_golomb_numbers(values: list[int]) -> None:
     writer = RangeWriter()
     writer.write_exp_golomb(np.array(values, np.int64))
     reader = RangeReader(writer.finish())
@@ -85,14 +85,14 @@ def test_short_numbers(values: list[int]) -> None:
     reader.finish()
 
 
-def test_a_value_outside_the_alphabet() -> None:
+def test_values_outside_the_alphabet_are_refused() -> None:
     with pytest.raises(ValueError, match=r"outside 0\.\.1"):
         RangeWriter().write_symbols(np.array([2]), build_model_from_counts(np.array([1, 1])))
     with pytest.raises(ValueError, match=r"outside 0\.\.7"):
         RangeWriter().write_raw(np.array([-1]), 3)
 
 
-def test_what_no_writer_made() -> None:
+def test_bytes_that_no_writer_makes_are_corrupt() -> None:
     payload, counts, index = written(2)
     with pytest.raises(CorruptFile, match="whole words"):
         RangeReader(payload[:-1])

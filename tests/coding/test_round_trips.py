@@ -1,4 +1,4 @@
-"""Any symbols, columns, contexts and sets survive the payload, and sizes are as estimated."""
+"""Round trips of random symbols, columns, contexts and sets, and the sizes that are estimated."""
 
 from random import Random
 
@@ -43,7 +43,7 @@ def models(draw: st.DrawFn) -> Model:
 
 @st.composite
 def grouped_columns(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
-    """(columns (S, n), contexts (n,))."""
+    """Draw columns (S, n) and contexts (n,)."""
     count = draw(st.integers(1, 60))
     rows = draw(st.integers(1, 3))
     contexts = draw(arrays(np.int64, count, elements=st.integers(-3, 3)))
@@ -51,7 +51,7 @@ def grouped_columns(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(st.lists(st.tuples(models(), st.lists(st.floats(0, 0.999), max_size=30)), max_size=5))
-def test_streams_of_any_tables(streams: list[tuple[Model, list[float]]]) -> None:
+def test_arrays_of_any_models(streams: list[tuple[Model, list[float]]]) -> None:
     writer = SymbolWriter()
     expected = []
     bits = 0.0
@@ -81,7 +81,7 @@ def test_raw_fields_of_any_width(streams: list[tuple[int, list[int]]]) -> None:
 
 
 @given(scales, shapes, st.lists(excesses, min_size=1, max_size=40), st.booleans())
-def test_every_family_carries_any_value(
+def test_every_table_codes_any_value(
     scale: int, shape: Shape, values: list[int], signed: bool
 ) -> None:
     (table,) = tables.build_tables([scale], [shape], signed=signed)
@@ -101,10 +101,10 @@ def test_every_family_carries_any_value(
     st.lists(st.tuples(models(), st.integers(0, 60)), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(1, 24), st.integers(0, 9)), max_size=3),
 )
-def test_any_payload_decodes_as_with_constriction(
+def test_any_bytes_decode_as_with_constriction(
     head: bytes, last: int, groups: list[tuple[Model, int]], fields: list[tuple[int, int]]
 ) -> None:
-    # Sound or not, and past its end too: the same symbols and the same verdict.
+    # Also corrupt bytes and reads past the end give the same symbols and the same verdict.
     payload = head + bytes([last])
     oracle = load_coder(payload)
     expected = [oracle.decode(model.coder_model, count) + model.lowest for model, count in groups]
@@ -135,7 +135,7 @@ def test_any_payload_decodes_as_with_constriction(
 def read_both(
     reader: SymbolReader, groups: list[tuple[Model, int]], fields: list[tuple[int, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Symbols in one call, raw fields in another."""
+    """Read symbols in one call, and raw fields in another."""
     symbols = reader.read_values(
         Tables.from_models([model for model, _ in groups]), [size for _, size in groups]
     )
@@ -144,7 +144,7 @@ def read_both(
 
 
 @given(st.lists(st.tuples(models(), st.integers(0, 200)), min_size=1, max_size=6), st.randoms())
-def test_what_constriction_wrote_leaves_nothing(
+def test_the_reader_finishes_what_constriction_encoded(
     groups: list[tuple[Model, int]], random: Random
 ) -> None:
     coder = new_coder()

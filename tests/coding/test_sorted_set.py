@@ -1,4 +1,4 @@
-"""Sorted sets: they come back, they cost what bits-back costs, and bad keys are refused."""
+"""Sorted sets: round trips, costs against bits-back coding, and which keys are refused."""
 
 from math import lgamma, log
 
@@ -90,7 +90,7 @@ def test_clustered_sets_cost_less_than_uniform_ones() -> None:
     [([5], 5), ([-1], 5), ([3, 2], 5), ([0], 0), ([0], MAX_CELLS + 1)],
     ids=str,
 )
-def test_what_is_no_sorted_set_is_refused(keys: list[int], cells: int) -> None:
+def test_keys_that_are_no_sorted_set_are_refused(keys: list[int], cells: int) -> None:
     with pytest.raises(ValueError, match="a sorted set"):
         payload_of([keys], [cells])
 

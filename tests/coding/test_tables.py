@@ -20,15 +20,15 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("signed", [True, False])
-def test_every_table_is_a_model_and_bounds_its_likeliest_symbol(signed: bool) -> None:
+def test_every_table_is_a_model_and_no_symbol_is_too_likely(signed: bool) -> None:
     for shape in SHAPES if signed else SHAPES[::4]:
         for scale, table in enumerate(
             tables.build_tables(range(SCALES), [shape] * SCALES, signed=signed)
         ):
             Model(table.frequencies, table.lowest)
-            reach = tables.get_largest_magnitude(scale)
-            assert (table.lowest, table.highest) == (-reach if signed else 0, reach)
-            assert table.escape == reach
+            largest = tables.get_largest_magnitude(scale)
+            assert (table.lowest, table.highest) == (-largest if signed else 0, largest)
+            assert table.escape == largest
             assert table.least_cost == TOTAL - table.frequencies.max()
             # A byte carries at most 8 / 0.0078 symbols of any table.
             assert table.least_cost / TOTAL > 0.0078
@@ -111,13 +111,13 @@ def test_magnitudes_follow_the_geometric_distribution(scale: int) -> None:
     )
 
 
-def test_spread_mixes_in_a_longer_tail() -> None:
+def test_spread_adds_a_longer_tail() -> None:
     tails = [tables.get_magnitude_chances(20, spread)[40:].sum() for spread in range(len(SPREADS))]
     assert tails == sorted(tails)
     assert tails[-1] > 3 * tails[0]
 
 
-def test_zero_moves_the_odds_of_0() -> None:
+def test_zero_sets_the_odds_of_0() -> None:
     built = tables.build_tables(
         [16] * len(ZERO_ODDS), [Shape(zero) for zero in range(len(ZERO_ODDS))], signed=True
     )
@@ -126,7 +126,7 @@ def test_zero_moves_the_odds_of_0() -> None:
     np.testing.assert_allclose(odds / odds[6], np.array(ZERO_ODDS) / 16, rtol=1e-2)
 
 
-def test_positive_splits_the_sides() -> None:
+def test_positive_sets_the_shares_of_the_sides() -> None:
     for positive in range(16):
         (table,) = tables.build_tables([16], [Shape(positive=positive)], signed=True)
         above = table.frequencies[1 - table.lowest :].sum()
@@ -145,7 +145,7 @@ def test_tables_are_the_same_alone_and_together() -> None:
         assert one_sided.lowest == 0
 
 
-def test_histograms_stand_among_geometric_tables() -> None:
+def test_histograms_and_geometric_tables_are_built_together() -> None:
     levels = [15, 0, 7, 1, 2]
     choices = np.array([[1, 1, 6, 0, 8], [0, 40, 3, 2, 5], [1, 0, 0, 3, 0]])
     built = decoder.build_tables(choices, np.array(levels), True, tables.build_curves(True))

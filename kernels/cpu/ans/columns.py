@@ -56,7 +56,7 @@ def read_columns(
     rows: I64,
     chances: U32,
     zeros: I64,
-    reaches: I64,
+    magnitudes: I64,
     sizes: I64,
     doubling: int,
     order: I64,
@@ -99,7 +99,7 @@ def read_columns(
         return status
     tables = np.empty(len(choices) * (2 * chances.shape[2] + 2), np.uint32)
     plan = np.empty((len(choices), FIELDS), np.int64)
-    fill(choices, levels, _INT(1), chances, zeros, reaches, tables, plan)
+    fill(choices, levels, _INT(1), chances, zeros, magnitudes, tables, plan)
     for g in range(len(plan)):
         plan[g, SIZE] = sizes[g % groups]
     if not _set_bases(plan, heads, centres, groups, doubling):

@@ -21,12 +21,12 @@ class Curves(NamedTuple):
     Attributes:
         chances: uint32 (S, spreads, R), probabilities of the magnitudes from 1 on in 2^-24.
         zeros: int64 (S, zeros), least frequencies of 0.
-        reaches: int64 (S,), largest magnitudes, at most R.
+        magnitudes: int64 (S,), largest magnitudes, at most R.
     """
 
     chances: U32
     zeros: I64
-    reaches: I64
+    magnitudes: I64
 
 
 def load() -> None:

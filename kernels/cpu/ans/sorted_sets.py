@@ -38,7 +38,7 @@ def read_sets(
     coder: U64,
     chances: U32,
     zeros: I64,
-    reaches: I64,
+    magnitudes: I64,
     sets: I64,
     bound: int,
     out: I64,
@@ -77,7 +77,7 @@ def read_sets(
     tables = np.empty(count * (chances.shape[2] + 2), np.uint32)
     plan = np.empty((count, FIELDS), np.int64)
     # No table is a histogram, so any array of int64 serves as the levels.
-    fill(choices, own, _INT(0), chances, zeros, reaches, tables, plan)
+    fill(choices, own, _INT(0), chances, zeros, magnitudes, tables, plan)
     for k in range(count):
         plan[k, SIZE], plan[k, CELLS], plan[k, LOW_BITS] = sets[k, 0], sets[k, 1], sets[k, 2]
     return read_groups(words, coder, tables, plan, identity_order(len(out)), bound, out)

@@ -39,7 +39,7 @@ def fill(
     signed: int,
     chances: U32,
     zeros: I64,
-    reaches: I64,
+    magnitudes: I64,
     starts: U32,
     rows: I64,
 ) -> int:
@@ -67,29 +67,29 @@ def fill(
             if scale >= len(chances):
                 whole = len(chances) - 4 + scale % 4
                 rows[g, LOW_BITS] = (scale - len(chances)) // 4 + 1
-            reach = reaches[whole]
-            fixed = reach + ESCAPE_FREQUENCY - 1
+            top = magnitudes[whole]
+            fixed = top + ESCAPE_FREQUENCY - 1
             rest = TOTAL - zeros[whole, zero]
-            middle = reach if signed else 0
-            count = middle + reach + 1
+            middle = top if signed else 0
+            count = middle + top + 1
             above = rest
             if signed:
                 share = max(1, 2 * positive)
                 above = rest * share // 32
                 below = rest * (32 - share) // 32 - fixed
-                for k in range(reach):
+                for k in range(top):
                     starts[first + middle - 1 - k] = 1 + (
                         chances[whole, spread, k] * below >> PRECISION
                     )
                 starts[first] += ESCAPE_FREQUENCY - 1
             above -= fixed
-            for k in range(reach):
+            for k in range(top):
                 starts[first + middle + 1 + k] = 1 + (
                     chances[whole, spread, k] * above >> PRECISION
                 )
             starts[first + count - 1] += ESCAPE_FREQUENCY - 1
             starts[first + middle] = 0
-            rows[g, LOWEST], rows[g, ESCAPE] = -middle, reach
+            rows[g, LOWEST], rows[g, ESCAPE] = -middle, top
         # Symbol 0 gets what rounding leaves over, so that the frequencies sum to 2^24.
         total = 0
         for k in range(count):
@@ -113,9 +113,9 @@ def fill_tables(
     signed: int,
     chances: U32,
     zeros: I64,
-    reaches: I64,
+    magnitudes: I64,
     starts: U32,
     rows: I64,
 ) -> int:
     """Kernel of `decoder.build_tables`."""
-    return fill(choices, levels, signed, chances, zeros, reaches, starts, rows)
+    return fill(choices, levels, signed, chances, zeros, magnitudes, starts, rows)

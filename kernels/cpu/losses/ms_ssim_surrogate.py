@@ -53,7 +53,7 @@ class Surrogate:
         self.constant = 0.0
 
     def follow(self, error: F32) -> None:
-        """Compare an image with the target, if it is time, and touch the mix at its error.
+        """Compare an image with the target if it is time, and fit the function to the mix there.
 
         Args:
             error: float32 (H, C, pitch), image - target of this step.

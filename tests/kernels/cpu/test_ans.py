@@ -1,4 +1,4 @@
-"""The decoder of symbols refuses calls that would read or write outside its arrays."""
+"""The ANS kernels refuse calls that would read or write outside their arrays."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def rows(**fields: int) -> np.ndarray:
     return changed
 
 
-def test_groups_fill_columns() -> None:
+def test_groups_must_fill_columns() -> None:
     assert read(rows(), 6, 6) == layout.OK
     assert read(rows(), 3, 6) == layout.OK
     for order, out in ((6, 5), (6, 7), (5, 6), (4, 6), (2, 6), (0, 6), (12, 6)):
@@ -42,13 +42,13 @@ def test_groups_fill_columns() -> None:
         *(("SYMBOLS", count) for count in (0, -2, 1, 3, 2**62)),
     ],
 )
-def test_rows_name_what_is_there(field: str, value: int) -> None:
+def test_rows_must_lie_inside_the_tables(field: str, value: int) -> None:
     with pytest.raises(ValueError, match="do not fill"):
         read(rows(**{field: value}), 6, 6)
 
 
 @pytest.mark.parametrize("sizes", [[3, 4], [7], [6, 0], [-1, 7], [], [2**62, 2**62]])
-def test_columns_are_filled_by_their_groups(sizes: list[int]) -> None:
+def test_group_sizes_must_fill_columns(sizes: list[int]) -> None:
     coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
     fixed, curves = column_modes.build_fixed_tables(), tables.build_curves(True)
     groups = np.array(sizes, np.int64), False, np.arange(6)
@@ -59,7 +59,7 @@ def test_columns_are_filled_by_their_groups(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("counts", [[3], [5], [-1, 5], [2**62, 4 - 2**62]])
-def test_sets_fill_their_keys(counts: list[int]) -> None:
+def test_counts_must_fill_the_keys(counts: list[int]) -> None:
     coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
     sets = np.array([(count, 10, 0, 8, 6) for count in counts])
     out = np.empty(4, np.int64)

@@ -1,4 +1,4 @@
-"""MS-SSIM of an error, its gradient and weights, against float64 matrices; the surrogate of it."""
+"""The MS-SSIM loss against float64 matrices: value, gradient, weights; and its surrogate."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,13 @@ from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
 from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate
 from gsic_kernels.cpu.losses.window import BAND
 
+# Written out once more: the tests do not share the constants of what they test.
 EXPONENTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
 SHAPES = [(1, 1, 2), (1, 40, 3), (13, 9, 1), (23, 50, 4), (BAND + 61, 47, 1)]
 
 
 def images(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A target and an error, planar with slack, float32 (H, C, W + 3)."""
+    """Make a target and an error, planar with a pitch of W + 3, float32 (H, C, W + 3)."""
     rng = np.random.default_rng(seed)
     height, width, channels = shape
     target = np.zeros((height, channels, width + 3), np.float32)
@@ -27,14 +28,14 @@ def images(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarra
 
 
 def inside(side: int) -> np.ndarray:
-    """Windows of 11 as rows of a matrix, cut off at the ends and normalised."""
+    """Make the windows as rows of a matrix, cut off at the ends and normalised."""
     distance = np.arange(side)[:, None] - np.arange(side)
     taps = np.exp(-(distance**2) / (2 * 1.5**2)) * (abs(distance) <= 5)
     return taps / taps.sum(axis=1, keepdims=True)
 
 
 def plane_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
-    """MS-SSIM of two float64 planes with windows that are cut off at the border."""
+    """Compute MS-SSIM of two float64 planes with windows that are cut off at the border."""
     count = 1
     while count < 5 and min(x.shape) >> count >= 11:
         count += 1
@@ -56,7 +57,7 @@ def plane_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def total_loss(target: np.ndarray, error: np.ndarray, width: int) -> float:
-    """Height x width x (1 - MS-SSIM), added over the channels."""
+    """Compute H x W x (1 - MS-SSIM), added over the channels."""
     total = 0.0
     for c in range(target.shape[1]):
         y = target[:, c, :width].astype(np.float64)
@@ -69,8 +70,8 @@ def unit(model: MsSsimLoss, target: np.ndarray, error: np.ndarray, width: int) -
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_value_is_that_of_the_definition(shape: tuple[int, ...]) -> None:
-    """Up to the constant, which is the same for every error."""
+def test_values_are_those_of_the_definition(shape: tuple[int, ...]) -> None:
+    """A constant factor, the same for every error, is free."""
     target, error = images(shape)
     model = MsSsimLoss(target, shape[1], 1)
     units = [unit(model, target, scale * error, shape[1]) for scale in (0.5, 1.0, 1.5)]
@@ -78,7 +79,7 @@ def test_the_value_is_that_of_the_definition(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_gradients_are_finite_differences(shape: tuple[int, ...]) -> None:
+def test_gradients_agree_with_finite_differences(shape: tuple[int, ...]) -> None:
     target, error = images(shape)
     model = MsSsimLoss(target, shape[1], 1)
     gradient = np.zeros_like(target)
@@ -96,8 +97,8 @@ def test_gradients_are_finite_differences(shape: tuple[int, ...]) -> None:
     assert not gradient[..., shape[1] :].any()
 
 
-def test_a_large_image_is_compared_like_the_metric() -> None:
-    """But for windows at the border, which the metric leaves out."""
+def test_the_value_of_a_large_image_is_close_to_the_metric() -> None:
+    """They differ in the windows at the border, which the metric leaves out."""
     y, x = np.mgrid[0:400, 0:380] / 400
     target = 0.5 + 0.2 * np.sin(40 * x * y) + 0.1 * np.sin(150 * y)
     seen = target + 0.03 * np.sin(90 * x)
@@ -128,14 +129,14 @@ def test_weights_are_small_where_there_is_texture() -> None:
     assert weights[..., :30].min() > 5 * weights[..., 50:].max()
 
 
-def test_no_error_costs_nothing() -> None:
+def test_an_error_of_0_has_no_loss_and_no_gradient() -> None:
     target, error = images((30, 20, 3))
     gradient = np.full_like(target, 9.0)
     assert MsSsimLoss(target, 20, 1).measure(0 * error, gradient) == pytest.approx(0, abs=1e-3)
     assert abs(gradient[..., :20]).max() < 1e-6
 
 
-def test_threads_change_nothing() -> None:
+def test_results_do_not_depend_on_threads() -> None:
     target, error = images((2 * BAND + 5, 33, 3))
     seen = []
     for threads in (1, 2, 4):
@@ -152,7 +153,7 @@ def quadratic(surrogate: Surrogate, error: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_the_surrogate_touches_what_it_stands_for(share: float) -> None:
+def test_the_surrogate_has_the_value_and_the_gradient_of_the_loss(share: float) -> None:
     target, error = images((40, 37, 3))
     surrogate = Surrogate(target, 37, share, 2, 1)
     gradient = np.zeros_like(target)
@@ -170,7 +171,7 @@ def test_the_surrogate_touches_what_it_stands_for(share: float) -> None:
 
 
 def test_the_weight_at_a_position_is_that_of_the_nearest_pixel() -> None:
-    """Also beside the image, where the slack of the planes weighs nothing."""
+    """Also for positions outside the image, where the weights of the planes are 0."""
     target, _ = images((20, 30, 3))
     surrogate = Surrogate(target, 30, 0.1, 8, 1)
     at = surrogate.weight_at(

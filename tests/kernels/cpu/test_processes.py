@@ -1,4 +1,4 @@
-"""What only a process of its own can show: CPU targets, caches, imports, forks, threads, memory."""
+"""Tests in processes of their own: CPU targets, caches, imports, forks, threads, memory."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ from gsic_kernels.cpu.runtime import compiling
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
-# Renders and differentiates one scene of two strips, and holds it against the oracle.
+# Renders and differentiates one scene of two strips, and compares it with the oracle.
 AGAINST_THE_ORACLE = """
 import numpy as np
 from gsic_kernels import reference, registry
@@ -36,7 +36,7 @@ for name, value, exact in zip(
     gradients._fields, gradients, reference.render_sum_backward(*scene[:2], slope), strict=True
 ):
     assert np.abs(value - exact).max() <= GRADIENTS[name] * np.abs(exact).max(), name
-from gsic_kernels.cpu import dispatch
+from gsic_kernels.cpu.runtime import dispatch
 assert dispatch._vectors_work
 """
 
@@ -62,7 +62,7 @@ gradients = backend.render_alpha_backward(*arguments, blended, grad)
 expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
 for name, value, exact in zip(gradients._fields, gradients, expected, strict=True):
     assert np.abs(value - exact).max() <= ALPHA_GRADIENTS[name] * np.abs(exact).max(), name
-from gsic_kernels.cpu import dispatch
+from gsic_kernels.cpu.runtime import dispatch
 assert dispatch._vectors_work
 """
 
@@ -100,16 +100,17 @@ def test_blending_on_other_cpus_follows_the_oracle(cpu: str, features: str) -> N
     run(BLENDING_AGAINST_THE_ORACLE, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES=features)
 
 
-def test_compiles_once_and_says_so_once(tmp_path: Path) -> None:
+def test_kernels_are_compiled_once_with_one_message(tmp_path: Path) -> None:
     code = """
 import numpy as np, sys
 from gsic_kernels import registry
-from gsic_kernels.checks import Splats, Window
-from gsic_kernels.cpu import compiling
+from gsic_kernels.types import Splats, Window
+from gsic_kernels.cpu.runtime import compiling
 none = [np.zeros(shape, np.float32) for shape in ((0, 2), (0, 3), (0, 1), (0,), (0,))]
 registry.get().render_sum_bytes(Splats(*none), Window(0, 0, 5, 4), np.zeros(1, np.float32))
-for module in ("backward", "alpha_forward", "alpha_backward", "alpha_scalar", "alpha_steps"):
-    assert f"gsic_kernels.cpu.{module}" not in sys.modules
+assert "gsic_kernels.cpu.raster.sum_forward" in sys.modules
+for name in ("sum_backward", "alpha_forward", "alpha_backward", "alpha_scalar"):
+    assert f"gsic_kernels.cpu.raster.{name}" not in sys.modules
 print(compiling.compile_seconds())
 """
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
@@ -121,8 +122,8 @@ print(compiling.compile_seconds())
     assert [folder.name for folder in tmp_path.iterdir()] == [compiling.folder_name()]
 
 
-def test_renders_where_nothing_can_be_written(tmp_path: Path) -> None:
-    """A file stands where folders would have to be made, as good as a read-only disk."""
+def test_kernels_render_where_no_cache_can_be_written(tmp_path: Path) -> None:
+    """A file stands where folders would have to be made, which has the effect of a read-only disk."""
     blocked = tmp_path / "file"
     blocked.write_text("")
     code = """
@@ -163,7 +164,7 @@ assert not {"torch", "triton", "gsic"} & {*sys.modules}
 """)
 
 
-def test_numba_settings_of_others_are_left_alone() -> None:
+def test_the_settings_of_numba_are_not_changed() -> None:
     run("""
 import numba
 before = numba.config.CACHE_DIR
@@ -181,7 +182,7 @@ import os, time, warnings
 import numpy as np
 from gsic_kernels import registry
 from kernel_scenes import make
-# Python warns of any fork beside threads; that it works here is what is tested.
+# Python warns of any fork in a process with threads; this test is about such a fork.
 warnings.simplefilter("ignore", DeprecationWarning)
 scene = make(5000, 64, 96)
 render = registry.get().render_sum
@@ -224,7 +225,7 @@ def test_python_threads_render_at_once() -> None:
 def test_memory_of_a_large_image_is_the_image() -> None:
     done = run("""
 from gsic_kernels import registry
-from gsic_kernels.checks import Window
+from gsic_kernels.types import Window
 from kernel_scenes import make
 
 def peak():

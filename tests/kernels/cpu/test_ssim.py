@@ -1,4 +1,4 @@
-"""SSIM with zeros outside, its gradient and the errors, against torch in float64."""
+"""The SSIM kernel, with zeros outside the image: values and gradient against torch in float64."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def images(shape: tuple[int, ...], seed: int = 0) -> tuple[np.ndarray, np.ndarra
 def by_torch(
     image: np.ndarray, target: np.ndarray, absolute: float, structure: float
 ) -> tuple[float, float, np.ndarray]:
-    """Mean error, mean SSIM and the gradient of the mix (Wang et al., 2004), all in float64."""
+    """Compute mean absolute error, mean SSIM (Wang et al., 2004) and the gradient of their mix."""
     channels = image.shape[2]
     taps = torch.exp(-((torch.arange(11.0, dtype=torch.float64) - 5) ** 2) / (2 * 1.5**2))
     taps /= taps.sum()
@@ -46,7 +46,9 @@ def by_torch(
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("weights", [(0.5, 0.25), (1.0, 0.0), (0.0, 1.0)])
-def test_against_torch(shape: tuple[int, ...], weights: tuple[float, float]) -> None:
+def test_values_and_gradient_agree_with_torch(
+    shape: tuple[int, ...], weights: tuple[float, float]
+) -> None:
     target, image = images(shape)
     seen = SsimLoss(target).compare(image, *weights)
     error, ssim, gradient = by_torch(image, target, *weights)
@@ -57,7 +59,7 @@ def test_against_torch(shape: tuple[int, ...], weights: tuple[float, float]) -> 
     assert np.abs(seen.gradient - gradient).max() < 2e-5 * largest
 
 
-def test_equal_images() -> None:
+def test_equal_images_have_no_error_and_no_gradient() -> None:
     target, _ = images((30, 20, 3))
     seen = SsimLoss(target).compare(target.copy(), 1.0, 0.0)
     assert (seen.absolute, seen.squared) == (0.0, 0.0)
@@ -65,14 +67,14 @@ def test_equal_images() -> None:
     assert not seen.gradient.any()
 
 
-def test_threads_change_nothing() -> None:
+def test_results_do_not_depend_on_threads() -> None:
     target, image = images((3 * BAND + 5, 33, 3))
     one, four = (SsimLoss(target, threads).compare(image, 0.5, 0.25) for threads in (1, 4))
     assert one[:3] == four[:3]
     assert np.array_equal(one.gradient, four.gradient)
 
 
-def test_an_object_serves_many_calls() -> None:
+def test_calls_do_not_depend_on_those_before() -> None:
     target, image = images((20, 20, 3))
     loss = registry.get("cpu").SsimLoss(target, 1)
     first = loss.compare(image, 0.5, 0.25)
@@ -88,7 +90,7 @@ def test_the_window_sums_to_one() -> None:
     assert np.array_equal(make_window(), make_window()[::-1])
 
 
-def test_bad_arguments() -> None:
+def test_invalid_arguments_are_refused() -> None:
     target, image = images((8, 9, 3))
     with pytest.raises(ValueError, match="target must be"):
         SsimLoss(target[..., 0])
