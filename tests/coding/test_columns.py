@@ -47,9 +47,7 @@ SOURCES: dict[ColumnMode, Callable[[np.random.Generator, Ints], Ints]] = {
 
 @pytest.mark.parametrize("mode", list(ColumnMode))
 @pytest.mark.parametrize("count", [400, 3000])
-def test_each_mode_is_chosen_for_its_kind_of_values_and_comes_back(
-    mode: ColumnMode, count: int
-) -> None:
+def test_each_mode_is_chosen_for_its_kind_of_values(mode: ColumnMode, count: int) -> None:
     rng = np.random.default_rng(count)
     classes = rng.integers(0, 6, count)
     contexts = Contexts(classes - 3)

@@ -46,7 +46,7 @@ def by_torch(
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("weights", [(0.5, 0.25), (1.0, 0.0), (0.0, 1.0)])
-def test_values_and_gradient_agree_with_torch(
+def test_values_and_gradient_follow_torch(
     shape: tuple[int, ...], weights: tuple[float, float]
 ) -> None:
     target, image = images(shape)
