@@ -123,7 +123,7 @@ print(compiling.compile_seconds())
 
 
 def test_kernels_render_where_no_cache_can_be_written(tmp_path: Path) -> None:
-    """A file stands where folders would have to be made, which has the effect of a read-only disk."""
+    """A file stands where folders would have to be made, which acts as a read-only disk."""
     blocked = tmp_path / "file"
     blocked.write_text("")
     code = """
