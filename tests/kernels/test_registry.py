@@ -1,4 +1,4 @@
-"""Which device gets which backend, and what is said when there is none."""
+"""The registry: the backend of each device, and the message when there is none."""
 
 import importlib
 import importlib.util
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from gsic_kernels import registry
-from gsic_kernels.cpu.runtime import dispatch
 
 
 def pretend(
@@ -20,7 +19,7 @@ def pretend(
     available: bool = True,
     capability: tuple[int, int] = (9, 0),
 ) -> list[str]:
-    """Make the registry believe in such a machine; what it imports there is in the answer."""
+    """Make the registry see such a machine; the list returned collects what it imports."""
     torch = SimpleNamespace(
         __version__="2.9.0",
         version=SimpleNamespace(cuda=cuda),
@@ -49,13 +48,13 @@ def pretend(
     return imported
 
 
-def test_auto_is_cuda_where_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_cuda_where_cuda_works(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch)
     assert registry.get().name == registry.get("cuda").name == "cuda"
     assert registry.get("cpu").name == "cpu"
 
 
-def test_auto_is_the_cpu_without_a_driver_and_does_not_import_torch(
+def test_auto_is_cpu_without_a_driver_and_imports_no_torch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     imported = pretend(monkeypatch, driver=False)
@@ -63,14 +62,7 @@ def test_auto_is_the_cpu_without_a_driver_and_does_not_import_torch(
     assert imported == ["gsic_kernels.cpu.backend"]
 
 
-def test_vectors_compile_here() -> None:
-    """Otherwise every test of the vector kernels would test the plain ones."""
-    dispatch.kernel("sum_forward", 3)
-    dispatch.kernel("sum_backward", 3)
-    assert dispatch._vectors_work
-
-
-def test_unknown_device() -> None:
+def test_an_unknown_device_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="tpu"):
         registry.get("tpu")
 
@@ -86,31 +78,10 @@ def test_unknown_device() -> None:
         ({"capability": (6, 1)}, r"7\.0 or more, this has 6\.1"),
     ],
 )
-def test_cuda_names_what_is_missing(
+def test_the_message_names_what_cuda_lacks(
     machine: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(monkeypatch, **machine)
     with pytest.raises(registry.BackendUnavailable, match=said):
         registry.get("cuda")
     assert registry.get().name == "cpu"
-
-
-def test_plain_loops_step_in_for_vectors_that_do_not_compile(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    compiled = []
-
-    def compile_plain_only(module: str, name: str, channels: int) -> Any:
-        if not module.endswith("_scalar"):
-            raise TypeError("no such vector\nand many lines more")
-        compiled.append((module, name))
-        return compiled[-1]
-
-    monkeypatch.setattr(dispatch, "_compile", compile_plain_only)
-    monkeypatch.setattr(dispatch, "_vectors_work", True)
-    # Past the memory of kernels made before.
-    kernel = dispatch.kernel.__wrapped__
-    assert kernel("sum_forward", 3) == ("raster.sum_scalar", "sum_forward")
-    assert kernel("sum_backward", 3) == ("raster.sum_scalar", "sum_backward")
-    said = capsys.readouterr().err
-    assert said == "gsic: slow kernels, vectors do not compile: no such vector\n"

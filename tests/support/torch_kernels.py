@@ -1,4 +1,4 @@
-"""Sums and blends of Gaussians as differentiable torch functions on the CPU."""
+"""Sums and blends of Gaussians as differentiable torch functions, for tests of gradients."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def render_sum(
         offset: float32 (N,), taken as fixed.
         window: the pixels to render.
         background: float32 (C,).
-        threads: how many threads to use; no result depends on it.
+        threads: number of threads to use; no result depends on it.
 
     Returns:
         float32 (height, width, C), not clamped.
@@ -68,7 +68,7 @@ def render_alpha(
         opacity: float32 (N,).
         window: the pixels to render.
         background: float32 (C,).
-        threads: how many threads to use; no result depends on it.
+        threads: number of threads to use; no result depends on it.
 
     Returns:
         float32 (height, width, C), not clamped.
@@ -148,7 +148,7 @@ class _RenderAlpha(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         grad = _array(grads[0])
         *of_splats, opacity, background = (_array(tensor) for tensor in ctx.saved_tensors)
-        # The gradient does not look at the image: its own stands in for it.
+        # The gradient does not depend on the image, so `grad` can take its place.
         gradients = registry.get("cpu").render_alpha_backward(
             Splats(*of_splats),
             opacity,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gsic_kernels import validation
-from gsic_kernels.cpu.raster.alpha_per_gaussian import BY_COLOR
+from gsic_kernels.cpu.raster.alpha_partials import BY_COLOR
 from gsic_kernels.cpu.raster.work_division import count_record_items
 from gsic_kernels.cpu.raster.workspace import allocate_gradients, borrow_workspace
 from gsic_kernels.cpu.runtime import pool

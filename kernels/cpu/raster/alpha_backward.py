@@ -24,7 +24,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.cpu.raster.alpha_forward import LEAST, MOST, NEARLY_MOST
-from gsic_kernels.cpu.raster.alpha_per_gaussian import (
+from gsic_kernels.cpu.raster.alpha_partials import (
     BY_COLOR,
     BY_DY,
     BY_DY2,
@@ -133,7 +133,7 @@ def alpha_backward(
 ) -> None:
     """Compute the rows of `partials` and of `d_background` that belong to strip `item`.
 
-    `partials` has a row per pair of a strip and a Gaussian (see `alpha_per_gaussian`),
+    `partials` has a row per pair of a strip and a Gaussian (see `alpha_partials`),
     `d_background` a row per row of the image.
     """
     strip = scratch[worker]

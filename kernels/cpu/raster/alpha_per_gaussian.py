@@ -11,15 +11,19 @@ import math
 import numpy as np
 
 from gsic_kernels.constants import ALPHA_MIN
+from gsic_kernels.cpu.raster.alpha_partials import (
+    BY_COLOR,
+    BY_DY,
+    BY_DY2,
+    BY_OPACITY,
+    BY_U,
+    BY_U_DX,
+    BY_U_DY,
+)
 from gsic_kernels.cpu.raster.records import P, R, T
 from gsic_kernels.cpu.raster.work_division import RECORDS_PER_ITEM
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64
-
-# Columns of partial gradients, with e = exp(-q) within the cutoff, w = opacity times weight and
-# g = dL/dw: sums of g e times u, u dx, u dy, dy, dy^2, then of g w, and from BY_COLOR on the
-# gradient by colour.
-BY_U, BY_U_DX, BY_U_DY, BY_DY, BY_DY2, BY_OPACITY, BY_COLOR = 0, 1, 2, 3, 4, 5, 6
 
 # Added to a cutoff that opacity limits: far more than float32 errs in exp(-q).
 _SLACK = 1e-4

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from gsic_kernels.cpu.raster.alpha_per_gaussian import (
+from gsic_kernels.cpu.raster.alpha_partials import (
     BY_COLOR,
     BY_DY,
     BY_DY2,

@@ -109,7 +109,8 @@ from gsic_kernels.cpu.runtime import compiling
 none = [np.zeros(shape, np.float32) for shape in ((0, 2), (0, 3), (0, 1), (0,), (0,))]
 registry.get().render_sum_bytes(Splats(*none), Window(0, 0, 5, 4), np.zeros(1, np.float32))
 assert "gsic_kernels.cpu.raster.sum_forward" in sys.modules
-for name in ("sum_backward", "alpha_forward", "alpha_backward", "alpha_scalar"):
+others = ("sum_backward", "sum_loss", "sum_scalar", "alpha_forward", "alpha_backward")
+for name in (*others, "alpha_scalar", "alpha_per_gaussian"):
     assert f"gsic_kernels.cpu.raster.{name}" not in sys.modules
 print(compiling.compile_seconds())
 """

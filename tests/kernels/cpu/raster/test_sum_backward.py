@@ -1,4 +1,4 @@
-"""Gradients, the loss object and the torch function, each against the oracle by name."""
+"""Gradients of sums on the CPU, alone, in a loss and in torch: each matches the reference."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ DEVICES = ["cpu", "cpu-scalar"]
 
 
 def check(gradients: Gradients, expected: Any, needles: bool = False) -> None:
+    """Compare each gradient with the expected one, relative to its largest element."""
     for name, value, wanted in zip(Gradients._fields, gradients, expected, strict=True):
         limit = (GRADIENTS_NEEDLES if needles else GRADIENTS)[name]
         assert value.dtype == np.float32, name
@@ -23,13 +24,14 @@ def check(gradients: Gradients, expected: Any, needles: bool = False) -> None:
 
 
 def cotangent(scene: Scene) -> np.ndarray:
+    """Draw a random image gradient."""
     shape = scene.window.height, scene.window.width, scene.splats.color.shape[1]
     return np.random.default_rng(7).normal(size=shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_gradients_follow_the_oracle(name: str, device: str) -> None:
+def test_gradients_match_the_reference(name: str, device: str) -> None:
     scene = SCENES[name]()
     grad = cotangent(scene)
     gradients = registry.get(device).render_sum_backward(scene.splats, scene.window, grad)
@@ -38,7 +40,7 @@ def test_gradients_follow_the_oracle(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_threads_change_no_bit_of_a_gradient(device: str) -> None:
+def test_the_number_of_threads_changes_no_bit_of_a_gradient(device: str) -> None:
     scene = make(5000, 130, 140, sigma=(0.3, 2.0))
     grad, backend = cotangent(scene), registry.get(device)
     alone = backend.render_sum_backward(scene.splats, scene.window, grad)
@@ -48,13 +50,16 @@ def test_threads_change_no_bit_of_a_gradient(device: str) -> None:
 
 
 def clamped_error(scene: Scene, target: np.ndarray) -> np.ndarray:
+    """Compute clamp(rendering) - target with the reference."""
     return np.clip(reference.render_sum(*scene[:3]), 0, 1) - target
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("loss", ["l2", "l1"])
 @pytest.mark.parametrize("name", [name for name in SCENES if not name.startswith("window")])
-def test_step_is_loss_and_gradient_of_the_clamped_error(name: str, loss: str, device: str) -> None:
+def test_a_step_returns_loss_and_gradient_of_the_clamped_error(
+    name: str, loss: str, device: str
+) -> None:
     scene = SCENES[name]()
     rng = np.random.default_rng(3)
     target = rng.uniform(0, 1, cotangent(scene).shape).astype(np.float32)
@@ -63,7 +68,7 @@ def test_step_is_loss_and_gradient_of_the_clamped_error(name: str, loss: str, de
     value, gradients = step.step(scene.splats, scene.background)
     wanted = (error**2).sum() if loss == "l2" else np.abs(error).sum()
     slope = 2 * error if loss == "l2" else np.sign(error)
-    # An absolute error whose sign is within rounding of zero may go either way.
+    # An absolute error within rounding of zero may have either sign.
     limit = 1e-5 if scene.needles else LOSS
     assert value == pytest.approx(wanted, rel=limit)
     expected = reference.render_sum_backward(scene.splats, scene.window, slope)
@@ -73,8 +78,8 @@ def test_step_is_loss_and_gradient_of_the_clamped_error(name: str, loss: str, de
     assert step.sse(scene.splats, scene.background) == pytest.approx((error**2).sum(), rel=limit)
 
 
-def test_a_pixel_far_over_white_still_pulls() -> None:
-    """The gradient passes through the clamp, and overshoot against white costs nothing."""
+def test_the_gradient_passes_through_the_clamp() -> None:
+    """A pixel far above white has a gradient, unless the target is white too."""
     scene = make(1, 9, 9, 1, sigma=(3.0, 3.1), aspect=(1.0, 1.01), margin=0.0)
     splats = scene.splats._replace(
         mean=np.full((1, 2), 4.5, np.float32), color=np.full((1, 1), 5.0, np.float32)
@@ -90,8 +95,8 @@ def test_a_pixel_far_over_white_still_pulls() -> None:
 
 
 @pytest.mark.parametrize("loss", ["l2", "l1"])
-def test_one_object_serves_a_whole_fit(loss: str) -> None:
-    """Numbers of Gaussians change, calls mix, threads differ: never a trace of the call before."""
+def test_results_of_a_loss_do_not_depend_on_calls_before(loss: str) -> None:
+    """The number of Gaussians, the method called and the number of threads change between calls."""
     rng = np.random.default_rng(2)
     target = rng.uniform(0, 1, (140, 70, 3)).astype(np.float32)
     kept = [registry.get("cpu").SumLoss(target, loss, threads) for threads in (1, 2, 3)]
@@ -119,19 +124,19 @@ def test_one_object_serves_a_whole_fit(loss: str) -> None:
         ((np.zeros((4, 4, 3), np.float32), "l2", 0), ValueError),
     ],
 )
-def test_loss_refuses_what_does_not_fit(arguments: Any, error: type[Exception]) -> None:
+def test_a_loss_refuses_arguments_that_do_not_fit(arguments: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         registry.get("cpu").SumLoss(*arguments)
 
 
-def test_step_refuses_other_channels() -> None:
+def test_a_step_refuses_another_number_of_channels() -> None:
     step = registry.get("cpu").SumLoss(np.zeros((8, 8, 1), np.float32))
     scene = make(3, 8, 8, 3)
     with pytest.raises(ValueError, match="3 channels"):
         step.step(scene.splats, scene.background)
 
 
-def test_backward_refuses_a_gradient_of_another_size() -> None:
+def test_an_image_gradient_of_another_size_is_refused() -> None:
     scene = make(3, 8, 8)
     with pytest.raises(ValueError, match="grad"):
         registry.get("cpu").render_sum_backward(
@@ -139,7 +144,7 @@ def test_backward_refuses_a_gradient_of_another_size() -> None:
         )
 
 
-def test_torch_differentiates_the_rendering() -> None:
+def test_torch_differentiates_a_sum() -> None:
     torch = pytest.importorskip("torch")
     from torch_kernels import render_sum
 
@@ -158,7 +163,7 @@ def test_torch_differentiates_the_rendering() -> None:
     assert tensors[3].grad is None
 
 
-def test_torch_refuses_other_dtypes() -> None:
+def test_tensors_of_other_types_are_refused() -> None:
     torch = pytest.importorskip("torch")
     from torch_kernels import render_sum
 

@@ -1,4 +1,4 @@
-"""The oracle itself: by hand, and its gradients by finite differences."""
+"""The reference renderer: values computed by hand, and gradients by finite differences."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from gsic_kernels.types import Splats, Window
 
 
 def one(mean: tuple[float, float], factor: tuple[float, float, float], cutoff: float) -> Splats:
+    """Make one white Gaussian without an offset."""
     return Splats(
         np.array([mean], np.float32),
         np.array([factor], np.float32),
@@ -18,20 +19,20 @@ def one(mean: tuple[float, float], factor: tuple[float, float, float], cutoff: f
     )
 
 
-def test_pixel_centres_are_half_way() -> None:
+def test_pixel_centres_are_at_half_integers() -> None:
     splats = one((2.5, 1.5), (1.0, 0.0, 1.0), 8.0)
     image = reference.render_sum(splats, Window(0, 0, 5, 4), np.zeros(1, np.float32))[:, :, 0]
     assert image[1, 2] == 1.0
     assert image[1, 3] == image[1, 1] == image[0, 2] == image[2, 2] == np.exp(-0.5)
 
 
-def test_reach_cuts_and_includes_its_rim() -> None:
+def test_the_cutoff_includes_its_rim() -> None:
     splats = one((0.5, 0.5), (1.0, 0.0, 1.0), 2.0)
     image = reference.render_sum(splats, Window(0, 0, 4, 1), np.zeros(1, np.float32))[0, :, 0]
     assert image.tolist() == [1.0, np.exp(-0.5), np.exp(-2.0), 0.0]
 
 
-def test_factor_shears_along_x() -> None:
+def test_the_factor_shears_along_x() -> None:
     # u = dx - dy: the ridge runs along the diagonal.
     splats = one((0.5, 0.5), (1.0, -1.0, 0.1), 8.0)
     image = reference.render_sum(splats, Window(0, 0, 3, 3), np.zeros(1, np.float32))[:, :, 0]
@@ -40,9 +41,9 @@ def test_factor_shears_along_x() -> None:
 
 
 @pytest.mark.parametrize("name", ["mean", "factor", "color"])
-def test_gradients_are_finite_differences(name: str) -> None:
+def test_gradients_of_sums_match_finite_differences(name: str) -> None:
     scene = make(4, 12, 11, 2, sigma=(1.0, 3.0))
-    # Uncut, so that the derivative at the rim does not matter.
+    # Without a cut there is no rim whose derivative would be missing.
     splats = scene.splats._replace(
         cutoff=np.full(4, 16.0, np.float32), offset=np.zeros(4, np.float32)
     )
@@ -65,7 +66,7 @@ def test_gradients_are_finite_differences(name: str) -> None:
 
 
 def layers(*opacities: float) -> tuple[Splats, np.ndarray]:
-    """Flat Gaussians over one pixel, with colours 1, 2, .. and these opacities."""
+    """Make nearly constant Gaussians over one pixel with the colours 1, 2, 3 and so on."""
     count = len(opacities)
     splats = Splats(
         np.full((count, 2), 0.5, np.float32),
@@ -88,21 +89,22 @@ def test_the_first_gaussian_is_in_front() -> None:
     assert blended.stop.item() == 2
 
 
-def test_alpha_is_capped() -> None:
+def test_alpha_is_at_most_the_cap() -> None:
     splats, opacity = layers(7.0)
     blended = reference.render_alpha(splats, opacity, PIXEL, BLACK)
     assert blended.image.item() == 0.999
     assert blended.transmittance.item() == pytest.approx(0.001)
 
 
-def test_faint_gaussians_are_skipped() -> None:
+def test_gaussians_fainter_than_the_limit_are_skipped() -> None:
     splats, opacity = layers(1 / 256, 1 / 254)
     blended = reference.render_alpha(splats, opacity, PIXEL, BLACK)
     assert blended.image.item() == 2 * float(opacity[1])
 
 
-def test_a_pixel_stops_before_it_is_opaque_and_for_good() -> None:
-    # 1e-3 is left by the first, 1e-6 would be by the second; the third would pass, but too late.
+def test_a_pixel_stops_before_it_is_opaque_and_does_not_go_on() -> None:
+    # The first leaves 1e-3, the second would leave 1e-6. The third alone would pass, but it is too
+    # late.
     splats, opacity = layers(1.0, 1.0, 0.5)
     blended = reference.render_alpha(splats, opacity, PIXEL, BLACK)
     assert blended.image.item() == 0.999
@@ -111,9 +113,10 @@ def test_a_pixel_stops_before_it_is_opaque_and_for_good() -> None:
 
 
 @pytest.mark.parametrize("name", ["mean", "factor", "color", "opacity", "background"])
-def test_gradients_of_blending_are_finite_differences(name: str) -> None:
+def test_gradients_of_blends_match_finite_differences(name: str) -> None:
     scene = make(6, 8, 7, 2, sigma=(4.0, 9.0), aspect=(1.0, 2.0), margin=0.0)
-    # Uncut and never faint, so that no derivative at a rim matters; one layer is capped.
+    # Without a cut and without faint pixels there is no rim whose derivative would be missing. One
+    # layer is capped.
     splats = scene.splats._replace(
         cutoff=np.full(6, 16.0, np.float32), offset=np.zeros(6, np.float32)
     )
@@ -121,7 +124,7 @@ def test_gradients_of_blending_are_finite_differences(name: str) -> None:
     grad = np.random.default_rng(1).normal(size=(7, 8, 2))
     inputs = {**splats._asdict(), "opacity": opacity, "background": scene.background}
     rendering = reference.render_alpha(splats, opacity, scene.window, scene.background)
-    # The capped layer has a kink where its cap ends.
+    # The derivative does not exist where the cap of a layer begins: leave these pixels out.
     assert (rendering.transmittance < 1e-3).any()
     grad *= (rendering.margin > 0.05)[:, :, None]
     assert (grad != 0).mean() > 0.5
@@ -160,7 +163,7 @@ def test_gradients_of_blending_are_finite_differences(name: str) -> None:
         ("offset", -np.inf),
     ],
 )
-def test_bad_gaussians_contribute_nothing(field: str, bad: float) -> None:
+def test_invalid_gaussians_contribute_nothing(field: str, bad: float) -> None:
     splats = make(3, 9, 9).splats
     array = getattr(splats, field).copy()
     array[1] = bad

@@ -1,10 +1,11 @@
-"""Rendering against the oracle, and the promises about bits."""
+"""Rendering sums on the CPU: images match the reference; what changes no bit."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 from kernel_scenes import RENDER, RENDER_NEEDLES, SCENES, Scene, make, moved, scale_of
+from poisoned_numpy import PoisonedNumpy
 
 from gsic_kernels import reference, registry
 from gsic_kernels.cpu.raster import sum as render
@@ -14,27 +15,16 @@ from gsic_kernels.types import Splats, Window
 DEVICES = ["cpu", "cpu-scalar"]
 
 
-class Poison:
-    """NumPy, but uninitialised memory is filled with values that would show."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def empty(self, shape: Any, dtype: Any) -> Any:
-        array = np.empty(shape, dtype)
-        array.fill(np.nan if array.dtype.kind == "f" else 111)
-        return array
-
-
 @pytest.fixture(autouse=True)
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill the uninitialised memory of kernels with values that would show in a result."""
     for module in (workspace, render):
-        monkeypatch.setattr(module, "np", Poison())
+        monkeypatch.setattr(module, "np", PoisonedNumpy())
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_follows_the_oracle(name: str, device: str) -> None:
+def test_rendering_matches_the_reference(name: str, device: str) -> None:
     scene = SCENES[name]()
     image = registry.get(device).render_sum(*scene[:3])
     expected = reference.render_sum(*scene[:3])
@@ -47,7 +37,7 @@ def test_follows_the_oracle(name: str, device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_bytes_are_the_rounded_rendering(name: str, device: str) -> None:
+def test_bytes_are_the_rendering_rounded(name: str, device: str) -> None:
     scene = SCENES[name]()
     backend = registry.get(device)
     data = backend.render_sum_bytes(*scene[:3])
@@ -55,11 +45,11 @@ def test_bytes_are_the_rounded_rendering(name: str, device: str) -> None:
     levels = np.clip(image, 0, 1) * 255
     assert data.dtype == np.uint8
     assert data.shape == image.shape
-    # Half a level, and what float32 loses in the product.
+    # Half a level, and what float32 rounds away in the product.
     assert np.abs(data - levels).max() <= 0.5 + 255 * 2**-23
 
 
-def test_bytes_round_half_up_and_clamp() -> None:
+def test_bytes_are_rounded_half_up_and_clamped() -> None:
     none = make(0, 1, 1).splats
     for value, level in [(-3.0, 0), (0.5 / 255, 1), (0.49 / 255, 0), (1.0, 255), (9.0, 255)]:
         background = np.full(3, value, np.float32)
@@ -69,15 +59,15 @@ def test_bytes_round_half_up_and_clamp() -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_sharp_rim_is_where_the_oracle_has_it(seed: int, device: str) -> None:
-    """Without a offset a pixel missed at the rim is an error of exp(-cutoff): up to 0.6 here."""
+def test_a_sharp_rim_is_where_the_reference_has_it(seed: int, device: str) -> None:
+    """Without an offset, a pixel missed at the rim is an error of exp(-cutoff), up to 0.6 here."""
     scene = make(30, 83, 71, 1, sigma=(0.3, 9.0), aspect=(1.0, 60.0), cutoff=(0.5, 4.0), seed=seed)
     splats = scene.splats._replace(
         offset=np.zeros(30, np.float32), color=np.ones((30, 1), np.float32)
     )
     image = registry.get(device).render_sum(splats, scene.window, 0 * scene.background)
     expected = reference.render_sum(splats, scene.window, 0 * scene.background)
-    # Only a pixel whose q is within rounding of the cutoff may differ.
+    # A pixel may differ only if its q is within rounding of the cutoff.
     differ = np.abs(image - expected) > 1e-4
     wider, thinner = (
         reference.render_sum(
@@ -92,7 +82,7 @@ def test_a_sharp_rim_is_where_the_oracle_has_it(seed: int, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_bad_gaussians_leave_no_trace(device: str) -> None:
+def test_invalid_gaussians_contribute_nothing(device: str) -> None:
     scene = make(120, 50, 40)
     good = scene.splats
     bad = Splats(*(array.copy() for array in good))
@@ -110,7 +100,7 @@ def test_bad_gaussians_leave_no_trace(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_signs_of_the_factor_do_not_matter(device: str) -> None:
+def test_the_sign_of_the_factor_changes_no_bit(device: str) -> None:
     scene = make(60, 50, 40)
     render = registry.get(device).render_sum
     turned = scene.splats._replace(factor=-scene.splats.factor)
@@ -118,7 +108,7 @@ def test_signs_of_the_factor_do_not_matter(device: str) -> None:
 
 
 def windows(scene: Scene, count: int) -> list[Window]:
-    """Random parts of the scene's window."""
+    """Draw random parts of the window of a scene."""
     rng = np.random.default_rng(5)
     x0, y0, width, height = scene.window
     answer = []
@@ -139,9 +129,9 @@ BIT_SCENES = {
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", BIT_SCENES)
-def test_a_window_is_the_crop_bit_for_bit(name: str, device: str) -> None:
+def test_a_window_equals_the_crop_bit_for_bit(name: str, device: str) -> None:
     scene = BIT_SCENES[name]()
-    # A sharp rim and no offset: spans that were cut too short would show.
+    # Without an offset the rim is sharp, so a span that is too short would show.
     splats = scene.splats._replace(offset=0 * scene.splats.offset)
     backend = registry.get(device)
     image = backend.render_sum(splats, scene.window, scene.background)
@@ -158,8 +148,8 @@ def test_a_window_is_the_crop_bit_for_bit(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_threads_change_no_bit(device: str) -> None:
-    # More Gaussians than are prepared by one thread alone.
+def test_the_number_of_threads_changes_no_bit(device: str) -> None:
+    # Several work items prepare so many Gaussians.
     scene = make(5000, 130, 140, sigma=(0.3, 2.0))
     backend = registry.get(device)
     image = backend.render_sum(*scene[:3], threads=1)
@@ -170,7 +160,7 @@ def test_threads_change_no_bit(device: str) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_tall_gaussians_overflow_the_first_guess_of_lists(threads: int) -> None:
+def test_tall_gaussians_need_longer_lists_than_first_allocated(threads: int) -> None:
     scene = make(90, 11, 700, 1, sigma=(300.0, 900.0))
     image = registry.get("cpu").render_sum(*scene[:3], threads=threads)
     expected = reference.render_sum(*scene[:3])
@@ -179,7 +169,7 @@ def test_tall_gaussians_overflow_the_first_guess_of_lists(threads: int) -> None:
     )
 
 
-def test_plain_loops_equal_vectors() -> None:
+def test_scalar_loops_match_vectors() -> None:
     scene = make(300, 97, 61)
     difference = registry.get("cpu").render_sum(*scene[:3]) - registry.get("cpu-scalar").render_sum(
         *scene[:3]
@@ -203,7 +193,9 @@ def test_plain_loops_equal_vectors() -> None:
         ({"threads": 0}, ValueError),
     ],
 )
-def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception]) -> None:
+def test_arguments_that_do_not_fit_are_refused(
+    change: dict[str, Any], error: type[Exception]
+) -> None:
     scene = make(3, 8, 8)
     arguments: dict[str, Any] = {"window": scene.window, "background": scene.background}
     arguments |= {k: v for k, v in change.items() if k not in Splats._fields}
@@ -213,7 +205,7 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
             function(splats, **arguments)
 
 
-def test_takes_arrays_that_are_not_contiguous() -> None:
+def test_arrays_need_not_be_contiguous() -> None:
     scene = make(30, 20, 20)
     striped = Splats(*(np.repeat(array, 2, axis=0)[::2] for array in scene.splats))
     assert np.array_equal(

@@ -1,4 +1,4 @@
-"""Alpha blending: the rendering, each gradient by name, and the promises about bits."""
+"""Alpha blending on the CPU: renderings and gradients match the reference; what changes no bit."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from kernel_scenes import (
     moved,
     opacities,
 )
+from poisoned_numpy import PoisonedNumpy
 
 from gsic_kernels import reference, registry
 from gsic_kernels.cpu.raster import alpha, workspace
@@ -26,43 +27,33 @@ from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
 DEVICES = ["cpu", "cpu-scalar"]
 
 
-class Poison:
-    """NumPy, but uninitialised memory is filled with values that would show."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def empty(self, shape: Any, dtype: Any = float) -> Any:
-        array = np.empty(shape, dtype)
-        array.fill(np.nan if array.dtype.kind == "f" else 111)
-        return array
-
-
 @pytest.fixture(autouse=True)
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill the uninitialised memory of kernels with values that would show in a result."""
     for module in (workspace, alpha):
-        monkeypatch.setattr(module, "np", Poison())
+        monkeypatch.setattr(module, "np", PoisonedNumpy())
 
 
 def layers(scene: Scene, **change: float) -> tuple[Splats, F32, Window, F32]:
-    """What `render_alpha` takes."""
+    """Return the arguments of `render_alpha`."""
     return scene.splats, opacities(scene, **change), scene.window, scene.background
 
 
-def sure(scene: Scene, rendering: reference.Alpha) -> np.ndarray:
-    """Pixels that can be compared; all but a few."""
+def comparable(scene: Scene, rendering: reference.Alpha) -> np.ndarray:
+    """Mask the pixels, all but a few, where no decision is within rounding of its threshold."""
     answer = rendering.margin > (DOUBT_NEEDLES if scene.needles else DOUBT)
     assert answer.mean() > 0.9
     return answer
 
 
 def cotangent(pixels: np.ndarray, channels: int) -> F32:
-    """A random gradient, zero at the pixels that are not compared."""
+    """Draw a random image gradient that is zero at the pixels that are not compared."""
     grad = np.random.default_rng(7).normal(size=(*pixels.shape, channels))
     return (grad * pixels[:, :, None]).astype(np.float32)
 
 
 def check(gradients: AlphaGradients, expected: Any, needles: bool = False) -> None:
+    """Compare each gradient with the expected one, relative to its largest element."""
     for name, value, wanted in zip(AlphaGradients._fields, gradients, expected, strict=True):
         limit = (ALPHA_GRADIENTS_NEEDLES if needles else ALPHA_GRADIENTS)[name]
         assert value.dtype == np.float32, name
@@ -72,8 +63,8 @@ def check(gradients: AlphaGradients, expected: Any, needles: bool = False) -> No
         assert error <= limit * largest, f"{name}: {error} of {largest}"
 
 
-def test_vectors_compile_here() -> None:
-    """Otherwise every test of the vector kernels would test the plain ones."""
+def test_vector_kernels_compile() -> None:
+    """If they did not, every test of the vector kernels would test the scalar loops."""
     dispatch.kernel("alpha_forward", 3)
     dispatch.kernel("alpha_backward", 3)
     assert dispatch._vectors_work
@@ -81,14 +72,14 @@ def test_vectors_compile_here() -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_follows_the_oracle(name: str, device: str) -> None:
+def test_rendering_matches_the_reference(name: str, device: str) -> None:
     scene = SCENES[name]()
     arguments = layers(scene)
     blended, expected = (
         registry.get(device).render_alpha(*arguments),
         reference.render_alpha(*arguments),
     )
-    pixels, tolerance = sure(scene, expected), RENDER_NEEDLES if scene.needles else RENDER
+    pixels, tolerance = comparable(scene, expected), RENDER_NEEDLES if scene.needles else RENDER
     assert [array.dtype for array in blended] == [np.float32, np.float32, np.int32]
     for value, wanted in zip(blended[:2], expected[:2], strict=True):
         assert value.shape == wanted.shape
@@ -98,10 +89,12 @@ def test_follows_the_oracle(name: str, device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_gradients_follow_the_oracle(name: str, device: str) -> None:
+def test_gradients_match_the_reference(name: str, device: str) -> None:
     scene = SCENES[name]()
     arguments = layers(scene)
-    grad = cotangent(sure(scene, reference.render_alpha(*arguments)), scene.splats.color.shape[1])
+    grad = cotangent(
+        comparable(scene, reference.render_alpha(*arguments)), scene.splats.color.shape[1]
+    )
     backend = registry.get(device)
     gradients = backend.render_alpha_backward(*arguments, backend.render_alpha(*arguments), grad)
     expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
@@ -109,12 +102,12 @@ def test_gradients_follow_the_oracle(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_opaque_layers_follow_the_oracle(device: str) -> None:
-    """Nearly all pixels stop, and many layers are capped."""
+def test_opaque_layers_match_the_reference(device: str) -> None:
+    """In this scene nearly all pixels stop, and the alpha of many layers is capped."""
     scene = make(400, 41, 67, sigma=(3.0, 9.0))
     arguments = layers(scene, low=0.8, high=1.5)
     expected = reference.render_alpha(*arguments)
-    pixels = sure(scene, expected)
+    pixels = comparable(scene, expected)
     assert (expected.stop < 400).mean() > 0.9
     backend = registry.get(device)
     blended = backend.render_alpha(*arguments)
@@ -128,7 +121,7 @@ def test_opaque_layers_follow_the_oracle(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_order_matters(device: str) -> None:
+def test_the_order_of_gaussians_changes_the_image(device: str) -> None:
     scene = make(2, 20, 20, sigma=(6.0, 6.1), margin=-8.0)
     render = registry.get(device).render_alpha
     splats, _, window, background = layers(scene)
@@ -140,10 +133,10 @@ def test_order_matters(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_what_is_opaque_hides_what_is_behind(device: str) -> None:
+def test_an_opaque_gaussian_hides_those_behind_it(device: str) -> None:
     scene = make(40, 20, 20, margin=0.0)
     mean, factor, color, cutoff, offset = (array.copy() for array in scene.splats)
-    # As good as flat over the whole image.
+    # This Gaussian is nearly constant over the whole image.
     mean[0], factor[0], color[0], cutoff[0], offset[0] = 10, (1e-3, 0, 1e-3), 0.25, 16, 0
     opacity = np.ones(40, np.float32)
     blended = registry.get(device).render_alpha(
@@ -154,7 +147,7 @@ def test_what_is_opaque_hides_what_is_behind(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_without_opacity_there_is_the_background(device: str) -> None:
+def test_gaussians_without_opacity_show_the_background(device: str) -> None:
     scene = make(5, 20, 20)
     opacity = np.array([0.0, -3.0, np.nan, np.inf, 0.0039], np.float32)
     backend = registry.get(device)
@@ -168,7 +161,7 @@ def test_without_opacity_there_is_the_background(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_bad_gaussians_leave_no_trace(device: str) -> None:
+def test_invalid_gaussians_contribute_nothing(device: str) -> None:
     scene = make(120, 50, 40)
     good, opacity = scene.splats, opacities(scene)
     bad = Splats(*(array.copy() for array in good))
@@ -217,9 +210,9 @@ BIT_SCENES = {
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", BIT_SCENES)
-def test_a_window_is_the_crop_bit_for_bit(name: str, device: str) -> None:
+def test_a_window_equals_the_crop_bit_for_bit(name: str, device: str) -> None:
     scene = BIT_SCENES[name]()
-    # A sharp rim and no offset: spans that were cut too short would show.
+    # Without an offset the rim is sharp, so a span that is too short would show.
     splats = scene.splats._replace(offset=0 * scene.splats.offset)
     render, opacity = registry.get(device).render_alpha, opacities(scene)
     whole = render(splats, opacity, scene.window, scene.background)
@@ -234,8 +227,8 @@ def test_a_window_is_the_crop_bit_for_bit(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_threads_change_no_bit(device: str) -> None:
-    # More Gaussians than are prepared by one thread alone, and some in several strips.
+def test_the_number_of_threads_changes_no_bit(device: str) -> None:
+    # Several work items prepare so many Gaussians, and some Gaussians lie in several strips.
     scene = make(5000, 130, 140, sigma=(0.3, 4.0))
     arguments, backend = layers(scene), registry.get(device)
     alone = backend.render_alpha(*arguments)
@@ -248,11 +241,11 @@ def test_threads_change_no_bit(device: str) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(gradients, again, strict=True))
 
 
-def test_tall_gaussians_overflow_the_first_guess_of_lists() -> None:
+def test_tall_gaussians_need_longer_lists_than_first_allocated() -> None:
     scene = make(90, 11, 700, 1, sigma=(300.0, 900.0))
     arguments, backend = layers(scene, low=0.01, high=0.05), registry.get("cpu")
     blended, expected = backend.render_alpha(*arguments), reference.render_alpha(*arguments)
-    pixels = sure(scene, expected)
+    pixels = comparable(scene, expected)
     assert np.abs(blended.image - expected.image)[pixels].max() <= RENDER
     grad = cotangent(pixels, 1)
     check(
@@ -261,13 +254,13 @@ def test_tall_gaussians_overflow_the_first_guess_of_lists() -> None:
     )
 
 
-def test_plain_loops_equal_vectors() -> None:
+def test_scalar_loops_match_vectors() -> None:
     scene = make(300, 97, 61)
     arguments = layers(scene)
-    pixels = sure(scene, reference.render_alpha(*arguments))
+    pixels = comparable(scene, reference.render_alpha(*arguments))
     vectors, plain = (registry.get(device).render_alpha(*arguments) for device in DEVICES)
     assert np.abs(vectors.image - plain.image)[pixels].max() <= 2 * RENDER
-    # Each can continue from what the other has rendered.
+    # The gradient of each can continue from the rendering of the other.
     grad = cotangent(pixels, 3)
     expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
     check(registry.get("cpu").render_alpha_backward(*arguments, plain, grad), expected)
@@ -285,7 +278,9 @@ def test_plain_loops_equal_vectors() -> None:
         ({"threads": 0}, ValueError),
     ],
 )
-def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception]) -> None:
+def test_arguments_that_do_not_fit_are_refused(
+    change: dict[str, Any], error: type[Exception]
+) -> None:
     scene = make(3, 8, 8)
     names = ("splats", "opacity", "window", "background")
     arguments: dict[str, Any] = dict(zip(names, layers(scene), strict=True))
@@ -307,7 +302,7 @@ def test_refuses_what_does_not_fit(change: dict[str, Any], error: type[Exception
         ({"grad": np.zeros((8, 7, 3), np.float32)}, ValueError, "grad"),
     ],
 )
-def test_backward_refuses_another_rendering(
+def test_a_rendering_that_does_not_fit_is_refused_by_name(
     change: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     scene, backend = make(3, 8, 8), registry.get("cpu")
@@ -317,7 +312,7 @@ def test_backward_refuses_another_rendering(
         backend.render_alpha_backward(*layers(scene), Blended(**blended._asdict() | change), grad)
 
 
-def test_torch_differentiates_the_blend() -> None:
+def test_torch_differentiates_a_blend() -> None:
     torch = pytest.importorskip("torch")
     from torch_kernels import render_alpha
 
@@ -332,14 +327,14 @@ def test_torch_differentiates_the_blend() -> None:
     assert np.array_equal(
         image.detach().numpy(), registry.get("cpu").render_alpha(*arguments).image
     )
-    grad = cotangent(sure(scene, reference.render_alpha(*arguments)), 3)
+    grad = cotangent(comparable(scene, reference.render_alpha(*arguments)), 3)
     (image * torch.from_numpy(grad)).sum().backward()
     expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
     check(AlphaGradients(*(tensor.grad.numpy() for tensor in learned)), expected)
     assert tensors[3].grad is None
 
 
-def test_torch_refuses_other_dtypes() -> None:
+def test_tensors_of_other_types_are_refused() -> None:
     torch = pytest.importorskip("torch")
     from torch_kernels import render_alpha
 
