@@ -23,7 +23,6 @@ from gsic_kernels.cpu.ans.layout import (
     FIRST_SCALE,
     HISTOGRAM,
     HISTOGRAM_SIZE_MIN,
-    I64,
     OK,
     OUT_OF_RANGE,
     PLAIN,
@@ -33,13 +32,12 @@ from gsic_kernels.cpu.ans.layout import (
     SCALE_STEPS,
     SIGN_MAGNITUDE,
     SIZE,
-    U32,
-    U64,
     VALUE_BOUND,
 )
 from gsic_kernels.cpu.ans.raw_fields import read_array
 from gsic_kernels.cpu.ans.symbols import read_groups, read_signs
 from gsic_kernels.cpu.ans.tables import fill
+from gsic_kernels.types import I64, U32, U64
 
 # Numba specialises a function for every literal in a call of it; a converted one is just an int64.
 _INT = np.int64

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic_kernels.cpu.ans.layout import BAD_LAYOUT, FIELDS, I64, U32, U64
+from gsic_kernels.cpu.ans.layout import BAD_LAYOUT, FIELDS
 from gsic_kernels.cpu.runtime.dispatch import kernel
+from gsic_kernels.types import I64, U32, U64
 
 
 class Curves(NamedTuple):

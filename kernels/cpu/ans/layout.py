@@ -7,15 +7,6 @@ for the numbers of the format.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
-
-I64: TypeAlias = NDArray[np.int64]
-U32: TypeAlias = NDArray[np.uint32]
-U64: TypeAlias = NDArray[np.uint64]
-
 # Frequencies of a table sum to 2^PRECISION.
 PRECISION = 24
 TOTAL = 1 << PRECISION

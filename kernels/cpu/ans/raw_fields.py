@@ -17,7 +17,6 @@ from gsic_kernels.cpu.ans.layout import (
     CELLS,
     DETAIL,
     HIGH_KEY,
-    I64,
     LEFT,
     LOW_BITS,
     OK,
@@ -29,10 +28,9 @@ from gsic_kernels.cpu.ans.layout import (
     STATE,
     TOO_MANY,
     TOTAL,
-    U32,
-    U64,
     WIDE_GAP,
 )
+from gsic_kernels.types import I64, U32, U64
 
 # Numba converts an operation on a signed and an unsigned integer to floats, so everything that
 # meets the state is unsigned.

@@ -17,17 +17,15 @@ from gsic_kernels.cpu.ans.layout import (
     DETAIL,
     FIELDS,
     HIGH_SCALE,
-    I64,
     LOW_BITS,
     OK,
     OWN_BITS,
     SIZE,
-    U32,
-    U64,
 )
 from gsic_kernels.cpu.ans.raw_fields import read_array
 from gsic_kernels.cpu.ans.symbols import read_groups
 from gsic_kernels.cpu.ans.tables import fill
+from gsic_kernels.types import I64, U32, U64
 
 # Numba specialises a function for every literal in a call of it; a converted one is just an int64.
 _INT = np.int64

@@ -18,7 +18,6 @@ from gsic_kernels.cpu.ans.layout import (
     BAD_LAYOUT,
     BASE,
     ESCAPE,
-    I64,
     LEAST_COST,
     LEFT,
     LOW_BITS,
@@ -32,8 +31,6 @@ from gsic_kernels.cpu.ans.layout import (
     SYMBOLS,
     TOO_MANY,
     TOTAL,
-    U32,
-    U64,
 )
 from gsic_kernels.cpu.ans.raw_fields import (
     FULL,
@@ -45,6 +42,7 @@ from gsic_kernels.cpu.ans.raw_fields import (
     read_array,
     take_room,
 )
+from gsic_kernels.types import I64, U32, U64
 
 _NONE = np.uint64(0)
 

@@ -18,7 +18,6 @@ from gsic_kernels.cpu.ans.layout import (
     ESCAPE,
     ESCAPE_FREQUENCY,
     HISTOGRAM_SIZE_MIN,
-    I64,
     LEAST_COST,
     LOW_BITS,
     LOWEST,
@@ -28,8 +27,8 @@ from gsic_kernels.cpu.ans.layout import (
     START,
     SYMBOLS,
     TOTAL,
-    U32,
 )
+from gsic_kernels.types import I64, U32
 
 
 @register_jitable
