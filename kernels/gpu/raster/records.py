@@ -1,8 +1,8 @@
 """One record per Gaussian, and the test of whether its ellipse meets a tile.
 
-A record is 16 float32. It holds p, r, t of the factor times sqrt(log2(e) / 2) and the cutoff times
-log2(e), so that z = u^2 + v^2 is q log2(e) and exp(-q) = 2^-z. On the vertical line dx = x, q is
-smallest at dy = SLOPE x; on the horizontal line dy = y, it is smallest at dx = LEAN y.
+A record is 16 float32. It holds p, r, t of the factor times SCALE = sqrt(log2(e) / 2) and the
+cutoff times log2(e), so that z = u^2 + v^2 is q log2(e) and exp(-q) = 2^-z. On the vertical line
+dx = x, q is smallest at dy = SLOPE x; on the horizontal line dy = y, at dx = LEAN y.
 
 The N records are followed by an empty one, of a Gaussian that contributes nothing.
 """
@@ -27,7 +27,7 @@ COLOR, SLOPE, LEAN = tl.constexpr(8), tl.constexpr(12), tl.constexpr(13)
 PREPARE_COUNT = tl.constexpr(128)
 
 _LOG2_E = tl.constexpr(math.log2(math.e))
-_SCALE = tl.constexpr(math.sqrt(math.log2(math.e) / 2))
+SCALE = tl.constexpr(math.sqrt(math.log2(math.e) / 2))
 _CUTOFF_MAX = tl.constexpr(CUTOFF_MAX)
 _ALPHA_MIN = tl.constexpr(ALPHA_MIN)
 _FINITE = tl.constexpr(3.4028234663852886e38)
@@ -160,9 +160,9 @@ def prepare(
     scaled = tl.where(empty, -1.0, (limit.to(tl.float64) * _LOG2_E).to(tl.float32))
     tl.store(at + MEAN_X, mean_x, mask=written)
     tl.store(at + MEAN_Y, mean_y, mask=written)
-    tl.store(at + P, (p64 * _SCALE).to(tl.float32), mask=written)
-    tl.store(at + R, (r64 * _SCALE).to(tl.float32), mask=written)
-    tl.store(at + T, (t64 * _SCALE).to(tl.float32), mask=written)
+    tl.store(at + P, (p64 * SCALE).to(tl.float32), mask=written)
+    tl.store(at + R, (r64 * SCALE).to(tl.float32), mask=written)
+    tl.store(at + T, (t64 * SCALE).to(tl.float32), mask=written)
     tl.store(at + LIMIT, scaled, mask=written)
     tl.store(at + OFFSET, base, mask=written)
     tl.store(at + SLOPE, (-p64 * r64 / length).to(tl.float32), mask=mask)

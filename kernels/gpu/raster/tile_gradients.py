@@ -10,12 +10,10 @@ by colour; `sums` and `alpha` say what is summed.
 
 from __future__ import annotations
 
-import math
-
 import triton
 import triton.language as tl
 
-from gsic_kernels.gpu.raster.records import OPACITY, RECORD
+from gsic_kernels.gpu.raster.records import OPACITY, RECORD, SCALE
 
 BY_U, BY_U_DX, BY_U_DY = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 BY_DY, BY_DY2 = tl.constexpr(3), tl.constexpr(4)
@@ -26,9 +24,6 @@ SUM_PARTIALS, ALPHA_PARTIALS = tl.constexpr(5), tl.constexpr(6)
 # Gaussians that one program reduces, and rows of each that it loads at a time.
 REDUCE_COUNT = tl.constexpr(4)
 REDUCE_ROWS = tl.constexpr(32)
-
-# Records hold p and r, and so u, times this; see `records`.
-_SCALE = tl.constexpr(math.sqrt(math.log2(math.e) / 2))
 
 
 @triton.jit
@@ -155,7 +150,8 @@ def reduce_partials(
         by_u, by_u_dx, by_u_dy = by_u * opacity, by_u_dx * opacity, by_u_dy * opacity
         by_dy, by_dy2 = by_dy * opacity, by_dy2 * opacity
         tl.store(d_opacity + n, by_opacity, mask=known)
-    by_u, by_u_dx, by_u_dy = by_u / _SCALE, by_u_dx / _SCALE, by_u_dy / _SCALE
+    # Records hold p and r, and so u, times SCALE.
+    by_u, by_u_dx, by_u_dy = by_u / SCALE, by_u_dx / SCALE, by_u_dy / SCALE
     tl.store(d_mean + n * 2, p * by_u, mask=known)
     tl.store(d_mean + n * 2 + 1, r * by_u + t * t * by_dy, mask=known)
     tl.store(d_factor + n * 3, -by_u_dx, mask=known)

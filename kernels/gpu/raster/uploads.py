@@ -16,7 +16,7 @@ from gsic_kernels.gpu.raster.dequantise import (
 from gsic_kernels.gpu.raster.device_arrays import DeviceSplats
 from gsic_kernels.types import F32, SHAPE_ROWS, LogSymbols, Splats
 
-# Tensors begin at multiples of so many bytes: Triton compiles kernels for aligned pointers.
+# Tensors begin at multiples of this many bytes: Triton compiles kernels for aligned pointers.
 _ALIGNMENT = 16
 
 
