@@ -24,7 +24,7 @@ _TINY = tl.constexpr(1e-12)
 @triton.jit(do_not_specialize=["count"])
 def make_splats(
     values,
-    visible,
+    cutoff_divisor,
     count,
     mean,
     factor,
@@ -37,7 +37,7 @@ def make_splats(
 
     Args:
         values: float64 (N, 5 + C), parameters.
-        visible: float64 (1,); a Gaussian ends where it falls below 1 / (255 visible).
+        cutoff_divisor: float64 (1,); a Gaussian ends below 1 / (255 cutoff_divisor).
         count: N.
         mean, factor, color, cutoff, offset: the arrays of `types.Splats`, overwritten.
     """
@@ -59,7 +59,7 @@ def make_splats(
         value = tl.load(at + 5 + c, mask=mask, other=0.0)
         peak = tl.maximum(peak, tl.abs(value))
         tl.store(color + row * CHANNELS + c, value.to(tl.float32), mask=mask)
-    end = tl.log(tl.maximum(255.0 * tl.load(visible) * peak, 1.0))
+    end = tl.log(tl.maximum(255.0 * tl.load(cutoff_divisor) * peak, 1.0))
     tl.store(cutoff + row, end.to(tl.float32), mask=mask)
     tl.store(offset + row, tl.exp(-end).to(tl.float32), mask=mask)
 
@@ -107,8 +107,8 @@ def step_adam(
 
     Args:
         d_mean, d_factor, d_color: the arrays of `types.Gradients`, by what `make_splats` wrote.
-        constants: float64 (6,): the multiplier of learning rates, both betas, least m, most m and
-            largest |(u, v)|; sigma is kept at exp(least / 2) or more along both axes.
+        constants: float64 (6,): the multiplier of learning rates, then betas, min_log_scale,
+            max_log_scale and max_log_anisotropy of `backend.FitConstants`.
         learning_rates: float64 (5 + C,).
         count: N.
         values: float64 (N, 5 + C), parameters; updated.
@@ -120,7 +120,11 @@ def step_adam(
     start = row * (5 + CHANNELS)
     at, first, second = values + start, first + start, second + start
     scale, beta1, beta2 = tl.load(constants), tl.load(constants + 1), tl.load(constants + 2)
-    least, most, widest = tl.load(constants + 3), tl.load(constants + 4), tl.load(constants + 5)
+    min_scale, max_scale, max_anisotropy = (
+        tl.load(constants + 3),
+        tl.load(constants + 4),
+        tl.load(constants + 5),
+    )
     steps = tl.load(age + row, mask=mask, other=0.0) + 1.0
     tl.store(age + row, steps, mask=mask)
     # Bias correction by beta^steps; Gaussians of a fit that grows differ in their steps.
@@ -150,9 +154,9 @@ def step_adam(
     m = _step_column(at, first, second, 2, d_m, learning_rates, step, beta1, beta2, mask)
     u = _step_column(at, first, second, 3, d_u, learning_rates, step, beta1, beta2, mask)
     v = _step_column(at, first, second, 4, d_v, learning_rates, step, beta1, beta2, mask)
-    m = tl.minimum(tl.maximum(m, least), most)
+    m = tl.minimum(tl.maximum(m, min_scale), max_scale)
     rho = tl.sqrt(u * u + v * v)
-    shrink = tl.minimum(widest, m - least) / tl.maximum(rho, _TINY)
+    shrink = tl.minimum(max_anisotropy, m - min_scale) / tl.maximum(rho, _TINY)
     shrink = tl.minimum(shrink, 1.0)
     tl.store(at + 2, m, mask=mask)
     tl.store(at + 3, u * shrink, mask=mask)

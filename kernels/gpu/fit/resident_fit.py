@@ -57,7 +57,9 @@ class ResidentFit:
             constants.max_log_anisotropy,
         )
         self._constants = torch.tensor(of_step, dtype=torch.float64, device=device)
-        self._visible = torch.tensor([constants.cutoff_divisor], dtype=torch.float64, device=device)
+        self._cutoff_divisor = torch.tensor(
+            [constants.cutoff_divisor], dtype=torch.float64, device=device
+        )
         none = np.zeros((0, 5 + self._channels))
         self.put((none, none, none, np.zeros(0)))
 
@@ -132,7 +134,7 @@ class ResidentFit:
         launch(
             make_splats,
             programs,
-            *(self._values, self._visible, len(self), *self._splats),
+            *(self._values, self._cutoff_divisor, len(self), *self._splats),
             CHANNELS=self._channels,
             warps=2,
         )
