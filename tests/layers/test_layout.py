@@ -1,10 +1,11 @@
 """Where things are: a profile is two folders, and tests mirror the source."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
-from source_files import ROOT, imports, name_of, sources
+from source_files import ROOT, imports, modules, name_of, sources, tree_of
 
 from gsic.options import PROFILES
 
@@ -46,6 +47,22 @@ def test_tests_share_by_support_alone(path: Path) -> None:
         top = imported.module.partition(".")[0]
         where = f"{name_of(path)}:{imported.line}: {imported.module} belongs to another test file"
         assert not re.match(r"test_|conftest$|tests$", top), where
+
+
+@pytest.mark.parametrize("path", sources("tests"), ids=name_of)
+def test_code_in_strings_imports_what_there_is(path: Path) -> None:
+    """What runs in a process of its own is a string, in which no tool follows a renaming."""
+    known = modules()
+    for node in ast.walk(tree_of(path)):
+        if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            continue
+        for module, names in re.findall(r"\bfrom (gsic[\w.]*) import ([\w, ]+)", node.value):
+            where = f"{name_of(path)}:{node.lineno}: from {module} import"
+            assert module in known, where
+            text = known[module].read_text()
+            for name in re.split(r",\s*", names.partition(" as ")[0].strip()):
+                found = f"{module}.{name}" in known or re.search(rf"\b{name}\b", text)
+                assert found, f"{where} {name}"
 
 
 @pytest.mark.parametrize("home", FILES_OF_A_PROFILE)
