@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OURS := gsic kernels tests benchmarks examples
-# Tests run in as many processes as there are cores, or in JOBS; tests/conftest.py says in which.
+# Tests run in as many processes as there are cores, or in JOBS; each takes one file after the other.
 JOBS ?= auto
-PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-all test-gpu bench-gpu triton-aot lint fmt \

@@ -22,31 +22,26 @@ settings.register_profile("default", max_examples=50, deadline=None, suppress_he
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-# Files that take longest. With several processes they go first, so that all end at about one time.
+# Files that take longest. With several processes, each of which runs a file from its first test to
+# its last, they go first, so that all processes end at about one time.
 _LONGEST_FIRST = (
     "kernels/gpu/test_interpreted.py",
     "encoders/gsic/test_encoder.py",
+    "encoders/two_dgs/test_encoder.py",
     "test_readme.py",
-    "test_packaging.py",
     "kernels/cpu/test_processes.py",
-    "bench/test_runner.py",
+    "encoders/gsic/test_ms_ssim.py",
+    "kernels/test_alpha.py",
+    "cli/test_streams.py",
 )
-# Files whose tests need nothing of each other, and of which each test takes long.
-_ONE_BY_ONE = ("kernels/gpu/test_interpreted.py", "kernels/cpu/test_processes.py")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a process of pytest-xdist: keep the tests of a file together, and order the files."""
-    if not hasattr(config, "workerinput"):
-        return
-    here = Path(__file__).parent
-    files = {item: item.path.relative_to(here).as_posix() for item in items}
-    ranks = {file: rank for rank, file in enumerate(_LONGEST_FIRST)}
-    items.sort(key=lambda item: ranks.get(files[item], len(ranks)))
-    for item in items:
-        if files[item] not in _ONE_BY_ONE:
-            item.add_marker(pytest.mark.xdist_group(files[item]))
+    """Order the files by how long they take, in a process of pytest-xdist."""
+    if hasattr(config, "workerinput"):
+        here = Path(__file__).parent
+        ranks = {here / file: rank for rank, file in enumerate(_LONGEST_FIRST)}
+        items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def photo_like(height: int, width: int, channels: int = 3, seed: int = 0) -> NDArray[np.uint8]:

@@ -110,7 +110,7 @@ def test_quality_is_monotone(name: str) -> None:
     for key in ("bytes", "psnr", "gaussians"):
         values = [getattr(report, key) for report in reports]
         assert all(more > less for less, more in itertools.pairwise(values))
-    assert reports[-1]["psnr"] > reports[0]["psnr"] + 10
+    assert reports[-1].psnr > reports[0].psnr + 10
 
 
 def test_a_default_quality() -> None:
