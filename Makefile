@@ -51,14 +51,14 @@ test-gpu: $(STAMP)  ## run the tests that need an NVIDIA GPU
 bench-gpu:  ## test and measure on an NVIDIA GPU: benchmarks/results/gpu.json [PYTHON=python3]
 ifdef PYTHON
 	$(PYTHON) -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .
-	$(PYTHON) benchmarks/gpu.py
+	$(PYTHON) -m benchmarks.gpu.measure
 else
 	$(MAKE) $(STAMP)
-	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python -m benchmarks.gpu.measure
 endif
 
 triton-aot: $(STAMP)  ## compile the Triton kernels without a GPU; fail if a rasteriser spills
-	@$(BIN)/python benchmarks/triton_aot.py
+	@$(BIN)/python -m benchmarks.gpu.triton_aot
 
 lint: $(STAMP)  ## check style, types, module length and layers; change nothing
 	$(BIN)/ruff check $(OURS)

@@ -1,9 +1,11 @@
-"""The quality measures of decoded images, PSNR and MS-SSIM, in NumPy.
+"""The quality measures of decoded images, PSNR and MS-SSIM, in NumPy, and SSIMULACRA2.
 
 This MS-SSIM is the reference that reports state: windows that fit the image, as the paper has it.
 The MS-SSIM that the encoder optimises is a kernel, differentiable and with other borders.
+SSIMULACRA2 is computed by a package of its own, where that is installed.
 """
 
+import io
 import math
 
 import numpy as np
@@ -80,6 +82,38 @@ def ms_ssim(a: NDArray[np.generic], b: NDArray[np.generic]) -> float | None:
         _ms_ssim_plane(_take_channel(a, index), _take_channel(b, index)) for index in range(count)
     ]
     return sum(values) / count
+
+
+def ssimulacra2(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float | None:
+    """Score a distorted image by SSIMULACRA2: 100 is equal, 90 looks equal, 30 is low quality.
+
+    The package `ssimulacra2` computes it; it is no dependency of the codec.
+
+    Args:
+        a: the original, uint8 (H, W) or (H, W, 3).
+        b: the distorted image, of the same shape.
+
+    Returns:
+        A number up to 100, negative for very low quality; None where the package is not installed,
+        for images with alpha, and for sides of fewer than 8 pixels.
+
+    Raises:
+        ValueError: the shapes differ or there are no values.
+    """
+    _check_shapes(a, b)
+    if min(a.shape[:2]) < 8 or (a.ndim == 3 and a.shape[2] != 3):
+        return None
+    try:
+        from ssimulacra2 import compute_ssimulacra2
+    except ImportError:
+        return None
+    return float(compute_ssimulacra2(_netpbm(a), _netpbm(b)))
+
+
+def _netpbm(image: NDArray[np.uint8]) -> io.BytesIO:
+    """Write an image as the open file that the package asks for."""
+    kind, (height, width) = (b"P5" if image.ndim == 2 else b"P6"), image.shape[:2]
+    return io.BytesIO(b"%s %d %d 255\n" % (kind, width, height) + image.tobytes())
 
 
 def premultiply(image: NDArray[np.uint8]) -> Float32:

@@ -1,13 +1,14 @@
 """PSNR and MS-SSIM against values computed by hand and by pytorch-msssim 1.0.0."""
 
 import math
+import sys
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gsic.metrics import ms_ssim, premultiply, psnr
+from gsic.metrics import ms_ssim, premultiply, psnr, ssimulacra2
 
 
 def pattern(height: int, width: int, seed: int) -> NDArray[np.float64]:
@@ -136,3 +137,44 @@ def test_premultiply_only_scales_without_alpha(shape: tuple[int, ...]) -> None:
     unit = premultiply(image)
     assert unit.dtype == np.float32
     np.testing.assert_allclose(unit, np.full(shape, 0.2), atol=1e-7)
+
+
+def noisy(image: NDArray[np.uint8], amplitude: int) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(3).integers(-amplitude, amplitude + 1, image.shape)
+    return np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+
+
+def test_ssimulacra2_is_100_of_equals_and_falls_with_noise() -> None:
+    pytest.importorskip("ssimulacra2")
+    image = np.clip(pattern(96, 128, 1), 0, 255).astype(np.uint8)
+    assert ssimulacra2(image, image) == 100.0
+    scores = [ssimulacra2(image, noisy(image, amplitude)) for amplitude in (2, 8, 24)]
+    assert None not in scores
+    assert scores == sorted(scores, reverse=True)  # type: ignore[type-var]
+    grey = image[..., 0]
+    three = [np.repeat(plane[..., None], 3, axis=2) for plane in (grey, noisy(grey, 8))]
+    assert ssimulacra2(grey, noisy(grey, 8)) == pytest.approx(ssimulacra2(*three))
+
+
+def test_ssimulacra2_reads_pixels_as_they_are() -> None:
+    """The images reach the package in their own shape and values, for any width."""
+    package = pytest.importorskip("ssimulacra2")
+    image = np.clip(pattern(33, 47, 2), 0, 255).astype(np.uint8)
+    import io
+
+    from PIL import Image
+
+    files = [io.BytesIO(), io.BytesIO()]
+    for file, pixels in zip(files, (image, noisy(image, 8)), strict=True):
+        Image.fromarray(pixels).save(file, "PNG")
+    assert ssimulacra2(image, noisy(image, 8)) == package.compute_ssimulacra2(*files)
+
+
+def test_ssimulacra2_is_none_where_it_does_not_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((16, 16, 4), np.uint8)
+    assert ssimulacra2(image, image) is None
+    assert ssimulacra2(image[:7, :, :3], image[:7, :, :3]) is None
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    assert ssimulacra2(image[..., :3], image[..., :3]) is None
+    with pytest.raises(ValueError, match="shape"):
+        ssimulacra2(image, image[1:])

@@ -102,8 +102,8 @@ def test_the_torch_range_is_the_one_tested(project: dict[str, Any]) -> None:
 def test_every_import_is_a_declared_dependency(project: dict[str, Any]) -> None:
     declared = project["project"]["dependencies"]
     declared += project["project"]["optional-dependencies"]["bench"]
-    distributions = {re.split(r"[<>=; ]", entry)[0].lower() for entry in declared}
-    packages = {"PIL": "pillow", "llvmlite": "numba"}
+    distributions = {re.split(r"[<>=; \[]", entry)[0].lower() for entry in declared}
+    packages = {"PIL": "pillow", "llvmlite": "numba", "pillow_heif": "pillow-heif"}
     ours = {"gsic", "gsic_kernels", *sys.stdlib_module_names}
     for folder in ("gsic", "kernels"):
         for path in (ROOT / folder).rglob("*.py"):

@@ -103,9 +103,10 @@ def test_every_option_has_help() -> None:
 
 
 def test_the_figures_are_marked() -> None:
-    """benchmarks/readme.py writes between the marks."""
-    assert README.count("<!-- figures:begin -->") == README.count("<!-- figures:end -->") == 1
-    assert README.index("<!-- figures:begin -->") < README.index("<!-- figures:end -->")
+    """`python -m benchmarks.report.figures` writes between the marks."""
+    begin, end = "<!-- equal-bytes:begin -->", "<!-- equal-bytes:end -->"
+    assert README.count(begin) == README.count(end) == 1
+    assert README.index(begin) < README.index(end)
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,27 +1,47 @@
 """Rate-distortion curves: monotone interpolation, quality at a rate, Bjontegaard delta rate.
 
 All interpolation is piecewise cubic Hermite (PCHIP) in log-rate, and nothing is extrapolated.
-A point is (bpp, PSNR in dB).
+A point is (bpp, quality); the quality is a PSNR in dB, or another measure that grows with rate.
+
+A BD-rate of a set of images is taken image by image and then averaged. A BD-rate of mean curves
+would depend on how a codec spreads bits over the images: it flatters a codec that codes every image
+at the same rate.
 """
 
 import math
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Settings above this mean rate are left out of a BD-rate: the codecs compared here are for low
-# rates, and a far point would still bend the curve at the edge of the common range.
-HIGHEST_MEAN_BPP = 1.5
-
 Point = tuple[float, float]
 
 
 class BdRate(NamedTuple):
-    """Mean rate difference at equal PSNR, in percent of the anchor's rate, and where it holds."""
+    """Mean rate difference at equal quality, in percent of the anchor's rate, and its range."""
 
     percent: float
+    low_db: float
+    high_db: float
+
+
+class BdRates(NamedTuple):
+    """BD-rates of several images, in percent of the anchor's rate; negative is fewer bits.
+
+    Args:
+        percent: mean over the images. least, largest: the best and the worst image.
+        worst_image: the image of `largest`.
+        images: how many images have a BD-rate.
+        low_db, high_db: the lowest and the highest quality that any of them covers.
+    """
+
+    percent: float
+    least: float
+    largest: float
+    worst_image: str
+    images: int
     low_db: float
     high_db: float
 
@@ -92,7 +112,7 @@ def frontier(points: Iterable[Point]) -> list[Point]:
 
 
 def psnr_at_rate(points: Iterable[Point], bpp: float) -> float | None:
-    """PSNR in dB of a curve at a rate, PCHIP in log-rate.
+    """PSNR in dB, or another quality, of a curve at a rate: PCHIP in log-rate.
 
     Args:
         points: measured points; those that another one beats in both respects are left out.
@@ -108,30 +128,63 @@ def psnr_at_rate(points: Iterable[Point], bpp: float) -> float | None:
 
 
 def bd_rate(anchor: Iterable[Point], test: Iterable[Point]) -> BdRate | None:
-    """Mean rate difference of `test` against `anchor` at equal PSNR.
+    """Mean rate difference of `test` against `anchor` at equal quality, for one image.
 
-    PCHIP of log-rate over the common PSNR range. Points that another one of the same curve beats
-    in both rate and quality are left out, and so are points above `HIGHEST_MEAN_BPP`.
+    PCHIP of log-rate over the common range of quality. Points that another one of the same curve
+    beats in both rate and quality are left out.
 
     Args:
-        anchor: points of the mean curve that is 0 %.
-        test: points of the mean curve that is compared; negative percent means fewer bits.
+        anchor: points of the curve that is 0 %.
+        test: points of the curve that is compared; negative percent means fewer bits.
 
     Returns:
-        The difference and its PSNR range, or None where the curves have no common range.
+        The difference and its range of quality, or None where the curves have no common range.
     """
     curves = []
     for points in (anchor, test):
-        curve = frontier(point for point in points if point[0] <= HIGHEST_MEAN_BPP)
+        curve = frontier(points)
         if len(curve) < 2:
             return None
-        curves.append(Pchip([psnr for _, psnr in curve], [math.log(rate) for rate, _ in curve]))
+        curves.append(Pchip([value for _, value in curve], [math.log(rate) for rate, _ in curve]))
     low = max(float(curve.x[0]) for curve in curves)
     high = min(float(curve.x[-1]) for curve in curves)
     if low >= high:
         return None
     mean = (curves[1].integral(low, high) - curves[0].integral(low, high)) / (high - low)
     return BdRate(100 * math.expm1(mean), low, high)
+
+
+def bd_rates(
+    anchors: Mapping[str, Iterable[Point]], tests: Mapping[str, Iterable[Point]]
+) -> BdRates | None:
+    """BD-rate of each image's own two curves, then the mean with the least and the largest.
+
+    Args:
+        anchors: by image, points of the curve that is 0 %.
+        tests: by image, points of the curve that is compared.
+
+    Returns:
+        The BD-rates over the images that both have and whose curves have a common range of
+        quality; None where there is no such image.
+    """
+    found = {
+        image: result
+        for image, points in tests.items()
+        if image in anchors and (result := bd_rate(anchors[image], points)) is not None
+    }
+    if not found:
+        return None
+    percents = {image: result.percent for image, result in found.items()}
+    worst = max(percents, key=lambda image: percents[image])
+    return BdRates(
+        percent=statistics.fmean(percents.values()),
+        least=min(percents.values()),
+        largest=percents[worst],
+        worst_image=worst,
+        images=len(found),
+        low_db=min(result.low_db for result in found.values()),
+        high_db=max(result.high_db for result in found.values()),
+    )
 
 
 def _derivatives(step: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,13 @@ from gsic.bench import machine
 from gsic.errors import OptionError
 from gsic.options import DEVICES, EncodeOptions, check_one_of, check_whole, count_threads
 
-COMPARABLE = ("jpeg", "jpeg2000", "webp", "avif")
+COMPARABLE = (
+    *("jpeg", "jpeg2000", "webp"),
+    *("avif", "avif-iq", "avif-s4", "avif-iq-s4"),
+    *("avif-444", "avif-444-iq", "avif-444-s4", "avif-444-iq-s4"),
+    *("jxl", "heic", "mozjpeg"),
+)
+DEFAULT_COMPARE = ("jpeg", "jpeg2000", "webp", "avif")
 DEFAULT_BPP = (0.1, 0.2, 0.3, 0.5)
 DEFAULT_OUTPUT = Path("gsic-bench")
 
@@ -24,7 +30,7 @@ class BenchOptions:
         folder: folder of images.
         bpp, gaussians, quality: values to encode every image at, as in `EncodeOptions`.
         profile, effort, tune, seed, settings: as in `EncodeOptions`.
-        compare: names of other codecs, of `COMPARABLE`; those that this Pillow lacks are left out
+        compare: names of other codecs, of `COMPARABLE`; one whose library is missing is left out
             with a note.
         output: folder of the results, made if its parent exists; None: `DEFAULT_OUTPUT`.
         limit: at most so many images.
@@ -41,7 +47,7 @@ class BenchOptions:
     profile: str = "gsic"
     effort: int = 5
     tune: str = "psnr"
-    compare: tuple[str, ...] = COMPARABLE
+    compare: tuple[str, ...] = DEFAULT_COMPARE
     output: str | Path | None = None
     limit: int | None = None
     seed: int = 0

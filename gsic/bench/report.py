@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gsic.bench.baselines import BASELINES
+from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.rows import Row
 from gsic.bench.summary import GSIC
 
@@ -56,10 +56,11 @@ def _rates(rates: Sequence[dict[str, Any]], codecs: Sequence[str]) -> list[str]:
     lines = []
     for rate in rates:
         cells = [rate["setting"], str(rate["images"]), _number(rate["bpp"], 4)]
-        cells += [_number(rate["psnr"], 2), _number(rate["ms_ssim"], 4)]
+        cells.append(_number(rate["psnr"], 2))
+        cells += [_mean(rate, "ms_ssim", 4), _mean(rate, "ssimulacra2", 1)]
         cells += [_versus(rate["against"][codec], rate["images"]) for codec in codecs]
         lines.append(cells)
-    head = ["setting", "images", "bpp", "PSNR", "MS-SSIM", *codecs]
+    head = ["setting", "images", "bpp", "PSNR", "MS-SSIM", "SSIMULACRA2", *codecs]
     parts = ["## Quality", _table(head, lines)]
     if codecs:
         parts.append(
@@ -72,13 +73,21 @@ def _rates(rates: Sequence[dict[str, Any]], codecs: Sequence[str]) -> list[str]:
     return parts
 
 
+def _mean(rate: dict[str, Any], measure: str, decimals: int) -> str:
+    """Our mean of a measure; the cell says over how many images where some lack it."""
+    of = rate[f"{measure}_images"]
+    text = _number(rate[measure], decimals)
+    return f"{text} ({of} images)" if 0 < of < rate["images"] else text
+
+
 def _versus(against: dict[str, Any] | None, images: int) -> str:
     if against is None:
         return NONE
     of = against["images"]
-    short = f", {of} of {images} images" if of < images else ""
+    ours = f" against our {against['psnr_ours']:.2f}" if of < images else ""
+    short = f"; only {of} of {images} images" if of < images else ""
     return (
-        f"{against['psnr']:.2f} ({against['difference']:+.2f}, "
+        f"{against['psnr']:.2f}{ours} ({against['difference']:+.2f}, "
         f"better on {against['better_on']}/{of}{short})"
     )
 
@@ -108,15 +117,17 @@ def _bd_rates(bd_rates: dict[str, dict[str, Any] | None]) -> list[str]:
     lines = []
     for codec, result in bd_rates.items():
         if result is None:
-            lines.append([codec, NONE, NONE])
+            lines.append([codec, *[NONE] * 5])
         else:
-            span = f"{result['low_db']:.2f} to {result['high_db']:.2f} dB"
-            lines.append([codec, f"{result['percent']:+.1f} %", span])
+            percents = (f"{result[name]:+.1f} %" for name in ("percent", "least", "largest"))
+            lines.append([codec, *percents, result["worst_image"], str(result["images"])])
     return [
         "## BD-rate",
-        _table(["against", "our rate at equal PSNR", "over"], lines),
-        "PCHIP in log-rate over the common PSNR range of the mean curves; negative: we need fewer "
-        f"bits; {NONE}: no common range, or fewer than two settings.",
+        _table(["against", "mean", "least", "largest", "worst image", "images"], lines),
+        "Our rate at equal PSNR, image by image: PCHIP in log-rate over the common PSNR range of "
+        "the image's own two curves, then the mean over the images with the least and the largest. "
+        f"Negative: we need fewer bits; {NONE}: no image has a common range, or there are fewer "
+        "than two settings.",
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gsic.bench.baselines import BASELINES
+from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.rows import Row
 from gsic.bench.summary import GSIC
 

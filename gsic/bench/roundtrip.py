@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import decoding, encoding, images, metrics
-from gsic.bench.baselines import comparable
+from gsic.bench.codecs.base import comparable
 from gsic.bench.progress import Progress
 from gsic.errors import GsicError
 from gsic.files import write_bytes_atomically
@@ -122,8 +122,16 @@ def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
     return {stage: statistics.median(report[stage] for report in reports) for stage in STAGES}
 
 
-def quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> tuple[float, float | None]:
-    """PSNR in dB (infinite when equal) and MS-SSIM (None for a side of 160 or less).
+class Quality(NamedTuple):
+    """PSNR in dB, infinite when equal; MS-SSIM and SSIMULACRA2, None where they do not apply."""
+
+    psnr: float
+    ms_ssim: float | None
+    ssimulacra2: float | None
+
+
+def quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Quality:
+    """Measure a decoded image by all three measures of quality.
 
     Raises:
         DecodeFailed: the decoded image has another shape.
@@ -131,7 +139,8 @@ def quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> tuple[fl
     if original.shape != decoded.shape:
         raise DecodeFailed(f"decoded shape {decoded.shape}, original {original.shape}")
     pair = comparable(original), comparable(decoded)
-    return metrics.psnr(*pair), metrics.ms_ssim(*pair)
+    score = metrics.ssimulacra2(original, decoded)
+    return Quality(metrics.psnr(*pair), metrics.ms_ssim(*pair), score)
 
 
 def broken_claim(claimed: float | None, decoded: float) -> str | None:

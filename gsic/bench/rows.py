@@ -22,12 +22,12 @@ class Row:
 
     Args:
         image: file name. width, height: pixels.
-        codec: "gsic", "jpeg", "jpeg2000", "webp" or "avif".
+        codec: "gsic", or a name of `codecs.registry.BASELINES`.
         setting: what was asked of the codec, for example "bpp=0.3" or "quality=17".
         matched: see above.
         bytes: size of the file; bpp: 8 * bytes / pixels.
         psnr, psnr_at_rate, psnr_float: dB; of the decoded 8-bit image, of the curve, of our float
-            render. ms_ssim: 0..1.
+            render. ms_ssim: 0..1. ssimulacra2: up to 100, where its package is installed.
         encode_s: wall seconds, compilation not counted. decode_ms: median wall milliseconds from
             bytes in memory to 8-bit pixels on one thread; entropy_ms, dequantise_ms and render_ms
             are its parts.
@@ -48,6 +48,7 @@ class Row:
     psnr_at_rate: float | None = None
     psnr_float: float | None = None
     ms_ssim: float | None = None
+    ssimulacra2: float | None = None
     encode_s: float | None = None
     decode_ms: float | None = None
     entropy_ms: float | None = None

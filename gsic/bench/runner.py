@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic import images, metrics
+from gsic import images
 from gsic.bench import folders, machine, plot, report, resume, roundtrip, summary
-from gsic.bench.baselines import BASELINES, Baseline, Sample, Sweep, Unsupported, comparable
+from gsic.bench.codecs.base import Baseline, Unsupported, channels_of
+from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.options import DEFAULT_OUTPUT, BenchOptions
 from gsic.bench.progress import Meter, Progress
 from gsic.bench.rows import Row, Table, read, to_json
 from gsic.bench.summary import GSIC
+from gsic.bench.sweep import Sample, Sweep
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.files import write_bytes_atomically
 from gsic.options import count_threads
@@ -78,12 +80,9 @@ class _Run:
         self.output = output
         self.files = output / "files"
         self.encodings = options.encodings()
-        self.notes = [
-            f"{name} is left out: this Pillow cannot write it"
-            for name in options.compare
-            if not BASELINES[name].available()
-        ]
-        self.codecs = [BASELINES[name] for name in options.compare if BASELINES[name].available()]
+        missing = {name: BASELINES[name].missing() for name in dict.fromkeys(options.compare)}
+        self.notes = [f"{name} is left out: {why}" for name, why in missing.items() if why]
+        self.codecs = [BASELINES[name] for name, why in missing.items() if not why]
         self.version = machine.gsic_version()
         self.digest = options.digest()
         self.threads = count_threads(options.threads)
@@ -182,12 +181,13 @@ class _Run:
                 device=said["device"],
             )
             decoded = roundtrip.decode_fresh(path, device, threads)
-            psnr, similarity = roundtrip.quality(image, decoded)
+            measured = roundtrip.quality(image, decoded)
             row = replace(
                 row,
-                psnr=_finite(psnr),
-                ms_ssim=similarity,
-                error=roundtrip.broken_claim(said["psnr"], psnr),
+                psnr=_finite(measured.psnr),
+                ms_ssim=measured.ms_ssim,
+                ssimulacra2=measured.ssimulacra2,
+                error=roundtrip.broken_claim(said["psnr"], measured.psnr),
             )
             times = roundtrip.decode_times(path.read_bytes(), device)
             row = replace(
@@ -235,14 +235,15 @@ class _Run:
         data = baseline.encode(sweep.image, sample.setting)
         path = resume.coded_file(self.files, row.image, baseline.name, row.matched)
         write_bytes_atomically(path, data)
-        channels = 1 if sweep.image.ndim == 2 else sweep.image.shape[2]
-        decoded = baseline.decode(path.read_bytes(), channels)
+        channels = channels_of(sweep.image)
+        decoded = roundtrip.quality(sweep.image, baseline.decode(path.read_bytes(), channels))
         row = replace(row, setting=baseline.label(sample.setting))
         return replace(
             _measured(row, sample, pixels),
             bytes=path.stat().st_size,
             psnr_at_rate=sweep.psnr_at(size),
-            ms_ssim=metrics.ms_ssim(comparable(sweep.image), comparable(decoded)),
+            ms_ssim=decoded.ms_ssim,
+            ssimulacra2=decoded.ssimulacra2,
             decode_ms=baseline.decode_ms(data, channels),
         )
 

@@ -21,8 +21,8 @@ def summarise(rows: Sequence[Row], codecs: Iterable[str]) -> dict[str, Any]:
     Returns:
         `images`: number of them; `errors`: (image, setting, error) of every failed row; `rates`:
         one entry per setting of ours, with the means over the images that have it and under
-        `against` each codec at each image's own rate; `bd_rate`: of ours against each codec, of the
-        mean curves, None without a common range.
+        `against` each codec at each image's own rate; `bd_rate`: of ours against each codec, image
+        by image, as `bdrate.BdRates`; None without a common range.
     """
     names = list(codecs)
     ours = _good(rows, GSIC)
@@ -40,7 +40,7 @@ def summarise(rows: Sequence[Row], codecs: Iterable[str]) -> dict[str, Any]:
 def mean_curve(rows: Iterable[Row], codec: str, images: Iterable[str]) -> list[bdrate.Point]:
     """Mean bpp and mean PSNR of each setting of a codec's curve, over the given images.
 
-    Only settings that every one of the images has are points.
+    Only settings that every one of the images has are points. A mean curve is for drawing only.
     """
     wanted = set(images)
     points: dict[str, list[Row]] = {}
@@ -81,12 +81,16 @@ def _rate(
 ) -> dict[str, Any]:
     group = {row.image: row for row in ours if row.setting == setting}
     similarity = [row.ms_ssim for row in group.values() if row.ms_ssim is not None]
+    scores = [row.ssimulacra2 for row in group.values() if row.ssimulacra2 is not None]
     return {
         "setting": setting,
         "images": len(group),
         "bpp": _mean(row.bpp for row in group.values()),
         "psnr": _mean(row.psnr for row in group.values()),
         "ms_ssim": _mean(similarity) if similarity else None,
+        "ms_ssim_images": len(similarity),
+        "ssimulacra2": _mean(scores) if scores else None,
+        "ssimulacra2_images": len(scores),
         "encode_s": _median(row.encode_s for row in group.values()),
         **{stage: _median(getattr(row, stage) for row in group.values()) for stage in _STAGES},
         "against": {codec: _against(codec, setting, group, rows) for codec in codecs},
@@ -96,7 +100,10 @@ def _rate(
 def _against(
     codec: str, setting: str, group: dict[str, Row], rows: Iterable[Row]
 ) -> dict[str, Any] | None:
-    """A codec at the rates of our files; None where no image can be coded at its rate."""
+    """A codec at the rates of our files; None where no image can be coded at its rate.
+
+    All means, ours included, are over the images that the codec can code at that rate.
+    """
     matched = {
         row.image: row
         for row in rows
@@ -113,6 +120,7 @@ def _against(
     return {
         "images": len(differences),
         "psnr": _mean(matched[image].psnr_at_rate for image in differences),
+        "psnr_ours": _mean(group[image].psnr for image in differences),
         "difference": _mean(differences.values()),
         "better_on": sum(difference > 0 for difference in differences.values()),
         "worst_image": worst,
@@ -122,9 +130,16 @@ def _against(
 
 
 def _bd(rows: Sequence[Row], codec: str) -> dict[str, Any] | None:
-    images = complete_images(rows) & {row.image for row in _good(rows, codec)}
-    result = bdrate.bd_rate(mean_curve(rows, codec, images), mean_curve(rows, GSIC, images))
-    return None if result is None else {**result._asdict(), "images": len(images)}
+    result = bdrate.bd_rates(_curves(rows, codec), _curves(rows, GSIC))
+    return None if result is None else result._asdict()
+
+
+def _curves(rows: Iterable[Row], codec: str) -> dict[str, list[bdrate.Point]]:
+    """A codec's curve of each image."""
+    curves: dict[str, list[bdrate.Point]] = {}
+    for row in _good(rows, codec):
+        curves.setdefault(row.image, []).append((row.bpp or 0.0, row.psnr or 0.0))
+    return curves
 
 
 def _mean(values: Iterable[float | None]) -> float:

@@ -55,9 +55,10 @@ def describe_bench(report: dict[str, Any]) -> str:
             + _join_after("; against ", others)
         )
     rates = (
-        f"{codec} {entry['percent']:+.1f} %" for codec, entry in _drop_missing(report["bd_rate"])
+        f"{codec} {entry['percent']:+.1f} % [{entry['least']:+.1f}, {entry['largest']:+.1f}]"
+        for codec, entry in _drop_missing(report["bd_rate"])
     )
-    bd_rates = _join_after("BD-rate against ", rates)
+    bd_rates = _join_after("BD-rate, mean of the images [least, largest], against ", rates)
     return "\n".join([*lines, bd_rates] if bd_rates else lines)
 
 

@@ -5,16 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from gsic.bench.bdrate import Pchip, bd_rate, frontier, psnr_at_rate
+from gsic.bench.bdrate import Pchip, bd_rate, bd_rates, frontier, psnr_at_rate
 
 # Mean curves on Kodak: JPEG 4:2:0 (libjpeg-turbo, optimised), JPEG 2000, and the points read off
-# figure 4 of the GaussianImage paper. Their BD-rates were computed by another program.
+# figure 4 of the GaussianImage paper, up to 1.5 bpp. Another program computed their BD-rates.
 JPEG = [
     *[(0.087986, 21.475029), (0.088083, 21.476958), (0.097435, 21.683521), (0.117928, 22.808742)],
     *[(0.140802, 23.852221), (0.164168, 24.695342), (0.210114, 25.848558), (0.255512, 26.671808)],
     *[(0.298187, 27.327213), (0.358682, 28.144771), (0.416316, 28.804588), (0.484612, 29.462229)],
     *[(0.564785, 30.160283), (0.655124, 30.814383), (0.743263, 31.42205), (0.869191, 32.173825)],
-    *[(1.004911, 32.907571), (1.213014, 33.916742), (1.430246, 34.885958), (1.721476, 35.988775)],
+    *[(1.004911, 32.907571), (1.213014, 33.916742), (1.430246, 34.885958)],
 ]
 JPEG_2000 = [
     *[(0.02998, 23.486054), (0.044738, 24.401833), (0.0598, 25.089742), (0.079504, 25.799896)],
@@ -31,7 +31,7 @@ JPEG_XL = [  # by decreasing distance: two settings lose to another one in both 
     *[(0.160154, 26.237337), (0.176322, 26.690154), (0.209623, 27.401438), (0.24587, 27.988467)],
     *[(0.293758, 28.733275), (0.344716, 29.402083), (0.412899, 30.281679), (0.484418, 30.9697)],
     *[(0.59555, 31.847067), (0.696914, 32.710687), (0.840628, 33.743675), (1.005673, 34.709942)],
-    *[(1.193297, 35.741746), (1.461438, 37.015633), (1.883225, 38.666079)],
+    *[(1.193297, 35.741746), (1.461438, 37.015633)],
 ]
 
 
@@ -139,3 +139,65 @@ def test_bd_rate_is_none_without_a_common_range() -> None:
     assert bd_rate([(0.1, 20.0), (0.2, 22.0)], [(0.1, 22.0), (0.2, 24.0)]) is None
     assert bd_rate(JPEG, [(0.3, 28.0)]) is None
     assert bd_rate(JPEG, []) is None
+
+
+def scaled(factor: float) -> list[tuple[float, float]]:
+    """The curve of JPEG 2000 with `factor` times the bits."""
+    return [(factor * rate, psnr) for rate, psnr in JPEG_2000]
+
+
+def test_bd_rates_are_the_mean_of_the_images_with_the_least_and_the_largest() -> None:
+    anchors = dict.fromkeys(("a", "b", "c"), JPEG_2000)
+    result = bd_rates(anchors, {"a": scaled(0.5), "b": scaled(1.2), "c": scaled(0.9)})
+    assert result is not None
+    assert result.percent == pytest.approx((-50 + 20 - 10) / 3, abs=1e-9)
+    assert result.least == pytest.approx(-50.0, abs=1e-9)
+    assert result.largest == pytest.approx(20.0, abs=1e-9)
+    assert (result.worst_image, result.images) == ("b", 3)
+    assert (result.low_db, result.high_db) == (JPEG_2000[0][1], JPEG_2000[-1][1])
+
+
+def test_bd_rates_leave_out_images_without_a_common_range() -> None:
+    anchors = {"a": JPEG_2000, "b": JPEG_2000, "c": JPEG_2000}
+    tests = {"a": scaled(0.5), "b": [(0.1, 50.0), (0.2, 60.0)], "d": scaled(2.0)}
+    result = bd_rates(anchors, tests)
+    assert result is not None
+    assert (result.images, result.worst_image) == (1, "a")
+    assert bd_rates(anchors, {"b": tests["b"]}) is None
+    assert bd_rates({}, tests) is None
+
+
+def test_a_bd_rate_of_mean_curves_flatters_who_codes_at_fixed_rates() -> None:
+    """Two images of other difficulty, two codecs that are equal on each of them.
+
+    The anchor codes both at one quality setting, so its rates differ; the other codes both at fixed
+    rates. Image by image the difference is 0 %, and the mean curves differ by far.
+    """
+
+    def easy(rate: float) -> float:
+        return 36.0 + 5.0 * math.log2(rate / 0.1)
+
+    def hard(rate: float) -> float:
+        return 24.0 + 3.0 * math.log2(rate / 0.1)
+
+    fixed = (0.05, 0.1, 0.2, 0.4)
+    steps = (0.5, 1.0, 2.0, 4.0)
+    anchors = {
+        "easy": [(0.03 * step, easy(0.03 * step)) for step in steps],
+        "hard": [(0.3 * step, hard(0.3 * step)) for step in steps],
+    }
+    tests = {
+        "easy": [(rate, easy(rate)) for rate in fixed],
+        "hard": [(rate, hard(rate)) for rate in fixed],
+    }
+    result = bd_rates(anchors, tests)
+    assert result is not None
+    assert (result.percent, result.least, result.largest) == pytest.approx((0, 0, 0), abs=1e-9)
+
+    def mean(curves: dict[str, list[tuple[float, float]]]) -> list[tuple[float, float]]:
+        pairs = zip(curves["easy"], curves["hard"], strict=True)
+        return [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in pairs]
+
+    flattered = bd_rate(mean(anchors), mean(tests))
+    assert flattered is not None
+    assert flattered.percent < -20

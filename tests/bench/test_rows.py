@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gsic.bench import folders, resume, rows
-from gsic.bench.baselines import BASELINES
+from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.rows import COLUMNS, Row, Table, read, to_csv, to_json
 from gsic.errors import InputError
 

@@ -18,9 +18,11 @@ from gsic import metrics
 from gsic.bench import machine, plot, roundtrip
 from gsic.bench.bdrate import psnr_at_rate
 from gsic.bench.options import DEFAULT_BPP, BenchOptions
+from gsic.bench.report import markdown
 from gsic.bench.rows import Row, read
 from gsic.bench.runner import run
 from gsic.bench.summary import summarise
+from gsic.cli import reports
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.options import EncodeOptions
 
@@ -56,7 +58,7 @@ class StandIn:
             progress(1, 2, "half")
         assert options.bpp is not None
         path.write_bytes(bytes(round(options.bpp * image.shape[0] * image.shape[1] / 8)))
-        psnr, _ = roundtrip.quality(image, self.decode_fresh(path, device, threads))
+        psnr = roundtrip.quality(image, self.decode_fresh(path, device, threads)).psnr
         claimed = psnr + self.claim if math.isfinite(psnr) else None
         said = {"psnr": claimed, "psnr_float": claimed, "gaussians": 9, "iterations": 1}
         return roundtrip.Encoded({**said, "device": "cpu"}, 1.25)
@@ -303,6 +305,63 @@ def test_reports_are_derived_from_the_rows(stand_in: StandIn, folder: Path) -> N
     json.dumps(result.report, allow_nan=False)
 
 
+def rung(image: str, codec: str, rate: float, psnr: float) -> Row:
+    return Row(image=image, codec=codec, setting=f"bpp={rate}", bytes=1, bpp=rate, psnr=psnr)
+
+
+def test_bd_rates_are_taken_image_by_image() -> None:
+    rates = (0.1, 0.2, 0.4)
+    jpeg = [rung(i, "jpeg", r, 10 * math.log10(1000 * r)) for i in "ab" for r in rates]
+    ours_ = [
+        rung(image, "gsic", rate * factor, 10 * math.log10(1000 * rate))
+        for image, factor in (("a", 0.5), ("b", 1.1))
+        for rate in rates
+    ]
+    report = summarise([*jpeg, *ours_], ["jpeg", "webp"])
+    assert report["bd_rate"]["webp"] is None
+    found = report["bd_rate"]["jpeg"]
+    assert found["percent"] == pytest.approx((-50 + 10) / 2)
+    assert (found["least"], found["largest"]) == pytest.approx((-50, 10))
+    assert (found["worst_image"], found["images"]) == ("b", 2)
+    assert {"low_db", "high_db"} <= set(found)
+    line = reports.describe_bench({"images": 2, "rates": [], "bd_rate": report["bd_rate"]})
+    assert "jpeg -20.0 % [-50.0, +10.0]" in line
+
+
+def test_means_beside_each_other_are_over_the_same_images() -> None:
+    """Where a codec cannot reach a rate on one image, ours beside it leaves that image out."""
+    ours_ = [rung("a", "gsic", 0.1, 30.0), rung("b", "gsic", 0.1, 20.0)]
+    matched = [
+        replace(rung("a", "webp", 0.1, 29.0), matched="bpp=0.1", psnr_at_rate=29.0),
+        Row(image="b", codec="webp", matched="bpp=0.1", note="no file of this size"),
+    ]
+    report = summarise([*ours_, *matched], ["webp"])
+    (rate,) = report["rates"]
+    against = rate["against"]["webp"]
+    assert rate["psnr"] == 25.0
+    assert (against["psnr"], against["psnr_ours"], against["images"]) == (29.0, 30.0, 1)
+    written = {
+        **machine.stamp("gsic bench"),
+        **report,
+        **{"folder": "f", "options": {}, "notes": []},
+    }
+    page = markdown(written, [*ours_, *matched], plot=False)
+    assert "29.00 against our 30.00 (+1.00, better on 1/1; only 1 of 2 images)" in page
+
+
+def test_ssimulacra2_stands_in_rows_and_report(stand_in: StandIn, folder: Path) -> None:
+    result = run(options(folder))
+    scores = [row.ssimulacra2 for row in ours(result.rows) if row.setting == "bpp=1.6"]
+    rate = result.report["rates"][1]
+    if metrics.ssimulacra2(np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)) is None:
+        assert scores == [None, None]
+        assert rate["ssimulacra2"] is None
+        pytest.skip("ssimulacra2 is not installed")
+    assert rate["ssimulacra2"] == pytest.approx(np.mean([score for score in scores if score]))
+    assert (rate["ssimulacra2_images"], rate["ms_ssim_images"]) == (2, 0)
+    assert "SSIMULACRA2" in (folder.parent / "out" / "report.md").read_text()
+
+
 def test_losses_are_shown(stand_in: StandIn, folder: Path) -> None:
     result = run(options(folder))
     rows = [replace(row, psnr=10.0) if row.codec == "gsic" else row for row in result.rows]
@@ -325,7 +384,7 @@ def test_without_matplotlib_one_line_says_how_to_get_it(
 def test_a_codec_that_pillow_lacks_is_left_out_with_a_note(
     stand_in: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gsic.bench.baselines.features.check", lambda name: name != "jpg")
+    monkeypatch.setattr("gsic.bench.codecs.pillow.features.check", lambda name: name != "jpg")
     result = run(options(folder))
     assert "jpeg" in result.report["notes"][0]
     assert {row.codec for row in result.rows} == {"gsic"}

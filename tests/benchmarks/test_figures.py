@@ -1,4 +1,4 @@
-"""The scripts in benchmarks/: committed rows, and the figures that they put into the README."""
+"""The scripts in benchmarks/: committed rows, and the figures that they put into the pages."""
 
 import importlib
 import json
@@ -7,57 +7,83 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from gsic.bench import machine
-from gsic.bench.bdrate import bd_rate
+from gsic.bench.bdrate import bd_rates
+from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.rows import Row, to_csv
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "benchmarks"
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"benchmarks.{name}")
 
 
 IMAGES = ("kodim01", "kodim02")
+RATES = [(0.1, 24.0), (0.2, 26.0), (0.3, 27.5), (0.5, 29.0)]
 
 
-def write_rows(folder: Path, *, other: float = -1.0) -> None:
-    """Two images, four rates of ours, and a JPEG curve that is `other` dB above."""
-    rates = [(0.1, 24.0), (0.2, 26.0), (0.3, 27.5), (0.5, 29.0)]
-    ours = [
-        {"image": image, "target": rate, "bytes": 1, "bpp": rate, "psnr": psnr, "ms_ssim": 0.9}
-        for image in IMAGES
-        for rate, psnr in rates
+def write_rows(
+    folder: Path,
+    name: str = "kodak",
+    ours: str = "kodak-effort5",
+    *,
+    other: float = -1.0,
+    images: tuple[str, ...] = IMAGES,
+) -> None:
+    """Our rows of some images, and a JPEG curve that is `other` dB above.
+
+    WebP is like JPEG, but cannot be smaller than 0.25 bpp on the first image.
+    """
+    rows = [
+        {
+            **{"image": image, "target": rate, "bytes": 1, "bpp": rate, "psnr": psnr},
+            **{"ms_ssim": 0.9, "ssimulacra2": psnr + 20},
+        }
+        for image in images
+        for rate, psnr in RATES
     ]
-    result = {**machine.stamp("python benchmarks/rd.py run"), "rows": ours}
-    (folder / "rd-kodak-effort5.json").write_text(json.dumps(result))
+    result = {**machine.stamp("python -m benchmarks.rd.encode"), "rows": rows}
+    (folder / f"rd-{ours}.json").write_text(json.dumps(result))
     rungs = [
         Row(
-            *(f"{image}.png", 768, 512, "jpeg", f"quality={rate}"),
-            **{"bytes": 1, "bpp": rate, "psnr": psnr + other, "ms_ssim": rate},  # type: ignore[arg-type]
+            *(f"{image}.png", 768, 512, codec, f"quality={rate}"),
+            bytes=1,
+            bpp=rate,
+            psnr=psnr + other,
+            ms_ssim=rate,
+            ssimulacra2=psnr + 10,
         )
-        for image in IMAGES
-        for rate, psnr in [(0.05, 23.0), *rates, (0.9, 31.0)]
+        for image in images
+        for codec in ("jpeg", "webp")
+        for rate, psnr in [(0.05, 23.0), *RATES[:2], (0.25, 26.8), *RATES[2:], (0.9, 31.0)]
+        if codec == "jpeg" or image != images[0] or rate >= 0.25
     ]
-    columns = ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim")
-    (folder / "rd-kodak-curves.csv").write_text(to_csv(rungs, columns))
+    columns = ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim", "ssimulacra2")
+    (folder / f"rd-{name}-curves.csv").write_text(to_csv(rungs, columns))
 
 
-def test_the_readme_gets_the_figures_that_exist(
+def test_the_page_gets_the_figures_that_exist(
     script: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    readme = script("readme")
+    page = script("report.figures")
     # Goals for a GPU stand there with or without figures.
-    assert readme.figures(tmp_path).count("| not measured yet |") == 6
+    assert page.figures(tmp_path).count("| not measured yet |") == 6
     write_rows(tmp_path)
-    text = readme.figures(tmp_path)
-    assert "| 0.200 | 26.00 | 25.00 (+1.00) |" in text
-    assert "28.00 (+1.00)" in text
-    assert "| 0.200 | 0.9000 | 0.2000 (+0.7000) |" in text
+    text = page.figures(tmp_path)
+    assert "| PSNR at | 0.1 bpp | 0.2 bpp | 0.3 bpp | 0.5 bpp |" in text
+    assert "| gsic | 24.00 | 26.00 | 27.50 | 29.00 |" in text
+    assert "| JPEG 4:2:0 | 23.00 (+1.00) | 25.00 (+1.00) |" in text
+    assert "0.2000 (+0.7000)" in text
+    assert "| gsic | 44.0 | 46.0 | 47.5 | 49.0 |" in text
+    assert "| JPEG 4:2:0 | 34.0 (+10.0) | 36.0 (+10.0) |" in text
     stamp = machine.stamp("")
     assert stamp["date"] in text
     assert stamp["machine"]["cpu"] in text
@@ -65,35 +91,102 @@ def test_the_readme_gets_the_figures_that_exist(
     (tmp_path / "fit-kodak.json").write_text(
         json.dumps({**stamp, "images": 24, "iterations": 1500, "mean_psnr": {"3000": 29.6}})
     )
-    assert "| 3000 | 29.60 |" in readme.figures(tmp_path)
+    assert "| 3000 | 29.60 |" in page.figures(tmp_path)
 
 
-def test_losses_stand_in_the_readme(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+def test_losses_stand_in_the_page(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     write_rows(tmp_path, other=2.0)
-    assert "31.00 (-2.00)" in script("readme").figures(tmp_path)
+    assert "31.00 (-2.00)" in script("report.figures").figures(tmp_path)
 
 
-def test_savings_are_bd_rates_of_mean_curves(
+def test_both_means_of_a_cell_are_over_the_images_that_both_reach(
     script: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
     write_rows(tmp_path)
-    savings = script("savings")
-    (saving,) = savings.savings(tmp_path)
-    assert (saving.effort, saving.images, saving.rates) == (5, "2 Kodak", (0.1, 0.2, 0.3, 0.5))
-    rates = {0.1: 24.0, 0.2: 26.0, 0.3: 27.5, 0.5: 29.0}
-    jpeg = [(0.05, 22.0), *((rate, psnr - 1.0) for rate, psnr in rates.items()), (0.9, 30.0)]
-    expected = bd_rate(jpeg, list(rates.items()))
+    path = tmp_path / "rd-kodak-effort5.json"
+    result = json.loads(path.read_text())
+    for row in result["rows"]:
+        if row["image"] == IMAGES[0]:  # where WebP cannot be small
+            row["psnr"] += 8.0
+    path.write_text(json.dumps(result))
+    text = script("report.figures").figures(tmp_path)
+    assert "| gsic | 28.00 | 30.00 | 31.50 | 33.00 |" in text
+    assert "| WebP, method 6 | 23.00, ours 24.00 (+1.00, 1 of 2 images) |" in text
+
+
+def test_measures_that_rows_lack_have_no_table(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    write_rows(tmp_path)
+    path = tmp_path / "rd-kodak-effort5.json"
+    result = json.loads(path.read_text())
+    for row in result["rows"]:
+        del row["ssimulacra2"]
+    path.write_text(json.dumps(result))
+    text = script("report.figures").figures(tmp_path)
+    assert "MS-SSIM at" in text
+    assert "SSIMULACRA2 at" not in text
+
+
+def test_savings_are_bd_rates_of_images(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    write_rows(tmp_path)
+    (saving,) = script("report.savings").savings(tmp_path, "psnr")
+    assert (saving.images, saving.rates) == (2, (0.1, 0.2, 0.3, 0.5))
+    jpeg = [
+        *((0.05, 22.0), *((rate, psnr - 1.0) for rate, psnr in RATES)),
+        *((0.25, 25.8), (0.9, 30.0)),
+    ]
+    expected = bd_rates(dict.fromkeys(IMAGES, jpeg), dict.fromkeys(IMAGES, RATES))
     assert expected is not None
-    assert saving.percent["jpeg"] == pytest.approx(expected.percent)
-    assert saving.percent["avif"] is None
-    # All of Kodak are 24 images.
-    assert "gaussianimage" not in saving.percent
+    assert saving.against["jpeg"] == pytest.approx(expected)
+    assert saving.against["webp"].images == 2
+    assert saving.against["webp"].least != saving.against["webp"].largest
+    assert "avif" not in saving.against
+    line = script("report.quality").bd_table([saving]).splitlines()[-1]
+    percent, least = expected.percent, expected.least
+    assert line.startswith(f"| JPEG 4:2:0 | {percent:+.1f} % [{least:+.0f}, {least:+.0f} kodim")
+
+
+def test_kinds_of_pictures_and_the_first_page(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    page = script("report.figures")
+    write_rows(tmp_path)
+    assert "By kind" not in page.figures(tmp_path)
+    flat = ("chart-a", "chart-b", "screen-a", "text-a")
+    write_rows(tmp_path, "flat", "flat", images=flat, other=2.0)
+    path = tmp_path / "rd-flat.json"
+    path.write_text(path.read_text().replace('"target": 0.3', '"target": 0.4'))
+    text = page.figures(tmp_path)
+    assert "photographs: 2, flat charts: 2, screenshots: 1, pages of text: 1" in text
+    assert "| pages of text | 0.2 | 26.00 |" in text
+    first = page.equal_bytes(tmp_path)
+    assert "| **gsic** | 24.0 | 44 | 27.5 | 48 |" in first
+    assert "| WebP, method 6 | 23.0 (gsic 24.0, on 1 of 2) |" in first
+    assert "Means over 2 photographs," in first
+
+
+def test_points_of_the_plot_are_means_over_all_images(script: Callable[[str], ModuleType]) -> None:
+    plot = script("report.plot")
+    curves = {"a": [(0.1, 20.0), (0.4, 30.0)], "b": [(0.2, 30.0), (0.4, 40.0)]}
+    points = plot.means_at(curves, (0.1, 0.2, 0.4))
+    assert points == [(0.2, pytest.approx(27.5)), (0.4, pytest.approx(35.0))]
+
+
+def test_the_plot_is_drawn_from_rows(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    write_rows(tmp_path)
+    figure = script("report.plot").drawn(tmp_path)
+    left, right = figure.axes
+    assert [line.get_label() for line in left.lines] == ["gsic", "WebP, method 6", "JPEG 4:2:0"]
+    assert right.get_title() == "SSIMULACRA2"
 
 
 def test_what_controlling_the_rate_costs(
     script: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    control, stamp = script("control"), machine.stamp("python benchmarks/control.py")
+    control, stamp = script("rd.control"), machine.stamp("python -m benchmarks.rd.control")
     fixed = {"image": "a", "asked": "quality", "seconds": 2.0}
     rows = [
         {**fixed, "value": 10, "bytes": 1000, "bpp": 0.1, "psnr": 20.0},
@@ -115,7 +208,7 @@ def test_what_controlling_the_rate_costs(
     (tmp_path / "rate-control.json").write_text(
         json.dumps({**stamp, "summary": summary, "rows": rows})
     )
-    text = script("readme").figures(tmp_path)
+    text = script("report.figures").figures(tmp_path)
     assert (
         "| bits per pixel | 0.2 to 0.2 | -1.00 to -1.00 % of the rate | 1.00, at most 1.00 |"
         in text
@@ -127,7 +220,7 @@ def test_what_controlling_the_rate_costs(
 def test_every_kind_of_figure_has_a_table(
     script: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    stamp = machine.stamp("python benchmarks/x.py")
+    stamp = machine.stamp("python -m benchmarks.x")
     spread = {"p10": 1.0, "median": 2.0, "p90": 3.0}
     stages = ("total_ms", "entropy_ms", "dequantise_ms", "render_ms", "jpeg", "jpeg2000")
     speed = {
@@ -162,36 +255,82 @@ def test_every_kind_of_figure_has_a_table(
     files = {"speed-cpu": speed, "memory": memory, "kernels-cpu": kernels, "gpu": gpu}
     for name, content in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({**stamp, **content}))
-    text = script("readme").figures(tmp_path)
+    text = script("report.figures").figures(tmp_path)
     for cell in ("| 11.25 s |", "| 4.75 s |", "| 6000x4000 |", "| 1234 MiB |", "| 2.50 / 1.50 |"):
         assert cell in text
     for cell in ("| 123 µs |", "| 400 µs |", "| 1111 FPS |", "| 2222 FPS |", "| 77 MiB |"):
         assert cell in text
     assert "not measured" not in text
-    assert text.count("`python benchmarks/x.py`") == 4
+    assert text.count("`python -m benchmarks.x`") == 4
 
 
 def test_figures_stand_between_the_markers_and_can_be_filled_again(
     script: Callable[[str], ModuleType],
 ) -> None:
-    readme = script("readme")
-    text = f"# gsic\n\n{readme.BEGIN}\nold\n{readme.END}\n\nrest\n"
-    once = readme.filled(text, "new")
-    assert once == f"# gsic\n\n{readme.BEGIN}\n\nnew\n\n{readme.END}\n\nrest\n"
-    assert readme.filled(once, "new") == once
-    assert readme.filled(once, "") == f"# gsic\n\n{readme.BEGIN}\n{readme.END}\n\nrest\n"
+    filled = script("report.figures").filled
+    first, last = "<!-- figures:begin -->", "<!-- figures:end -->"
+    text = f"# gsic\n\n{first}\nold\n{last}\n\nrest\n"
+    once = filled(text, "figures", "new")
+    assert once == f"# gsic\n\n{first}\n\nnew\n\n{last}\n\nrest\n"
+    assert filled(once, "figures", "new") == once
+    assert filled(once, "figures", "") == f"# gsic\n\n{first}\n{last}\n\nrest\n"
     with pytest.raises(SystemExit):
-        readme.filled("no markers", "new")
+        filled("no markers", "figures", "new")
+    with pytest.raises(SystemExit):
+        filled(text, "equal-bytes", "new")
 
 
-def test_the_committed_readme_is_up_to_date(script: Callable[[str], ModuleType]) -> None:
-    readme = script("readme")
-    path = SCRIPTS.parent / "README.md"
-    text = path.read_text(encoding="utf-8")
-    assert readme.filled(text, readme.figures(SCRIPTS / "results")) == text
+@pytest.mark.parametrize(
+    ("path", "marker", "content"),
+    [("docs/figures.md", "figures", "figures"), ("README.md", "equal-bytes", "equal_bytes")],
+)
+def test_the_committed_pages_are_up_to_date(
+    script: Callable[[str], ModuleType], path: str, marker: str, content: str
+) -> None:
+    page = script("report.figures")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert page.filled(text, marker, getattr(page, content)(SCRIPTS / "results")) == text
 
 
-@pytest.mark.parametrize("name", ["rd", "control", "fit", "speed", "memory", "readme"])
+def test_the_committed_plot_is_there_and_small() -> None:
+    plot = ROOT / "docs" / "images" / "rd.png"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert plot.stat().st_size < 100_000
+
+
+def test_drawn_pictures_are_the_same_every_time(script: Callable[[str], ModuleType]) -> None:
+    pictures = script("rd.pictures")
+    assert {name.partition("-")[0] for name in pictures.PICTURES} == {"chart", "screen", "text"}
+    for draw in pictures.PICTURES.values():
+        first = draw()
+        assert (first.size, first.mode) == ((512, 512), "RGB")
+        assert first.tobytes() == draw().tobytes()
+
+
+def test_curves_are_measured_up_to_a_rate_and_known_rows_kept(
+    script: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    curves = script("rd.curves")
+    jpeg = BASELINES["jpeg"]
+    noise = np.random.default_rng(0).normal(128, 40, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+    image = tmp_path / "image.png"
+    Image.fromarray(noise).resize((256, 256), Image.Resampling.BICUBIC).save(image)
+    rows = list(curves.measure(image, jpeg, jpeg.ladder, {}))
+    assert rows[-1].bpp > curves.HIGHEST_BPP >= rows[-2].bpp
+    assert all(row.psnr and row.bytes for row in rows)
+    known = {row.key: row for row in rows[1:]}
+    assert list(curves.measure(image, jpeg, jpeg.ladder, known)) == rows[:1]
+    backwards = list(reversed(rows))
+    assert sorted(backwards, key=curves.place) == rows
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("rd.encode", "rd.curves", "rd.compare", "rd.control", "rd.pictures"),
+        *("speed.fit", "speed.codec", "speed.memory", "report.figures", "report.plot"),
+    ],
+)
 def test_scripts_explain_themselves(
     script: Callable[[str], ModuleType],
     name: str,
@@ -205,7 +344,46 @@ def test_scripts_explain_themselves(
     assert exit_.value.code == 0
     assert "usage" in capsys.readouterr().out
     listed = (SCRIPTS / "README.md").read_text(encoding="utf-8")
-    assert f"benchmarks/{name}.py" in listed
+    assert f"python -m benchmarks.{name}" in listed
+
+
+def test_kept_files_are_measured_and_not_encoded_again(
+    script: Callable[[str], ModuleType],
+    tmp_path: Path,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encode = script("rd.encode")
+    options = {"effort": 1, "tune": "psnr", "seed": 0, "settings": {}}
+    first = encode.row_of(photo, 0.5, options, 1, tmp_path)
+    assert {path.suffix for path in tmp_path.glob(f"{photo.stem}-bpp-0.5.*")} == {".gsi", ".json"}
+    monkeypatch.setattr(encode.encoding, "encode_with_report", None)
+    again = encode.row_of(photo, 0.5, options, 1, tmp_path)
+    assert {**again, "decode_ms": 0} == {**first, "decode_ms": 0}
+    report = tmp_path / f"{photo.stem}-bpp-0.5.json"
+    report.write_text(json.dumps({**json.loads(report.read_text()), "psnr": 1.0}))
+    with pytest.raises(SystemExit, match="encoder claims"):
+        encode.row_of(photo, 0.5, options, 1, tmp_path)
+
+
+def test_configurations_are_compared_image_by_image(
+    script: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare = script("rd.compare")
+
+    def result(name: str, factors: dict[str, float]) -> dict[str, object]:
+        rows = [
+            {
+                **{"image": image, "target": rate, "bpp": rate * factor, "psnr": psnr},
+                **{"seconds": 1.0, "decode_ms": 1.0, "gaussians": 1, "bits": {"all": 8.0}},
+            }
+            for image, factor in factors.items()
+            for rate, psnr in RATES
+        ]
+        return {"name": name, "rows": rows}
+
+    compare.show([result("a", {"x": 1.0, "y": 1.0}), result("b", {"x": 0.5, "y": 1.1})])
+    assert "-20.00 % [-50.00, +10.00 y]" in capsys.readouterr().out
 
 
 def test_tiling_fills_the_large_image(
@@ -216,7 +394,7 @@ def test_tiling_fills_the_large_image(
 ) -> None:
     from gsic import images
 
-    memory = script("memory")
+    memory = script("speed.memory")
     monkeypatch.setattr(memory, "LARGE", (130, 70))
     memory.tile(photo, tmp_path / "large.png")
     large = images.load(tmp_path / "large.png").image
@@ -227,7 +405,7 @@ def test_tiling_fills_the_large_image(
 
 
 def test_peak_memory_covers_what_a_command_allocated(script: Callable[[str], ModuleType]) -> None:
-    memory = script("memory")
+    memory = script("speed.memory")
     code = "b = b'x' * (200 * 2**20); print('{}')"
     report, seconds, peak = memory.measured([sys.executable, "-c", code])
     assert report == {}

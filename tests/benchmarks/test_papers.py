@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
-import gaussianimage_tables as tables  # noqa: E402
-import papers  # noqa: E402
-from papers import Run, Table, cropped, halved, mean_of  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks.papers import gaussianimage_tables as tables
+from benchmarks.papers import make as papers
+from benchmarks.papers.make import Run, Table, cropped, halved, mean_of
 
 
 @pytest.fixture

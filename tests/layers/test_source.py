@@ -53,6 +53,10 @@ HOMES = {
     "PIL": ("gsic/images.py", "gsic/bench/"),
     "imageio": ("gsic/images.py",),
     "matplotlib": ("gsic/bench/",),
+    "ssimulacra2": ("gsic/metrics.py",),
+    "pillow_heif": ("gsic/bench/codecs/heic.py",),
+    "imagecodecs": ("gsic/bench/codecs/jpegxl.py",),
+    "pyvips": ("gsic/bench/codecs/mozjpeg.py",),
 }
 
 

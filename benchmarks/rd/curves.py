@@ -1,0 +1,110 @@
+"""Rate-distortion curves of the other codecs on a folder of images.
+
+    python -m benchmarks.rd.curves FOLDER NAME [--codecs ...] [--images ...] [--every N]
+
+Writes rd-NAME-curves.csv, a row for every image, codec and setting up to 1.5 bpp with PSNR, MS-SSIM
+and SSIMULACRA2, and rd-NAME-curves.json with what each codec is. A stopped run goes on where it
+stopped; delete the files to measure again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gsic import images, metrics
+from gsic.bench import machine
+from gsic.bench.codecs.base import Baseline
+from gsic.bench.codecs.registry import BASELINES
+from gsic.bench.rows import Row, read, to_csv
+from gsic.files import write_bytes_atomically
+
+# Rows of gsic end at 0.5 bpp; JPEG needs up to three times the bits for the same PSNR.
+HIGHEST_BPP = 1.5
+COLUMNS = ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim", "ssimulacra2")
+CODECS = (
+    *("jpeg", "jpeg2000", "webp", "avif", "avif-iq", "avif-444-s4", "avif-444-iq-s4"),
+    *("jxl", "heic", "mozjpeg"),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name", help="of the curves, for example kodak")
+    parser.add_argument("--codecs", default=",".join(CODECS), help="comma-separated")
+    parser.add_argument("--images", help="names without suffix, comma-separated; default: all")
+    parser.add_argument("--every", type=int, default=1, help="only every Nth setting of a ladder")
+    parser.add_argument("--results", type=Path, default=Path("build/rd"))
+    arguments = parser.parse_args()
+    codecs = [BASELINES[name] for name in arguments.codecs.split(",")]
+    for codec in codecs:
+        if missing := codec.missing():
+            raise SystemExit(f"{codec.name} cannot be measured: {missing}")
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    path = arguments.results / f"rd-{arguments.name}-curves.csv"
+    rows = {row.key: row for row in read(path)}
+    wanted = arguments.images.split(",") if arguments.images else None
+    for image in sorted(arguments.folder.glob("*.png")):
+        if wanted is not None and image.stem not in wanted:
+            continue
+        for codec in codecs:
+            for row in measure(image, codec, codec.ladder[:: arguments.every], rows):
+                rows[row.key] = row
+            ordered = sorted(rows.values(), key=place)
+            write_bytes_atomically(path, to_csv(ordered, COLUMNS).encode())
+            print(image.name, codec.name, flush=True)
+    about = {
+        **machine.stamp(command_of(arguments)),
+        "codecs": {
+            codec.name: {"title": codec.title, "version": codec.version} for codec in codecs
+        },
+    }
+    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+    return 0
+
+
+def measure(
+    path: Path, codec: Baseline, ladder: Iterable[float], known: dict[Any, Row]
+) -> Iterator[Row]:
+    """Measure settings of one codec on one image by increasing rate; skip known rows."""
+    image = images.load(path).image
+    height, width = image.shape[:2]
+    for setting in ladder:
+        row = Row(path.name, width, height, codec.name, codec.label(setting))
+        if row.key not in known:
+            data = codec.encode(image, setting)
+            decoded = codec.decode(data, image.shape[2])
+            row = Row(
+                *(path.name, width, height, codec.name, codec.label(setting)),
+                bytes=len(data),
+                bpp=8 * len(data) / (width * height),
+                psnr=metrics.psnr(image, decoded),
+                ms_ssim=metrics.ms_ssim(image, decoded),
+                ssimulacra2=metrics.ssimulacra2(image, decoded),
+            )
+            yield row
+        if (known.get(row.key, row).bpp or 0.0) > HIGHEST_BPP:
+            break
+
+
+def place(row: Row) -> tuple[str, int, float]:
+    """Where a row stands in the file: by image, codec and setting."""
+    return row.image, list(BASELINES).index(row.codec), float(row.setting.partition("=")[2])
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """The command line without folders of this machine."""
+    given = [f"python -m benchmarks.rd.curves {arguments.folder.name} {arguments.name}"]
+    given += [f"--codecs {arguments.codecs}"] if arguments.codecs != ",".join(CODECS) else []
+    given += [f"--images {arguments.images}"] if arguments.images else []
+    given += [f"--every {arguments.every}"] if arguments.every != 1 else []
+    return " ".join(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

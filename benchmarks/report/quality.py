@@ -1,0 +1,169 @@
+"""Tables of rate and distortion on photographs, and of rate control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.report.rows import (
+    GAUSSIAN_IMAGE,
+    MEASURES,
+    NAMES,
+    Beside,
+    Measure,
+    beside,
+    images_of,
+    ladders_of,
+    mean_of,
+    rates_of,
+    rows_of,
+)
+from benchmarks.report.savings import TUNED, Saving, savings, seeds
+from benchmarks.report.tables import NONE, TITLES, load, number, origin, spread, table
+from gsic.bench.bdrate import psnr_at_rate
+
+ASKED = {"bpp": "bits per pixel", "max_bytes": "bytes", "psnr": "PSNR"}
+DECIMALS = {"psnr": 2, "ms_ssim": 4, "ssimulacra2": 1}
+HOW = {
+    "psnr": "PSNR in dB",
+    "ms_ssim": "MS-SSIM",
+    "ssimulacra2": "SSIMULACRA2 (100: equal, 90: looks equal, 50: medium, 10 and less: very low)",
+}
+
+
+def kodak(results: Path) -> list[str]:
+    """All measures of quality at the same bytes, every codec in a line."""
+    rows = rows_of(results, "kodak-effort5")
+    if not rows:
+        return []
+    ladders = ladders_of(results, "kodak")
+    rates = rates_of(rows)
+    text = [
+        f"**Photographs at equal bytes: {len(images_of(rows))} Kodak images.** "
+        f"{origin(results / 'rd-kodak-effort5.json')} Default effort. Every other codec is taken "
+        "at exactly the size of our file, image by image, from its own curve of that image; in "
+        "brackets ours minus theirs: a negative number is a loss of ours. Where a codec cannot be "
+        "that small on every image, both means are over the images on which it can, and the cell "
+        "says how many they are."
+    ]
+    for measure in MEASURES:
+        ours = [mean_of(rows, rate, measure) for rate in rates]
+        if None in ours:
+            continue
+        decimals = DECIMALS[measure]
+        lines = [["gsic", *(number(value, decimals) for value in ours)]]
+        for codec, title in TITLES.items():
+            of = ladders.get(codec, {})
+            cells = [beside(rows, rate, of, measure) for rate in rates]
+            if any(cells):
+                count = len(images_of(rows))
+                lines.append([title, *(difference(cell, count, decimals) for cell in cells)])
+        if measure == "psnr" and len(images_of(rows)) == 24:
+            lines.append(["GaussianImage, as published", *_published(rates, ours)])
+        head = [f"{NAMES[measure]} at", *(f"{rate:g} bpp" for rate in rates)]
+        text += [f"{HOW[measure]}:", table(head, lines)]
+    return text
+
+
+def difference(found: Beside | None, images: int, decimals: int) -> str:
+    """A cell: their mean and our difference, over the same images."""
+    if found is None:
+        return NONE
+    if found.images == images:
+        return f"{found.theirs:.{decimals}f} ({found.difference:+.{decimals}f})"
+    return (
+        f"{found.theirs:.{decimals}f}, ours {found.ours:.{decimals}f} "
+        f"({found.difference:+.{decimals}f}, {found.images} of {images} images)"
+    )
+
+
+def _published(rates: Sequence[float], ours: Sequence[float | None]) -> list[str]:
+    """GaussianImage at our rates: its published means, for as many Gaussians in every image."""
+    cells = []
+    for rate, value in zip(rates, ours, strict=True):
+        theirs = psnr_at_rate(GAUSSIAN_IMAGE, rate)
+        if theirs is None or value is None:
+            cells.append(NONE)
+        else:
+            cells.append(f"{theirs:.2f} ({value - theirs:+.2f})")
+    return cells
+
+
+def saved(results: Path) -> list[str]:
+    """BD-rates on photographs, image by image."""
+    text = []
+    for measure in MEASURES:
+        found = savings(results, measure)
+        if found:
+            text += [
+                f"**Rate that gsic needs for equal {NAMES[measure]}** (BD-rate; negative: fewer "
+                f"bits). {_what(measure)}",
+                bd_table(found),
+            ]
+    if text:
+        text.append(
+            "Every BD-rate is taken image by image, PCHIP in log-rate over the common range of the "
+            "image's own two curves, and then averaged; in brackets the least, the largest, and "
+            "the image of the largest. The tuning images are six of those that constants were "
+            "chosen on. Rows: `rd-*.json` and `rd-*-curves.csv` in `benchmarks/results`."
+        )
+    if others := seeds(results):
+        cells = ", ".join(
+            f"seed {seed} {spread(found, found.images)}" for seed, found in others.items()
+        )
+        text.append(
+            f"Nothing but the seed, on three tuning images at {' and '.join(map(str, TUNED))} bpp, "
+            f"against seed 0: {cells}."
+        )
+    return text
+
+
+def _what(measure: Measure) -> str:
+    return "MS-SSIM is interpolated as -10 log10(1 - MS-SSIM)." if measure == "ms_ssim" else ""
+
+
+def bd_table(found: Sequence[Saving]) -> str:
+    """A line for every codec, a column for every configuration of ours."""
+    head = [
+        "against",
+        *(f"{row.title}, {', '.join(f'{rate:g}' for rate in row.rates)} bpp" for row in found),
+    ]
+    lines = [
+        [title, *(spread(row.against.get(codec), row.images) for row in found)]
+        for codec, title in TITLES.items()
+        if any(row.against.get(codec) for row in found)
+    ]
+    return table(head, lines)
+
+
+def rate_control(results: Path) -> list[str]:
+    """How exactly rates are met."""
+    found = load(results / "rate-control.json")
+    if found is None:
+        return []
+    summary = found["summary"]
+    misses = {
+        "bpp": "{:+.2f} to {:+.2f} % of the rate".format(*summary["bpp_percent"]),
+        "max_bytes": "{:+.2f} to {:+.2f} % of the size".format(*summary["max_bytes_percent"]),
+        "psnr": "{:+.3f} to {:+.3f} dB".format(*summary["psnr_db"]),
+    }
+    lines = []
+    for name, miss in misses.items():
+        values = [row["value"] for row in found["rows"] if row["asked"] == name]
+        lines.append(
+            [
+                ASKED[name],
+                f"{min(values):g} to {max(values):g}",
+                miss,
+                "{:.2f}, at most {:.2f}".format(*summary["seconds_over_quality"][name]),
+            ]
+        )
+    images = len({row["image"] for row in found["rows"]})
+    monotone = "is" if summary["quality_is_monotone"] else "is not"
+    return [
+        f"**Rate control: tuning images, {images} of them.** "
+        f"{origin(results / 'rate-control.json')} Time is over that of the "
+        "fixed `--quality` of about the same size: median, and most. "
+        f"`--quality` {monotone} monotone in bytes and PSNR.",
+        table(["asked", "from", "met within", "time"], lines),
+    ]

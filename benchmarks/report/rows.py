@@ -1,0 +1,140 @@
+"""Committed rows of rate and distortion, as curves of images."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from gsic.bench.bdrate import Point, psnr_at_rate
+from gsic.bench.rows import Row, read
+
+# GaussianImage (ECCV 2024), figure 4, read off: mean bpp and PSNR of the Kodak images.
+GAUSSIAN_IMAGE = [
+    *[(0.12, 24.65), (0.15, 25.05), (0.43, 27.38), (0.715, 28.7), (1.0, 29.63), (1.285, 30.48)],
+]
+
+Measure = Literal["psnr", "ms_ssim", "ssimulacra2"]
+MEASURES: tuple[Measure, ...] = "psnr", "ms_ssim", "ssimulacra2"
+NAMES = {"psnr": "PSNR", "ms_ssim": "MS-SSIM", "ssimulacra2": "SSIMULACRA2"}
+
+# Rows of one encoder by image and rate asked for.
+Rows = dict[tuple[str, float], dict[str, Any]]
+# Rows of the other codecs by codec and image.
+Ladders = dict[str, dict[str, list[Row]]]
+
+
+class Beside(NamedTuple):
+    """Means of another codec and of ours at equal bytes, over the same `images` images."""
+
+    theirs: float
+    ours: float
+    images: int
+
+    @property
+    def difference(self) -> float:
+        return self.ours - self.theirs
+
+
+def rows_of(results: Path, name: str) -> Rows:
+    """Rows of `benchmarks.rd.encode`; none where there is no such file."""
+    path = results / f"rd-{name}.json"
+    found = json.loads(path.read_text())["rows"] if path.exists() else []
+    return {(row["image"], row["target"]): row for row in found}
+
+
+def ladders_of(results: Path, name: str) -> Ladders:
+    """Rows of `benchmarks.rd.curves`."""
+    found: Ladders = {}
+    for row in read(results / f"rd-{name}-curves.csv"):
+        found.setdefault(row.codec, {}).setdefault(Path(row.image).stem, []).append(row)
+    return found
+
+
+def images_of(rows: Rows) -> list[str]:
+    return sorted({image for image, _ in rows})
+
+
+def rates_of(rows: Rows) -> list[float]:
+    """The rates that every image has a row for."""
+    rates = sorted({rate for _, rate in rows})
+    return [rate for rate in rates if all((image, rate) in rows for image in images_of(rows))]
+
+
+def selected(rows: Rows, prefix: str) -> Rows:
+    """The rows of images whose names begin with `prefix`."""
+    return {key: row for key, row in rows.items() if key[0].startswith(prefix)}
+
+
+def curves_of(rows: Rows, rates: Iterable[float], measure: Measure) -> dict[str, list[Point]]:
+    """Our curve of each image over some of the rates."""
+    wanted = list(rates)
+    curves: dict[str, list[Point]] = {}
+    for (image, rate), row in rows.items():
+        if rate in wanted and row.get(measure) is not None:
+            curves.setdefault(image, []).append((row["bpp"], scale(row[measure], measure)))
+    return curves
+
+
+def curve_of(ladder: Iterable[Row], measure: Measure) -> list[Point]:
+    """Another codec's curve of one image."""
+    return [
+        (row.bpp or 0.0, scale(value, measure))
+        for row in ladder
+        if (value := getattr(row, measure)) is not None
+    ]
+
+
+def scale(value: float, measure: Measure) -> float:
+    """What is interpolated: PSNR and SSIMULACRA2 as they are, -10 log10(1 - MS-SSIM)."""
+    return -10.0 * math.log10(1.0 - value) if measure == "ms_ssim" else value
+
+
+def beside(
+    rows: Rows, rate: float, ladders: Mapping[str, list[Row]], measure: Measure
+) -> Beside | None:
+    """Compare our files of one rate with another codec at exactly their sizes.
+
+    Args:
+        rows: ours. rate: the one asked for.
+        ladders: rows of the other codec by image.
+        measure: what is compared.
+
+    Returns:
+        Both means over the images on which the other codec reaches the size of our file; None
+        where there is none, or where ours were not measured by this measure.
+    """
+    pairs = []
+    for (image, target), row in rows.items():
+        if target == rate and row.get(measure) is not None and image in ladders:
+            value = psnr_at_rate(curve_of(ladders[image], measure), row["bpp"])
+            if value is not None:
+                theirs = 1.0 - 10.0 ** (-value / 10.0) if measure == "ms_ssim" else value
+                pairs.append((theirs, row[measure]))
+    if not pairs:
+        return None
+    theirs, ours = (statistics.fmean(values) for values in zip(*pairs, strict=True))
+    return Beside(theirs, ours, len(pairs))
+
+
+def mean_of(rows: Rows, rate: float, name: str) -> float | None:
+    """Mean of a column over all images at a rate; None where one of them lacks it."""
+    values = [row.get(name) for (_, target), row in rows.items() if target == rate]
+    return statistics.fmean(values) if values and None not in values else None
+
+
+def gsic_at(results: Path, rates: Mapping[str, float]) -> float | None:
+    """Mean PSNR of the profile gsic with each Kodak image at its own rate, default effort, in dB.
+
+    Args:
+        results: folder of committed rows.
+        rates: bits per pixel by image.
+    """
+    rows = rows_of(results, "kodak-effort5")
+    curves = curves_of(rows, rates_of(rows), "psnr")
+    values = [psnr_at_rate(curves.get(image, []), bpp) for image, bpp in rates.items()]
+    found = [value for value in values if value is not None]
+    return statistics.fmean(found) if found and len(found) == len(values) else None
