@@ -2,7 +2,7 @@
 
     python -m benchmarks.rd.curves FOLDER NAME [--codecs ...] [--images ...] [--every N]
 
-Writes rd-NAME-curves.csv, a row for every image, codec and setting up to 1.5 bpp with PSNR, MS-SSIM
+Writes rd-NAME-curves.csv, a row for every image, codec and setting up to the first above 1.1 bpp with PSNR, MS-SSIM
 and SSIMULACRA2, and rd-NAME-curves.json with what each codec is. A stopped run goes on where it
 stopped; delete the files to measure again.
 """
@@ -23,8 +23,8 @@ from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.rows import Row, read, to_csv
 from gsic.files import write_bytes_atomically
 
-# Rows of gsic end at 0.5 bpp; JPEG needs up to three times the bits for the same PSNR.
-HIGHEST_BPP = 1.5
+# Rows of gsic end at 0.5 bpp; JPEG needs about twice the bits for the same PSNR.
+HIGHEST_BPP = 1.1
 COLUMNS = ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim", "ssimulacra2")
 CODECS = (
     *("jpeg", "jpeg2000", "webp", "avif", "avif-iq", "avif-444-s4", "avif-444-iq-s4"),
