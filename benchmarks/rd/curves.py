@@ -2,9 +2,9 @@
 
     python -m benchmarks.rd.curves FOLDER NAME [--codecs ...] [--images ...] [--every N]
 
-Writes rd-NAME-curves.csv, a row for every image, codec and setting up to the first above 1.1 bpp with PSNR, MS-SSIM
-and SSIMULACRA2, and rd-NAME-curves.json with what each codec is. A stopped run goes on where it
-stopped; delete the files to measure again.
+Writes rd-NAME-curves.csv, a row for every image, codec and setting with PSNR, MS-SSIM and
+SSIMULACRA2, up to the first setting above 1.1 bpp, and rd-NAME-curves.json with what each codec is.
+A stopped run goes on where it stopped; delete the files to measure again.
 """
 
 from __future__ import annotations
