@@ -136,24 +136,24 @@ def table_of(rows: list[dict[str, Any]]) -> list[tuple[str, float, float, float]
     table = []
     for coding in CODINGS[:-1]:
         percents = [
-            100.0 * (bits_of(rows, image, coding) / bits_of(rows, image, CODINGS[-1]) - 1.0)
+            100.0 * (count_bits(rows, image, coding) / count_bits(rows, image, CODINGS[-1]) - 1.0)
             for image in names
         ]
         spread = statistics.fmean(percents), min(percents), max(percents)
         table.append((f"coding: {coding}", *spread))
     for fit in FITS:
-        saved = bd_rates(curves(rows, "as it is"), curves(rows, fit))
+        saved = bd_rates(build_curves(rows, "as it is"), build_curves(rows, fit))
         if saved is not None:
             table.append((f"fit: {fit}", saved.percent, saved.least, saved.largest))
     return table
 
 
-def bits_of(rows: list[dict[str, Any]], image: str, coding: str) -> float:
+def count_bits(rows: list[dict[str, Any]], image: str, coding: str) -> float:
     """Bits of all files of an image under one coding."""
     return sum(row["bits"][coding] for row in rows if row["image"] == image and "bits" in row)
 
 
-def curves(rows: list[dict[str, Any]], fit: str) -> dict[str, list[Point]]:
+def build_curves(rows: list[dict[str, Any]], fit: str) -> dict[str, list[Point]]:
     """The curve of each image under one fit."""
     found: dict[str, list[Point]] = {}
     for row in rows:

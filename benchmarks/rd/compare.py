@@ -45,10 +45,10 @@ def show(results: list[dict[str, Any]]) -> None:
         seconds = total(rows, "seconds") / total(kept[0], "seconds")
         decode = total(rows, "decode_ms") / total(kept[0], "decode_ms")
         points = "  ".join(
-            f"{mean(rows, rate, 'bpp'):.4f} {mean(rows, rate, 'psnr'):.3f}" for rate in rates
+            f"{average(rows, rate, 'bpp'):.4f} {average(rows, rate, 'psnr'):.3f}" for rate in rates
         )
         print(
-            f"{result['name']:24} BD-rate {saved(kept[0], rows)}  "
+            f"{result['name']:24} BD-rate {format_saving(kept[0], rows)}  "
             f"encode x{seconds:.2f} decode x{decode:.2f}  {points}"
         )
         share: dict[str, float] = defaultdict(float)
@@ -58,16 +58,16 @@ def show(results: list[dict[str, Any]]) -> None:
         print("   bits per Gaussian:", {name: round(bits, 2) for name, bits in share.items()})
 
 
-def saved(anchor: Iterable[dict[str, Any]], rows: Iterable[dict[str, Any]]) -> str:
-    """The BD-rate of rows against others of the same images, for a line of text."""
-    found = bd_rates(curves(anchor), curves(rows))
+def format_saving(anchor: Iterable[dict[str, Any]], rows: Iterable[dict[str, Any]]) -> str:
+    """Write the BD-rate of rows against others of the same images: mean [least, largest]."""
+    found = bd_rates(build_curves(anchor), build_curves(rows))
     if found is None:
         return "-"
     return f"{found.percent:+6.2f} % [{found.least:+.2f}, {found.largest:+.2f} {found.worst_image}]"
 
 
-def curves(rows: Iterable[dict[str, Any]]) -> dict[str, list[Point]]:
-    """The curve of each image."""
+def build_curves(rows: Iterable[dict[str, Any]]) -> dict[str, list[Point]]:
+    """Build the curve of each image."""
     found: dict[str, list[Point]] = {}
     for row in rows:
         found.setdefault(row["image"], []).append((row["bpp"], row["psnr"]))
@@ -75,11 +75,12 @@ def curves(rows: Iterable[dict[str, Any]]) -> dict[str, list[Point]]:
 
 
 def key(row: dict[str, Any]) -> tuple[str, float]:
+    """Identify a row by its image and rate."""
     return row["image"], row["target"]
 
 
-def mean(rows: Iterable[dict[str, Any]], target: float, name: str) -> float:
-    """The mean of a column over the rows of a rate."""
+def average(rows: Iterable[dict[str, Any]], target: float, name: str) -> float:
+    """Average a column over the rows of a rate."""
     return statistics.fmean(float(row[name]) for row in rows if row["target"] == target)
 
 

@@ -55,11 +55,11 @@ def main() -> int:
         for codec in codecs:
             for row in measure(image, codec, codec.ladder[:: arguments.every], rows):
                 rows[row.key] = row
-            ordered = sorted(rows.values(), key=place)
+            ordered = sorted(rows.values(), key=sort_key)
             write_bytes_atomically(path, to_csv(ordered, COLUMNS).encode())
             print(image.name, codec.name, flush=True)
     about = {
-        **machine.stamp(command_of(arguments)),
+        **machine.stamp(describe_command(arguments)),
         "codecs": {
             codec.name: {"title": codec.title, "version": codec.version} for codec in codecs
         },
@@ -92,13 +92,13 @@ def measure(
             break
 
 
-def place(row: Row) -> tuple[str, int, float]:
-    """Where a row stands in the file: by image, codec and setting."""
+def sort_key(row: Row) -> tuple[str, int, float]:
+    """Order rows in the file by image, codec and setting."""
     return row.image, list(BASELINES).index(row.codec), float(row.setting.partition("=")[2])
 
 
-def command_of(arguments: argparse.Namespace) -> str:
-    """The command line without folders of this machine."""
+def describe_command(arguments: argparse.Namespace) -> str:
+    """Write the command line without folders of this machine."""
     given = [f"python -m benchmarks.rd.curves {arguments.folder.name} {arguments.name}"]
     given += [f"--codecs {arguments.codecs}"] if arguments.codecs != ",".join(CODECS) else []
     given += [f"--images {arguments.images}"] if arguments.images else []

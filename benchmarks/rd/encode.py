@@ -77,13 +77,13 @@ def measure(arguments: argparse.Namespace) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
         finished = as_completed(
-            pool.submit(row_of, path, bpp, options, arguments.threads, arguments.files)
+            pool.submit(measure_file, path, bpp, options, arguments.threads, arguments.files)
             for path, bpp in missing
         )
         for future in finished:
             rows = sorted([*rows, future.result()], key=key)
             result = {
-                **machine.stamp(command_of(arguments)),
+                **machine.stamp(describe_command(arguments)),
                 "name": arguments.name,
                 "options": options,
                 "threads": arguments.threads,
@@ -95,8 +95,8 @@ def measure(arguments: argparse.Namespace) -> None:
     show([load(target)])
 
 
-def command_of(arguments: argparse.Namespace) -> str:
-    """The command line without folders of this machine."""
+def describe_command(arguments: argparse.Namespace) -> str:
+    """Write the command line without folders of this machine."""
     given = ["python -m benchmarks.rd.encode", arguments.folder.name, arguments.name]
     given += [f"--bpp {arguments.bpp} --effort {arguments.effort} --tune {arguments.tune}"]
     given += [f"--seed {arguments.seed}"]
@@ -105,7 +105,7 @@ def command_of(arguments: argparse.Namespace) -> str:
     return " ".join([*given, f"--threads {arguments.threads} --jobs {arguments.jobs}"])
 
 
-def row_of(
+def measure_file(
     path: Path, bpp: float, options: dict[str, Any], threads: int, files: Path | None
 ) -> dict[str, Any]:
     """Measure one file, which is encoded unless it is among the kept files."""
@@ -129,11 +129,11 @@ def row_of(
     row = {"image": path.stem, "target": bpp} | {key: report[key] for key in KEYS}
     row["ssimulacra2"] = measured.ssimulacra2
     row["decode_ms"] = statistics.median(decode.report.total_ms for decode in decodes[1:])
-    return row | {"bits": bits_of(data)}
+    return row | {"bits": count_bits(data)}
 
 
-def bits_of(data: bytes) -> dict[str, float]:
-    """Bits of a file by attribute: estimates that add up to the payload within a percent."""
+def count_bits(data: bytes) -> dict[str, float]:
+    """Estimate the bits of each attribute; they add up to the payload within a percent."""
     file = container.read(data)
     header, symbols = find_by_name("gsic").read(file)
     bits = bitstream.bits_by_attribute(header, symbols)

@@ -57,7 +57,7 @@ def main() -> int:
 
 def draw_lines() -> Image.Image:
     """Draw a chart of four curves with a grid and a legend."""
-    figure = _figure()
+    figure = _make_figure()
     axes = figure.subplots()
     x = np.linspace(0, 10, 60)
     for index in range(4):
@@ -68,12 +68,12 @@ def draw_lines() -> Image.Image:
     axes.set_ylabel("amplitude")
     axes.grid(alpha=0.4)
     axes.legend(loc="lower left")
-    return _drawn(figure)
+    return _rasterise(figure)
 
 
 def draw_bars() -> Image.Image:
     """Draw a chart of grouped bars above a pie chart."""
-    figure = _figure()
+    figure = _make_figure()
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 2))
     values = np.array([[3, 5, 2, 7, 6], [4, 4, 3, 5, 8], [2, 6, 5, 6, 4]])
     for index, row in enumerate(values):
@@ -82,7 +82,7 @@ def draw_bars() -> Image.Image:
     upper.set_title("Sales by region")
     upper.legend(ncols=3, fontsize=8)
     lower.pie([35, 25, 20, 12, 8], labels=["A", "B", "C", "D", "E"], autopct="%d %%")
-    return _drawn(figure)
+    return _rasterise(figure)
 
 
 def draw_window() -> Image.Image:
@@ -93,24 +93,24 @@ def draw_window() -> Image.Image:
     pen.rounded_rectangle((24, 24, 488, 60), 10, "#3b4252", corners=(True, True, False, False))
     for index, color in enumerate(("#ff5f56", "#ffbd2e", "#27c93f")):
         pen.ellipse((38 + 20 * index, 36, 50 + 20 * index, 48), color)
-    pen.text((256, 42), "Settings", "#ffffff", _font(14), anchor="mm")
+    pen.text((256, 42), "Settings", "#ffffff", _load_font(14), anchor="mm")
     pen.rectangle((25, 61, 150, 487), "#eceff4")
     for index, name in enumerate(("General", "Display", "Network", "Sound", "Privacy", "Updates")):
         top = 76 + 34 * index
         if index == 1:
             pen.rounded_rectangle((32, top - 6, 143, top + 22), 5, "#5e81ac")
-        pen.text((44, top), name, "#ffffff" if index == 1 else "#2e3440", _font(13))
+        pen.text((44, top), name, "#ffffff" if index == 1 else "#2e3440", _load_font(13))
     for index, name in enumerate(("Resolution", "Scale", "Refresh rate", "Colour profile")):
         top = 84 + 56 * index
-        pen.text((170, top), name, "#4c566a", _font(12))
+        pen.text((170, top), name, "#4c566a", _load_font(12))
         pen.rounded_rectangle((300, top - 6, 468, top + 22), 4, "#ffffff", "#b0b8c4")
         value = ("2560 x 1440", "125 %", "60 Hz", "sRGB")[index]
-        pen.text((310, top), value, "#2e3440", _font(12))
+        pen.text((310, top), value, "#2e3440", _load_font(12))
         pen.polygon(((450, top + 4), (460, top + 4), (455, top + 11)), "#4c566a")
     for index, name in enumerate(("Night light", "Automatic brightness")):
         top = 318 + 40 * index
         on = index == 0
-        pen.text((170, top), name, "#4c566a", _font(12))
+        pen.text((170, top), name, "#4c566a", _load_font(12))
         pen.rounded_rectangle((428, top - 3, 468, top + 19), 11, "#a3be8c" if on else "#c8ccd4")
         left = 448 if on else 430
         pen.ellipse((left, top - 1, left + 18, top + 17), "#ffffff")
@@ -120,7 +120,7 @@ def draw_window() -> Image.Image:
         (384, "Apply", "#5e81ac", "#fff"),
     ):
         pen.rounded_rectangle((left, 444, left + 84, 474), 5, color, "#a0a8b4")
-        pen.text((left + 42, 459), name, ink, _font(13), anchor="mm")
+        pen.text((left + 42, 459), name, ink, _load_font(13), anchor="mm")
     return image
 
 
@@ -129,19 +129,19 @@ def draw_table() -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), "#f6f7f9")
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, SIDE, 44), "#12355b")
-    pen.text((18, 14), "Orders", "#ffffff", _font(16))
+    pen.text((18, 14), "Orders", "#ffffff", _load_font(16))
     pen.rounded_rectangle((330, 10, 494, 34), 12, "#ffffff")
-    pen.text((344, 14), "search", "#8a94a0", _font(12))
+    pen.text((344, 14), "search", "#8a94a0", _load_font(12))
     for index, (name, value) in enumerate((("open", "128"), ("sent", "2 304"), ("late", "17"))):
         left = 18 + 162 * index
         pen.rectangle((left, 60, left + 150, 124), "#ffffff", "#d4d9e0")
         pen.rectangle((left, 60, left + 5, 124), ("#2a9d8f", "#457b9d", "#e63946")[index])
-        pen.text((left + 18, 68), name, "#6b7480", _font(12))
-        pen.text((left + 18, 86), value, "#12355b", _font(24))
+        pen.text((left + 18, 68), name, "#6b7480", _load_font(12))
+        pen.text((left + 18, 86), value, "#12355b", _load_font(24))
     columns = ((26, "number"), (110, "customer"), (270, "date"), (380, "total"), (450, "state"))
     pen.rectangle((18, 140, 494, 164), "#e3e8ee")
     for left, name in columns:
-        pen.text((left, 145), name, "#12355b", _font(12))
+        pen.text((left, 145), name, "#12355b", _load_font(12))
     names = ("Meyer", "Okafor", "Tanaka", "Silva", "Novak", "Haddad", "Larsen", "Dubois", "Kim")
     for row in range(13):
         top = 164 + 26 * row
@@ -151,7 +151,7 @@ def draw_table() -> Image.Image:
             f"{(37 * row * row + 119) % 900}.{(13 * row) % 100:02d}",
         )
         for (left, _), cell in zip(columns, cells, strict=False):
-            pen.text((left, top + 6), cell, "#30363d", _font(12))
+            pen.text((left, top + 6), cell, "#30363d", _load_font(12))
         color = ("#2a9d8f", "#e9c46a", "#e63946")[row * row % 3]
         pen.rounded_rectangle((450, top + 6, 486, top + 20), 7, color)
     return image
@@ -161,8 +161,8 @@ def draw_page() -> Image.Image:
     """Draw a page of black serif text with a heading."""
     image = Image.new("RGB", (SIDE, SIDE), "#ffffff")
     pen = ImageDraw.Draw(image)
-    pen.text((30, 24), "On small files", "#000000", _font(24, "DejaVuSerif-Bold"))
-    _write(pen, TEXT.split() * 4, (30, 66, 482, 490), 20, _font(14, "DejaVuSerif"), "#000000")
+    pen.text((30, 24), "On small files", "#000000", _load_font(24, "DejaVuSerif-Bold"))
+    _write(pen, TEXT.split() * 4, (30, 66, 482, 490), 20, _load_font(14, "DejaVuSerif"), "#000000")
     return image
 
 
@@ -170,7 +170,7 @@ def draw_code() -> Image.Image:
     """Draw lines of a program, light on dark, with line numbers."""
     image = Image.new("RGB", (SIDE, SIDE), "#282c34")
     pen = ImageDraw.Draw(image)
-    font = _font(14, "DejaVuSansMono")
+    font = _load_font(14, "DejaVuSansMono")
     for index in range(24):
         line = CODE[index % len(CODE)]
         top = 16 + 20 * index
@@ -190,11 +190,11 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
 }
 
 
-def _figure() -> Figure:
+def _make_figure() -> Figure:
     return Figure(figsize=(SIDE / 100, SIDE / 100), dpi=100, layout="constrained")
 
 
-def _drawn(figure: Figure) -> Image.Image:
+def _rasterise(figure: Figure) -> Image.Image:
     """The pixels of a figure."""
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
@@ -202,7 +202,7 @@ def _drawn(figure: Figure) -> Image.Image:
         return image.convert("RGB")
 
 
-def _font(size: int, name: str = "DejaVuSans") -> ImageFont.FreeTypeFont:
+def _load_font(size: int, name: str = "DejaVuSans") -> ImageFont.FreeTypeFont:
     """A font that matplotlib brings, so that it is the same everywhere."""
     return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", f"{name}.ttf"), size)
 

@@ -11,10 +11,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.report.kinds import by_kind, first_page
-from benchmarks.report.papers import papers
-from benchmarks.report.quality import kodak, rate_control, saved
-from benchmarks.report.speed import efforts, fits, gpu, iteration, kernels, memory, speed
+from benchmarks.report.kinds import tabulate_first_page, tabulate_kinds
+from benchmarks.report.papers import tabulate_papers
+from benchmarks.report.quality import tabulate_kodak, tabulate_rate_control, tabulate_savings
+from benchmarks.report.speed import (
+    tabulate_efforts,
+    tabulate_fits,
+    tabulate_gpu,
+    tabulate_iteration,
+    tabulate_kernels,
+    tabulate_memory,
+    tabulate_speed,
+)
 
 ROOT = Path(__file__).parents[2]
 FIGURES = "figures"
@@ -29,19 +37,19 @@ def main() -> int:
 
     stale = False
     for path, marker, content in (
-        (ROOT / "docs" / "figures.md", FIGURES, figures(arguments.results)),
-        (ROOT / "README.md", EQUAL_BYTES, equal_bytes(arguments.results)),
+        (ROOT / "docs" / "figures.md", FIGURES, build_figures(arguments.results)),
+        (ROOT / "README.md", EQUAL_BYTES, build_equal_bytes(arguments.results)),
     ):
         before = path.read_text(encoding="utf-8")
-        after = filled(before, marker, content)
+        after = fill(before, marker, content)
         stale |= after != before
         if not arguments.check:
             path.write_text(after, encoding="utf-8")
     return int(stale and arguments.check)
 
 
-def filled(text: str, marker: str, content: str) -> str:
-    """The text with `content` between the two lines of a marker."""
+def fill(text: str, marker: str, content: str) -> str:
+    """Put `content` between the two lines of a marker in a text."""
     first, last = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     head, begin, rest = text.partition(first)
     _, end, tail = rest.partition(last)
@@ -51,16 +59,19 @@ def filled(text: str, marker: str, content: str) -> str:
     return f"{head}{first}\n{inside}{last}{tail}"
 
 
-def figures(results: Path) -> str:
-    """All tables, for docs/figures.md."""
-    quality = kodak, saved, by_kind, rate_control
-    parts = *quality, papers, speed, efforts, fits, memory, kernels, iteration, gpu
-    return "\n\n".join(text for part in parts for text in part(results))
+def build_figures(results: Path) -> str:
+    """Write all tables, for docs/figures.md."""
+    sections = (
+        *(tabulate_kodak, tabulate_savings, tabulate_kinds, tabulate_rate_control),
+        *(tabulate_papers, tabulate_speed, tabulate_efforts, tabulate_fits, tabulate_memory),
+        *(tabulate_kernels, tabulate_iteration, tabulate_gpu),
+    )
+    return "\n\n".join(text for section in sections for text in section(results))
 
 
-def equal_bytes(results: Path) -> str:
-    """The one table of the README."""
-    return "\n\n".join(first_page(results))
+def build_equal_bytes(results: Path) -> str:
+    """Write the one table of the README."""
+    return "\n\n".join(tabulate_first_page(results))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.rows import gsic_at
-from benchmarks.report.tables import NONE, load, origin, table
+from benchmarks.report.rows import average_gsic_at
+from benchmarks.report.tables import NONE, describe_origin, format_table, load
 
 # Tables, and what of them is shown.
 PAPERS = {
@@ -18,31 +18,31 @@ PAPERS = {
 }
 
 
-def papers(results: Path) -> list[str]:
-    """The means of the papers' profiles; `papers.py` wrote whole tables beside these rows."""
+def tabulate_papers(results: Path) -> list[str]:
+    """Write the means of the papers' profiles; `papers.make` wrote whole tables."""
     text = []
     for name, columns in PAPERS.items():
         found = load(results / f"papers-{name}.json")
         if found is None:
             continue
         shown = [row for row in found["rows"] if any("mean" in str(v) for v in row.values())]
-        lines = [[cell(row.get(column)) for column in columns] for row in shown]
+        lines = [[format_cell(row.get(column)) for column in columns] for row in shown]
         text += [
-            f"**{found['title']}.** {origin(results / f'papers-{name}.json')}",
-            table(columns, lines),
+            f"**{found['title']}.** {describe_origin(results / f'papers-{name}.json')}",
+            format_table(columns, lines),
         ]
-        if beside := beside_gsic(results, name, found):
+        if beside := describe_gsic(results, name, found):
             text.append(beside)
     return text
 
 
-def beside_gsic(results: Path, name: str, found: dict[str, Any]) -> str | None:
-    """What the profile gsic gives at the same bytes, image by image."""
+def describe_gsic(results: Path, name: str, found: dict[str, Any]) -> str | None:
+    """Write what the profile gsic gives at the same bytes, image by image."""
     samples = found["samples"]
     key = "ans_bpp" if name == "gaussianimage-check" else "bpp"
     rates = {Path(sample["image"]).stem: sample[key] for sample in samples}
     bpp, psnr = (sum(s[k] for s in samples) / len(samples) for k in (key, "psnr"))
-    ours = gsic_at(results, rates)
+    ours = average_gsic_at(results, rates)
     if ours is None:
         return None
     return (
@@ -51,7 +51,7 @@ def beside_gsic(results: Path, name: str, found: dict[str, Any]) -> str | None:
     )
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     if value is None:
         return NONE
     if not isinstance(value, float):

@@ -20,11 +20,11 @@ from matplotlib.figure import Figure
 from benchmarks.report.rows import (
     NAMES,
     Measure,
-    curve_of,
-    curves_of,
-    ladders_of,
-    rates_of,
-    rows_of,
+    build_curve,
+    build_curves,
+    list_rates,
+    load_ladders,
+    load_rows,
 )
 from benchmarks.report.tables import TITLES
 from gsic.bench.bdrate import Point, psnr_at_rate
@@ -41,12 +41,12 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "images" / "rd.png")
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    drawn(arguments.results).savefig(arguments.output, dpi=100, metadata={"Software": None})
+    draw_figure(arguments.results).savefig(arguments.output, dpi=100, metadata={"Software": None})
     return 0
 
 
-def drawn(results: Path) -> Figure:
-    """The figure, PSNR on the left and SSIMULACRA2 on the right."""
+def draw_figure(results: Path) -> Figure:
+    """Draw PSNR on the left and SSIMULACRA2 on the right."""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     draw_measure(left, results, "psnr")
@@ -54,22 +54,22 @@ def drawn(results: Path) -> Figure:
     left.set_ylabel("PSNR in dB")
     right.set_ylabel("SSIMULACRA2")
     left.legend()
-    images = len({image for image, _ in rows_of(results, "kodak-effort5")})
+    images = len({image for image, _ in load_rows(results, "kodak-effort5")})
     figure.suptitle(f"{images} Kodak images, every image at the same rate, means")
     return figure
 
 
 def draw_measure(axes: Axes, results: Path, measure: Measure) -> None:
     """Draw the means of one measure, ours thick and black."""
-    rows = rows_of(results, "kodak-effort5")
-    rates = rates_of(rows)
-    curves = {"gsic": curves_of(rows, rates, measure)}
-    ladders = ladders_of(results, "kodak")
+    rows = load_rows(results, "kodak-effort5")
+    rates = list_rates(rows)
+    curves = {"gsic": build_curves(rows, rates, measure)}
+    ladders = load_ladders(results, "kodak")
     for codec in SHOWN:
         of = ladders.get(codec, {})
-        curves[TITLES[codec]] = {image: curve_of(rungs, measure) for image, rungs in of.items()}
+        curves[TITLES[codec]] = {image: build_curve(rungs, measure) for image, rungs in of.items()}
     for index, (title, of_images) in enumerate(curves.items()):
-        points = means_at(of_images, RATES)
+        points = average_at(of_images, RATES)
         if points:
             style = {"color": "black", "linewidth": 2.4} if index == 0 else {"linewidth": 1.3}
             axes.plot(*zip(*points, strict=True), label=title, marker=".", **style)
@@ -81,8 +81,8 @@ def draw_measure(axes: Axes, results: Path, measure: Measure) -> None:
     axes.grid(alpha=0.3)
 
 
-def means_at(curves: Mapping[str, Sequence[Point]], rates: Sequence[float]) -> list[Point]:
-    """Means over all images at fixed rates; a rate outside the curve of one image is left out."""
+def average_at(curves: Mapping[str, Sequence[Point]], rates: Sequence[float]) -> list[Point]:
+    """Average curves at fixed rates; a rate outside the curve of one image is left out."""
     found = []
     for rate in rates:
         values = [psnr_at_rate(points, rate) for points in curves.values()]

@@ -10,16 +10,23 @@ from benchmarks.report.rows import (
     MEASURES,
     NAMES,
     Beside,
-    Measure,
-    beside,
-    images_of,
-    ladders_of,
-    mean_of,
-    rates_of,
-    rows_of,
+    average,
+    compare_at,
+    list_images,
+    list_rates,
+    load_ladders,
+    load_rows,
 )
-from benchmarks.report.savings import TUNED, Saving, savings, seeds
-from benchmarks.report.tables import NONE, TITLES, load, number, origin, spread, table
+from benchmarks.report.savings import TUNED, Saving, compare_seeds, compute_savings
+from benchmarks.report.tables import (
+    NONE,
+    TITLES,
+    describe_origin,
+    format_bd_rates,
+    format_number,
+    format_table,
+    load,
+)
 from gsic.bench.bdrate import psnr_at_rate
 
 ASKED = {"bpp": "bits per pixel", "max_bytes": "bytes", "psnr": "PSNR"}
@@ -31,42 +38,42 @@ HOW = {
 }
 
 
-def kodak(results: Path) -> list[str]:
-    """All measures of quality at the same bytes, every codec in a line."""
-    rows = rows_of(results, "kodak-effort5")
+def tabulate_kodak(results: Path) -> list[str]:
+    """Write all measures of quality at equal bytes, a line for every codec."""
+    rows = load_rows(results, "kodak-effort5")
     if not rows:
         return []
-    ladders = ladders_of(results, "kodak")
-    rates = rates_of(rows)
+    ladders = load_ladders(results, "kodak")
+    rates = list_rates(rows)
     text = [
-        f"**Photographs at equal bytes: {len(images_of(rows))} Kodak images.** "
-        f"{origin(results / 'rd-kodak-effort5.json')} Default effort. Every other codec is taken "
-        "at exactly the size of our file, image by image, from its own curve of that image; in "
-        "brackets ours minus theirs: a negative number is a loss of ours. Where a codec cannot be "
+        f"**Photographs at equal bytes: {len(list_images(rows))} Kodak images.** "
+        f"{describe_origin(results / 'rd-kodak-effort5.json')} Default effort. Every other codec "
+        "is taken at exactly the size of our file, image by image, from its own curve of that "
+        "image; in brackets ours minus theirs: a negative number is a loss. Where it cannot be "
         "that small on every image, both means are over the images on which it can, and the cell "
         "says how many they are."
     ]
     for measure in MEASURES:
-        ours = [mean_of(rows, rate, measure) for rate in rates]
+        ours = [average(rows, rate, measure) for rate in rates]
         if None in ours:
             continue
         decimals = DECIMALS[measure]
-        lines = [["gsic", *(number(value, decimals) for value in ours)]]
+        lines = [["gsic", *(format_number(value, decimals) for value in ours)]]
         for codec, title in TITLES.items():
             of = ladders.get(codec, {})
-            cells = [beside(rows, rate, of, measure) for rate in rates]
+            cells = [compare_at(rows, rate, of, measure) for rate in rates]
             if any(cells):
-                count = len(images_of(rows))
-                lines.append([title, *(difference(cell, count, decimals) for cell in cells)])
-        if measure == "psnr" and len(images_of(rows)) == 24:
-            lines.append(["GaussianImage, as published", *_published(rates, ours)])
+                count = len(list_images(rows))
+                lines.append([title, *(format_difference(cell, count, decimals) for cell in cells)])
+        if measure == "psnr" and len(list_images(rows)) == 24:
+            lines.append(["GaussianImage, as published", *_format_published(rates, ours)])
         head = [f"{NAMES[measure]} at", *(f"{rate:g} bpp" for rate in rates)]
-        text += [f"{HOW[measure]}:", table(head, lines)]
+        text += [f"{HOW[measure]}:", format_table(head, lines)]
     return text
 
 
-def difference(found: Beside | None, images: int, decimals: int) -> str:
-    """A cell: their mean and our difference, over the same images."""
+def format_difference(found: Beside | None, images: int, decimals: int) -> str:
+    """Write a cell: their mean and our difference, over the same images."""
     if found is None:
         return NONE
     if found.images == images:
@@ -77,8 +84,8 @@ def difference(found: Beside | None, images: int, decimals: int) -> str:
     )
 
 
-def _published(rates: Sequence[float], ours: Sequence[float | None]) -> list[str]:
-    """GaussianImage at our rates: its published means, for as many Gaussians in every image."""
+def _format_published(rates: Sequence[float], ours: Sequence[float | None]) -> list[str]:
+    """Write cells of GaussianImage: its published means, of equal numbers of Gaussians."""
     cells = []
     for rate, value in zip(rates, ours, strict=True):
         theirs = psnr_at_rate(GAUSSIAN_IMAGE, rate)
@@ -89,27 +96,28 @@ def _published(rates: Sequence[float], ours: Sequence[float | None]) -> list[str
     return cells
 
 
-def saved(results: Path) -> list[str]:
-    """BD-rates on photographs, image by image."""
+def tabulate_savings(results: Path) -> list[str]:
+    """Write BD-rates on photographs, image by image."""
     text = []
     for measure in MEASURES:
-        found = savings(results, measure)
+        found = compute_savings(results, measure)
         if found:
             text += [
                 f"**Rate that gsic needs for equal {NAMES[measure]}** (BD-rate; negative: fewer "
-                f"bits). {_what(measure)}",
-                bd_table(found),
+                "bits).",
+                format_savings(found),
             ]
     if text:
         text.append(
             "Every BD-rate is taken image by image, PCHIP in log-rate over the common range of the "
             "image's own two curves, and then averaged; in brackets the least, the largest, and "
-            "the image of the largest. The tuning images are six of those that constants were "
-            "chosen on. Rows: `rd-*.json` and `rd-*-curves.csv` in `benchmarks/results`."
+            "the image of the largest. MS-SSIM is interpolated as -10 log10(1 - MS-SSIM). The "
+            "tuning images are six of those that constants were chosen on. Rows: `rd-*.json` and "
+            "`rd-*-curves.csv` in `benchmarks/results`."
         )
-    if others := seeds(results):
+    if others := compare_seeds(results):
         cells = ", ".join(
-            f"seed {seed} {spread(found, found.images)}" for seed, found in others.items()
+            f"seed {seed} {format_bd_rates(found, found.images)}" for seed, found in others.items()
         )
         text.append(
             f"Nothing but the seed, on three tuning images at {' and '.join(map(str, TUNED))} bpp, "
@@ -118,26 +126,22 @@ def saved(results: Path) -> list[str]:
     return text
 
 
-def _what(measure: Measure) -> str:
-    return "MS-SSIM is interpolated as -10 log10(1 - MS-SSIM)." if measure == "ms_ssim" else ""
-
-
-def bd_table(found: Sequence[Saving]) -> str:
-    """A line for every codec, a column for every configuration of ours."""
+def format_savings(found: Sequence[Saving]) -> str:
+    """Write a line for every codec, a column for every configuration of ours."""
     head = [
         "against",
         *(f"{row.title}, {', '.join(f'{rate:g}' for rate in row.rates)} bpp" for row in found),
     ]
     lines = [
-        [title, *(spread(row.against.get(codec), row.images) for row in found)]
+        [title, *(format_bd_rates(row.against.get(codec), row.images) for row in found)]
         for codec, title in TITLES.items()
         if any(row.against.get(codec) for row in found)
     ]
-    return table(head, lines)
+    return format_table(head, lines)
 
 
-def rate_control(results: Path) -> list[str]:
-    """How exactly rates are met."""
+def tabulate_rate_control(results: Path) -> list[str]:
+    """Write how exactly rates are met."""
     found = load(results / "rate-control.json")
     if found is None:
         return []
@@ -162,8 +166,8 @@ def rate_control(results: Path) -> list[str]:
     monotone = "is" if summary["quality_is_monotone"] else "is not"
     return [
         f"**Rate control: tuning images, {images} of them.** "
-        f"{origin(results / 'rate-control.json')} Time is over that of the "
+        f"{describe_origin(results / 'rate-control.json')} Time is over that of the "
         "fixed `--quality` of about the same size: median, and most. "
         f"`--quality` {monotone} monotone in bytes and PSNR.",
-        table(["asked", "from", "met within", "time"], lines),
+        format_table(["asked", "from", "met within", "time"], lines),
     ]

@@ -39,38 +39,39 @@ class Beside(NamedTuple):
         return self.ours - self.theirs
 
 
-def rows_of(results: Path, name: str) -> Rows:
-    """Rows of `benchmarks.rd.encode`; none where there is no such file."""
+def load_rows(results: Path, name: str) -> Rows:
+    """Read rows of `benchmarks.rd.encode`; none where there is no such file."""
     path = results / f"rd-{name}.json"
     found = json.loads(path.read_text())["rows"] if path.exists() else []
     return {(row["image"], row["target"]): row for row in found}
 
 
-def ladders_of(results: Path, name: str) -> Ladders:
-    """Rows of `benchmarks.rd.curves`."""
+def load_ladders(results: Path, name: str) -> Ladders:
+    """Read rows of `benchmarks.rd.curves`; none where there is no such file."""
     found: Ladders = {}
     for row in read(results / f"rd-{name}-curves.csv"):
         found.setdefault(row.codec, {}).setdefault(Path(row.image).stem, []).append(row)
     return found
 
 
-def images_of(rows: Rows) -> list[str]:
+def list_images(rows: Rows) -> list[str]:
+    """List the images that rows are of, sorted."""
     return sorted({image for image, _ in rows})
 
 
-def rates_of(rows: Rows) -> list[float]:
-    """The rates that every image has a row for."""
+def list_rates(rows: Rows) -> list[float]:
+    """List the rates that every image has a row for."""
     rates = sorted({rate for _, rate in rows})
-    return [rate for rate in rates if all((image, rate) in rows for image in images_of(rows))]
+    return [rate for rate in rates if all((image, rate) in rows for image in list_images(rows))]
 
 
-def selected(rows: Rows, prefix: str) -> Rows:
-    """The rows of images whose names begin with `prefix`."""
+def select_images(rows: Rows, prefix: str) -> Rows:
+    """Keep the rows of images whose names begin with `prefix`."""
     return {key: row for key, row in rows.items() if key[0].startswith(prefix)}
 
 
-def curves_of(rows: Rows, rates: Iterable[float], measure: Measure) -> dict[str, list[Point]]:
-    """Our curve of each image over some of the rates."""
+def build_curves(rows: Rows, rates: Iterable[float], measure: Measure) -> dict[str, list[Point]]:
+    """Build our curve of each image over some of the rates."""
     wanted = list(rates)
     curves: dict[str, list[Point]] = {}
     for (image, rate), row in rows.items():
@@ -79,8 +80,8 @@ def curves_of(rows: Rows, rates: Iterable[float], measure: Measure) -> dict[str,
     return curves
 
 
-def curve_of(ladder: Iterable[Row], measure: Measure) -> list[Point]:
-    """Another codec's curve of one image."""
+def build_curve(ladder: Iterable[Row], measure: Measure) -> list[Point]:
+    """Build another codec's curve of one image."""
     return [
         (row.bpp or 0.0, scale(value, measure))
         for row in ladder
@@ -89,11 +90,11 @@ def curve_of(ladder: Iterable[Row], measure: Measure) -> list[Point]:
 
 
 def scale(value: float, measure: Measure) -> float:
-    """What is interpolated: PSNR and SSIMULACRA2 as they are, -10 log10(1 - MS-SSIM)."""
+    """Map a value to what is interpolated: itself, of MS-SSIM -10 log10(1 - MS-SSIM)."""
     return -10.0 * math.log10(1.0 - value) if measure == "ms_ssim" else value
 
 
-def beside(
+def compare_at(
     rows: Rows, rate: float, ladders: Mapping[str, list[Row]], measure: Measure
 ) -> Beside | None:
     """Compare our files of one rate with another codec at exactly their sizes.
@@ -110,7 +111,7 @@ def beside(
     pairs = []
     for (image, target), row in rows.items():
         if target == rate and row.get(measure) is not None and image in ladders:
-            value = psnr_at_rate(curve_of(ladders[image], measure), row["bpp"])
+            value = psnr_at_rate(build_curve(ladders[image], measure), row["bpp"])
             if value is not None:
                 theirs = 1.0 - 10.0 ** (-value / 10.0) if measure == "ms_ssim" else value
                 pairs.append((theirs, row[measure]))
@@ -120,21 +121,24 @@ def beside(
     return Beside(theirs, ours, len(pairs))
 
 
-def mean_of(rows: Rows, rate: float, name: str) -> float | None:
-    """Mean of a column over all images at a rate; None where one of them lacks it."""
+def average(rows: Rows, rate: float, name: str) -> float | None:
+    """Average a column over all images at a rate; None where one of them lacks it."""
     values = [row.get(name) for (_, target), row in rows.items() if target == rate]
     return statistics.fmean(values) if values and None not in values else None
 
 
-def gsic_at(results: Path, rates: Mapping[str, float]) -> float | None:
-    """Mean PSNR of the profile gsic with each Kodak image at its own rate, default effort, in dB.
+def average_gsic_at(results: Path, rates: Mapping[str, float]) -> float | None:
+    """Average the PSNR of the profile gsic, each Kodak image at its own rate, default effort.
 
     Args:
         results: folder of committed rows.
         rates: bits per pixel by image.
+
+    Returns:
+        dB; None where an image has no row, or a rate is outside its curve.
     """
-    rows = rows_of(results, "kodak-effort5")
-    curves = curves_of(rows, rates_of(rows), "psnr")
+    rows = load_rows(results, "kodak-effort5")
+    curves = build_curves(rows, list_rates(rows), "psnr")
     values = [psnr_at_rate(curves.get(image, []), bpp) for image, bpp in rates.items()]
     found = [value for value in values if value is not None]
     return statistics.fmean(found) if found and len(found) == len(values) else None

@@ -10,12 +10,12 @@ from benchmarks.report.rows import (
     Ladders,
     Measure,
     Rows,
-    curve_of,
-    curves_of,
-    images_of,
-    ladders_of,
-    rates_of,
-    rows_of,
+    build_curve,
+    build_curves,
+    list_images,
+    list_rates,
+    load_ladders,
+    load_rows,
 )
 from gsic.bench.bdrate import BdRates, bd_rates
 
@@ -33,26 +33,26 @@ class Saving(NamedTuple):
     against: dict[str, BdRates | None]
 
 
-def saving(
+def compute_saving(
     title: str, rows: Rows, rates: Iterable[float], ladders: Ladders, measure: Measure
 ) -> Saving:
-    """BD-rates of our rows at some rates against every codec that has a curve."""
+    """Compute BD-rates of our rows at some rates against every codec that has a curve."""
     wanted = tuple(rates)
-    ours = curves_of(rows, wanted, measure)
+    ours = build_curves(rows, wanted, measure)
     against = {
-        codec: bd_rates({image: curve_of(rungs, measure) for image, rungs in of.items()}, ours)
+        codec: bd_rates({image: build_curve(rungs, measure) for image, rungs in of.items()}, ours)
         for codec, of in ladders.items()
     }
-    return Saving(title, len(images_of(rows)), wanted, against)
+    return Saving(title, len(list_images(rows)), wanted, against)
 
 
-def savings(results: Path, measure: Measure) -> list[Saving]:
-    """BD-rates on photographs: by effort, by what is optimised, and on tuning images."""
+def compute_savings(results: Path, measure: Measure) -> list[Saving]:
+    """Compute BD-rates on photographs: by effort, by what is optimised, and on tuning images."""
     usual, strong, tuned, tuning = (
-        rows_of(results, name)
+        load_rows(results, name)
         for name in ("kodak-effort5", "kodak-effort9", "kodak-ms-ssim", "tune6")
     )
-    kodak, others_tuning = ladders_of(results, "kodak"), ladders_of(results, "tune6")
+    kodak, others_tuning = load_ladders(results, "kodak"), load_ladders(results, "tune6")
     asked = [
         ("default effort", usual, USUAL, kodak),
         ("default effort", usual, LOW, kodak),
@@ -64,19 +64,19 @@ def savings(results: Path, measure: Measure) -> list[Saving]:
         ("six tuning images", tuning, USUAL, others_tuning),
     ]
     return [
-        saving(title, rows, rates, ladders, measure)
+        compute_saving(title, rows, rates, ladders, measure)
         for title, rows, rates, ladders in asked
-        if rows and set(rates) <= set(rates_of(rows)) and curves_of(rows, rates, measure)
+        if rows and set(rates) <= set(list_rates(rows)) and build_curves(rows, rates, measure)
     ]
 
 
-def seeds(results: Path) -> dict[int, BdRates]:
-    """BD-rates of other seeds against seed 0 on the same tuning images and rates."""
-    first, found = rows_of(results, "tune6"), {}
+def compare_seeds(results: Path) -> dict[int, BdRates]:
+    """Compute BD-rates of other seeds against seed 0 on the same tuning images and rates."""
+    first, found = load_rows(results, "tune6"), {}
     for seed in (1, 2):
-        rows = rows_of(results, f"tune3-seed{seed}")
-        rates = rates_of(rows)
-        saved = bd_rates(curves_of(first, rates, "psnr"), curves_of(rows, rates, "psnr"))
+        rows = load_rows(results, f"tune3-seed{seed}")
+        rates = list_rates(rows)
+        saved = bd_rates(build_curves(first, rates, "psnr"), build_curves(rows, rates, "psnr"))
         if saved is not None:
             found[seed] = saved
     return found

@@ -6,46 +6,58 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.estimate import estimates
-from benchmarks.report.tables import TITLES, load, number, origin, percent, table, three
+from benchmarks.report.tables import (
+    TITLES,
+    describe_origin,
+    format_number,
+    format_percent,
+    format_spread,
+    format_table,
+    load,
+)
 
 INSTRUCTIONS = {"native": "all of this CPU", "avx2": "AVX2"}
 
 
-def speed(results: Path) -> list[str]:
+def tabulate_speed(results: Path) -> list[str]:
     found = load(results / "speed-cpu.json")
     if found is None:
         return []
     encode, decode, commands = found["encode"], found["decode"], found["commands"]
     ms = decode["ms"]
     lines = [
-        ["encode, default effort", f"{encode['threads']} threads", *three(encode["seconds"], "s")],
-        ["decode, bytes to 8-bit pixels", "1 thread", *three(ms["total_ms"], "ms")],
-        ["– entropy decoding", "1 thread", *three(ms["entropy_ms"], "ms")],
-        ["– dequantisation", "1 thread", *three(ms["dequantise_ms"], "ms")],
-        ["– rendering", "1 thread", *three(ms["render_ms"], "ms")],
+        [
+            "encode, default effort",
+            f"{encode['threads']} threads",
+            *format_spread(encode["seconds"], "s"),
+        ],
+        ["decode, bytes to 8-bit pixels", "1 thread", *format_spread(ms["total_ms"], "ms")],
+        ["– entropy decoding", "1 thread", *format_spread(ms["entropy_ms"], "ms")],
+        ["– dequantisation", "1 thread", *format_spread(ms["dequantise_ms"], "ms")],
+        ["– rendering", "1 thread", *format_spread(ms["render_ms"], "ms")],
         *(
-            [f"{TITLES[name]} of the same size", "1 thread", *three(ms[name], "ms")]
+            [f"{TITLES[name]} of the same size", "1 thread", *format_spread(ms[name], "ms")]
             for name in ("jpeg", "jpeg2000")
             if name in ms
         ),
-        ["`gsic --help`", "process", *three(commands["help_seconds"], "s")],
-        ["`gsic decode`", "process", *three(commands["decode_seconds"], "s")],
+        ["`gsic --help`", "process", *format_spread(commands["help_seconds"], "s")],
+        ["`gsic decode`", "process", *format_spread(commands["decode_seconds"], "s")],
         [
             "`gsic decode`, first run on a machine",
             "process",
-            *three(commands["first_decode_seconds"], "s"),
+            *format_spread(commands["first_decode_seconds"], "s"),
         ],
     ]
     size = f"{found['width']}x{found['height']}"
     return [
         f"**Speed: {found['image']}, {size} at {found['bpp']:.2f} bpp.** "
-        f"{origin(results / 'speed-cpu.json')} Median and 10th and 90th percentile; decoders took "
-        f"turns, {decode['decodes']} rounds.",
-        table(["what", "with", "median", "10 %", "90 %"], lines),
+        f"{describe_origin(results / 'speed-cpu.json')} Median and 10th and 90th percentile; "
+        f"decoders took turns, {decode['decodes']} rounds.",
+        format_table(["what", "with", "median", "10 %", "90 %"], lines),
     ]
 
 
-def efforts(results: Path) -> list[str]:
+def tabulate_efforts(results: Path) -> list[str]:
     found = load(results / "effort-cpu.json")
     if found is None:
         return []
@@ -57,34 +69,34 @@ def efforts(results: Path) -> list[str]:
             f"{row['seconds']:.1f} s",
             f"{row['bpp']:.3f}",
             f"{row['psnr']:.2f}",
-            number(row["ms_ssim"], 4),
-            percent(found["saved_percent"][str(row["effort"])]),
+            format_number(row["ms_ssim"], 4),
+            format_percent(found["saved_percent"][str(row["effort"])]),
         ]
         for row in found["rows"]
         if row["target"] == shown
     ]
     return [
         f"**Efforts: {found['image']}, {found['width']}x{found['height']}, {found['threads']} "
-        f"threads.** {origin(results / 'effort-cpu.json')} The last column is the BD-rate against "
-        "effort 5 over these rates.",
-        table(["effort", "steps", "encode", "bpp", "PSNR", "MS-SSIM", "rate"], lines),
+        f"threads.** {describe_origin(results / 'effort-cpu.json')} The last column is the BD-rate "
+        "against effort 5 over these rates.",
+        format_table(["effort", "steps", "encode", "bpp", "PSNR", "MS-SSIM", "rate"], lines),
         "![Seconds of each effort against its BD-rate](../benchmarks/results/effort.png)",
     ]
 
 
-def fits(results: Path) -> list[str]:
+def tabulate_fits(results: Path) -> list[str]:
     found = load(results / "fit-kodak.json")
     if found is None:
         return []
     lines = [[count, f"{psnr:.2f}"] for count, psnr in found["mean_psnr"].items()]
     return [
         f"**Unquantised fits: {found['images']} Kodak images, {found['iterations']} steps.** "
-        f"{origin(results / 'fit-kodak.json')}",
-        table(["Gaussians", "mean PSNR in dB"], lines),
+        f"{describe_origin(results / 'fit-kodak.json')}",
+        format_table(["Gaussians", "mean PSNR in dB"], lines),
     ]
 
 
-def memory(results: Path) -> list[str]:
+def tabulate_memory(results: Path) -> list[str]:
     found = load(results / "memory.json")
     if found is None:
         return []
@@ -99,12 +111,12 @@ def memory(results: Path) -> list[str]:
     ]
     return [
         f"**Peak memory of the whole process at {found['bpp']} bpp.** "
-        f"{origin(results / 'memory.json')}",
-        table(["task", "image", "Gaussians", "peak"], lines),
+        f"{describe_origin(results / 'memory.json')}",
+        format_table(["task", "image", "Gaussians", "peak"], lines),
     ]
 
 
-def kernels(results: Path) -> list[str]:
+def tabulate_kernels(results: Path) -> list[str]:
     found = load(results / "kernels-cpu.json")
     if found is None:
         return []
@@ -122,13 +134,15 @@ def kernels(results: Path) -> list[str]:
     image = found["image"]
     return [
         f"**Kernels alone: {image['width']}x{image['height']}, uniform Gaussians.** "
-        f"{origin(results / 'kernels-cpu.json')} Median milliseconds with "
+        f"{describe_origin(results / 'kernels-cpu.json')} Median milliseconds with "
         f"{' / '.join(map(str, sorted({row['threads'] for row in found['rows']})))} threads.",
-        table(["instructions", "Gaussians", "forward", "backward", "loss and gradient"], lines),
+        format_table(
+            ["instructions", "Gaussians", "forward", "backward", "loss and gradient"], lines
+        ),
     ]
 
 
-def iteration(results: Path) -> list[str]:
+def tabulate_iteration(results: Path) -> list[str]:
     found = load(results / "iteration-cpu.json")
     if found is None:
         return []
@@ -138,15 +152,17 @@ def iteration(results: Path) -> list[str]:
     ]
     return [
         f"**One iteration of a fit: {found['image']}, {found['rows'][0]['gaussians']} fitted "
-        f"Gaussians.** {origin(results / 'iteration-cpu.json')} Median milliseconds.",
-        table(["threads", "forward", "backward", "iteration", "over forward + backward"], lines),
+        f"Gaussians.** {describe_origin(results / 'iteration-cpu.json')} Median milliseconds.",
+        format_table(
+            ["threads", "forward", "backward", "iteration", "over forward + backward"], lines
+        ),
     ]
 
 
-def gpu(results: Path) -> list[str]:
+def tabulate_gpu(results: Path) -> list[str]:
     """Goals for a GPU, what is counted for them, and what was measured if anything was."""
     found = load(results / "gpu.json")
-    measured = gpu_measured(found) if found else []
+    measured = list_gpu_figures(found) if found else []
     lines = [
         [
             row.what,
@@ -157,7 +173,7 @@ def gpu(results: Path) -> list[str]:
         for i, row in enumerate(estimates())
     ]
     said = (
-        f"{found['gpu']['name']}, {origin(results / 'gpu.json')}"
+        f"{found['gpu']['name']}, {describe_origin(results / 'gpu.json')}"
         if found
         else (
             "GPU figures are not measured yet; `make bench-gpu` measures them on a machine with "
@@ -168,11 +184,11 @@ def gpu(results: Path) -> list[str]:
     return [
         f"**GPU: 768x512.** {said} Counted are instructions, bytes and nodes of a graph "
         "(`python -m benchmarks.gpu.estimate`): a floor for an H200.",
-        table(["what", "goal", "counted", "measured"], lines),
+        format_table(["what", "goal", "counted", "measured"], lines),
     ]
 
 
-def gpu_measured(found: dict[str, Any]) -> list[float]:
+def list_gpu_figures(found: dict[str, Any]) -> list[float]:
     """The figures of `estimates`, in their order."""
     forward = {
         row["gaussians"]: row["median_us"]

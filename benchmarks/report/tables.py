@@ -25,8 +25,8 @@ TITLES = {
 NONE = "–"
 
 
-def origin(path: Path) -> str:
-    """The sentence that says on what, when and how a file of figures was made."""
+def describe_origin(path: Path) -> str:
+    """Write the sentence that says on what, when and how a file of figures was made."""
     found = load(path)
     if found is None:
         return ""
@@ -45,20 +45,20 @@ def load(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def three(values: dict[str, float], unit: str) -> list[str]:
+def format_spread(values: dict[str, float], unit: str) -> list[str]:
     return [f"{values[key]:.2f} {unit}" for key in ("median", "p10", "p90")]
 
 
-def number(value: float | None, decimals: int) -> str:
+def format_number(value: float | None, decimals: int) -> str:
     return NONE if value is None else f"{value:.{decimals}f}"
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     return NONE if value is None else f"{value:+.1f} %"
 
 
-def spread(found: BdRates | None, images: int) -> str:
-    """A cell of BD-rates: mean [least, largest], and the number of images where some lack one."""
+def format_bd_rates(found: BdRates | None, images: int) -> str:
+    """Write a cell: mean [least, largest], and the number of images where some lack one."""
     if found is None:
         return NONE
     few = f", {found.images} images" if found.images < images else ""
@@ -66,5 +66,5 @@ def spread(found: BdRates | None, images: int) -> str:
     return f"{found.percent:+.1f} % [{found.least:+.0f}, {found.largest:+.0f}{worst}{few}]"
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def format_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines])

@@ -75,9 +75,9 @@ def test_the_page_gets_the_figures_that_exist(
 ) -> None:
     page = script("report.figures")
     # Goals for a GPU stand there with or without figures.
-    assert page.figures(tmp_path).count("| not measured yet |") == 6
+    assert page.build_figures(tmp_path).count("| not measured yet |") == 6
     write_rows(tmp_path)
-    text = page.figures(tmp_path)
+    text = page.build_figures(tmp_path)
     assert "| PSNR at | 0.1 bpp | 0.2 bpp | 0.3 bpp | 0.5 bpp |" in text
     assert "| gsic | 24.00 | 26.00 | 27.50 | 29.00 |" in text
     assert "| JPEG 4:2:0 | 23.00 (+1.00) | 25.00 (+1.00) |" in text
@@ -91,12 +91,12 @@ def test_the_page_gets_the_figures_that_exist(
     (tmp_path / "fit-kodak.json").write_text(
         json.dumps({**stamp, "images": 24, "iterations": 1500, "mean_psnr": {"3000": 29.6}})
     )
-    assert "| 3000 | 29.60 |" in page.figures(tmp_path)
+    assert "| 3000 | 29.60 |" in page.build_figures(tmp_path)
 
 
 def test_losses_stand_in_the_page(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     write_rows(tmp_path, other=2.0)
-    assert "31.00 (-2.00)" in script("report.figures").figures(tmp_path)
+    assert "31.00 (-2.00)" in script("report.figures").build_figures(tmp_path)
 
 
 def test_both_means_of_a_cell_are_over_the_images_that_both_reach(
@@ -109,7 +109,7 @@ def test_both_means_of_a_cell_are_over_the_images_that_both_reach(
         if row["image"] == IMAGES[0]:  # where WebP cannot be small
             row["psnr"] += 8.0
     path.write_text(json.dumps(result))
-    text = script("report.figures").figures(tmp_path)
+    text = script("report.figures").build_figures(tmp_path)
     assert "| gsic | 28.00 | 30.00 | 31.50 | 33.00 |" in text
     assert "| WebP, method 6 | 23.00, ours 24.00 (+1.00, 1 of 2 images) |" in text
 
@@ -123,7 +123,7 @@ def test_measures_that_rows_lack_have_no_table(
     for row in result["rows"]:
         del row["ssimulacra2"]
     path.write_text(json.dumps(result))
-    text = script("report.figures").figures(tmp_path)
+    text = script("report.figures").build_figures(tmp_path)
     assert "MS-SSIM at" in text
     assert "SSIMULACRA2 at" not in text
 
@@ -132,7 +132,7 @@ def test_savings_are_bd_rates_of_images(
     script: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
     write_rows(tmp_path)
-    (saving,) = script("report.savings").savings(tmp_path, "psnr")
+    (saving,) = script("report.savings").compute_savings(tmp_path, "psnr")
     assert (saving.images, saving.rates) == (2, (0.1, 0.2, 0.3, 0.5))
     jpeg = [
         *((0.05, 22.0), *((rate, psnr - 1.0) for rate, psnr in RATES)),
@@ -144,7 +144,7 @@ def test_savings_are_bd_rates_of_images(
     assert saving.against["webp"].images == 2
     assert saving.against["webp"].least != saving.against["webp"].largest
     assert "avif" not in saving.against
-    line = script("report.quality").bd_table([saving]).splitlines()[-1]
+    line = script("report.quality").format_savings([saving]).splitlines()[-1]
     percent, least = expected.percent, expected.least
     assert line.startswith(f"| JPEG 4:2:0 | {percent:+.1f} % [{least:+.0f}, {least:+.0f} kodim")
 
@@ -154,15 +154,15 @@ def test_kinds_of_pictures_and_the_first_page(
 ) -> None:
     page = script("report.figures")
     write_rows(tmp_path)
-    assert "By kind" not in page.figures(tmp_path)
+    assert "By kind" not in page.build_figures(tmp_path)
     flat = ("chart-a", "chart-b", "screen-a", "text-a")
     write_rows(tmp_path, "flat", "flat", images=flat, other=2.0)
     path = tmp_path / "rd-flat.json"
     path.write_text(path.read_text().replace('"target": 0.3', '"target": 0.4'))
-    text = page.figures(tmp_path)
+    text = page.build_figures(tmp_path)
     assert "photographs: 2, flat charts: 2, screenshots: 1, pages of text: 1" in text
     assert "| pages of text | 0.2 | 26.00 |" in text
-    first = page.equal_bytes(tmp_path)
+    first = page.build_equal_bytes(tmp_path)
     assert "| **gsic** | 24.0 | 44 | 27.5 | 48 |" in first
     assert "| WebP, method 6 | 23.0 (gsic 24.0, on 1 of 2) |" in first
     assert "Means over 2 photographs," in first
@@ -171,13 +171,13 @@ def test_kinds_of_pictures_and_the_first_page(
 def test_points_of_the_plot_are_means_over_all_images(script: Callable[[str], ModuleType]) -> None:
     plot = script("report.plot")
     curves = {"a": [(0.1, 20.0), (0.4, 30.0)], "b": [(0.2, 30.0), (0.4, 40.0)]}
-    points = plot.means_at(curves, (0.1, 0.2, 0.4))
+    points = plot.average_at(curves, (0.1, 0.2, 0.4))
     assert points == [(0.2, pytest.approx(27.5)), (0.4, pytest.approx(35.0))]
 
 
 def test_the_plot_is_drawn_from_rows(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     write_rows(tmp_path)
-    figure = script("report.plot").drawn(tmp_path)
+    figure = script("report.plot").draw_figure(tmp_path)
     left, right = figure.axes
     assert [line.get_label() for line in left.lines] == ["gsic", "WebP, method 6", "JPEG 4:2:0"]
     assert right.get_title() == "SSIMULACRA2"
@@ -208,7 +208,7 @@ def test_what_controlling_the_rate_costs(
     (tmp_path / "rate-control.json").write_text(
         json.dumps({**stamp, "summary": summary, "rows": rows})
     )
-    text = script("report.figures").figures(tmp_path)
+    text = script("report.figures").build_figures(tmp_path)
     assert (
         "| bits per pixel | 0.2 to 0.2 | -1.00 to -1.00 % of the rate | 1.00, at most 1.00 |"
         in text
@@ -255,7 +255,7 @@ def test_every_kind_of_figure_has_a_table(
     files = {"speed-cpu": speed, "memory": memory, "kernels-cpu": kernels, "gpu": gpu}
     for name, content in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({**stamp, **content}))
-    text = script("report.figures").figures(tmp_path)
+    text = script("report.figures").build_figures(tmp_path)
     for cell in ("| 11.25 s |", "| 4.75 s |", "| 6000x4000 |", "| 1234 MiB |", "| 2.50 / 1.50 |"):
         assert cell in text
     for cell in ("| 123 µs |", "| 400 µs |", "| 1111 FPS |", "| 2222 FPS |", "| 77 MiB |"):
@@ -267,29 +267,32 @@ def test_every_kind_of_figure_has_a_table(
 def test_figures_stand_between_the_markers_and_can_be_filled_again(
     script: Callable[[str], ModuleType],
 ) -> None:
-    filled = script("report.figures").filled
+    fill = script("report.figures").fill
     first, last = "<!-- figures:begin -->", "<!-- figures:end -->"
     text = f"# gsic\n\n{first}\nold\n{last}\n\nrest\n"
-    once = filled(text, "figures", "new")
+    once = fill(text, "figures", "new")
     assert once == f"# gsic\n\n{first}\n\nnew\n\n{last}\n\nrest\n"
-    assert filled(once, "figures", "new") == once
-    assert filled(once, "figures", "") == f"# gsic\n\n{first}\n{last}\n\nrest\n"
+    assert fill(once, "figures", "new") == once
+    assert fill(once, "figures", "") == f"# gsic\n\n{first}\n{last}\n\nrest\n"
     with pytest.raises(SystemExit):
-        filled("no markers", "figures", "new")
+        fill("no markers", "figures", "new")
     with pytest.raises(SystemExit):
-        filled(text, "equal-bytes", "new")
+        fill(text, "equal-bytes", "new")
 
 
 @pytest.mark.parametrize(
     ("path", "marker", "content"),
-    [("docs/figures.md", "figures", "figures"), ("README.md", "equal-bytes", "equal_bytes")],
+    [
+        ("docs/figures.md", "figures", "build_figures"),
+        ("README.md", "equal-bytes", "build_equal_bytes"),
+    ],
 )
 def test_the_committed_pages_are_up_to_date(
     script: Callable[[str], ModuleType], path: str, marker: str, content: str
 ) -> None:
     page = script("report.figures")
     text = (ROOT / path).read_text(encoding="utf-8")
-    assert page.filled(text, marker, getattr(page, content)(SCRIPTS / "results")) == text
+    assert page.fill(text, marker, getattr(page, content)(SCRIPTS / "results")) == text
 
 
 def test_the_committed_plot_is_there_and_small() -> None:
@@ -321,7 +324,7 @@ def test_curves_are_measured_up_to_a_rate_and_known_rows_kept(
     known = {row.key: row for row in rows[1:]}
     assert list(curves.measure(image, jpeg, jpeg.ladder, known)) == rows[:1]
     backwards = list(reversed(rows))
-    assert sorted(backwards, key=curves.place) == rows
+    assert sorted(backwards, key=curves.sort_key) == rows
 
 
 @pytest.mark.parametrize(
@@ -355,15 +358,15 @@ def test_kept_files_are_measured_and_not_encoded_again(
 ) -> None:
     encode = script("rd.encode")
     options = {"effort": 1, "tune": "psnr", "seed": 0, "settings": {}}
-    first = encode.row_of(photo, 0.5, options, 1, tmp_path)
+    first = encode.measure_file(photo, 0.5, options, 1, tmp_path)
     assert {path.suffix for path in tmp_path.glob(f"{photo.stem}-bpp-0.5.*")} == {".gsi", ".json"}
     monkeypatch.setattr(encode.encoding, "encode_with_report", None)
-    again = encode.row_of(photo, 0.5, options, 1, tmp_path)
+    again = encode.measure_file(photo, 0.5, options, 1, tmp_path)
     assert {**again, "decode_ms": 0} == {**first, "decode_ms": 0}
     report = tmp_path / f"{photo.stem}-bpp-0.5.json"
     report.write_text(json.dumps({**json.loads(report.read_text()), "psnr": 1.0}))
     with pytest.raises(SystemExit, match="encoder claims"):
-        encode.row_of(photo, 0.5, options, 1, tmp_path)
+        encode.measure_file(photo, 0.5, options, 1, tmp_path)
 
 
 def test_configurations_are_compared_image_by_image(
