@@ -195,7 +195,7 @@ def _paths(arguments: argparse.Namespace) -> list[Path]:
         if "GSIC_DATA" not in os.environ:
             raise SystemExit("name images by --images, or their folder by GSIC_DATA")
         given = [Path(os.environ["GSIC_DATA"]) / ("tune" if arguments.scaled else "kodak")]
-    paths = [p for path in given for p in (folders.images(path) if path.is_dir() else [path])]
+    paths = [p for path in given for p in (folders.list_images(path) if path.is_dir() else [path])]
     if arguments.scaled and not arguments.images:
         paths = paths[:: max(len(paths) // SCALED_CROPS, 1)][:SCALED_CROPS]
     return paths

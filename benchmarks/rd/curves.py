@@ -4,7 +4,8 @@
 
 Writes rd-NAME-curves.csv, a row for every image, codec and setting with PSNR, MS-SSIM and
 SSIMULACRA2, up to the first setting above 1.1 bpp, and rd-NAME-curves.json with what each codec is.
-A stopped run goes on where it stopped; delete the files to measure again.
+A stopped run goes on where it stopped, and measures rows again that lack SSIMULACRA2; delete the
+files to measure all again.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def measure(
     height, width = image.shape[:2]
     for setting in ladder:
         row = Row(path.name, width, height, codec.name, codec.label(setting))
-        if row.key not in known:
+        before = known.get(row.key)
+        if before is None or before.ssimulacra2 is None:
             data = codec.encode(image, setting)
             decoded = codec.decode(data, image.shape[2])
             row = Row(

@@ -123,8 +123,8 @@ def measure_file(
     decodes = [
         decoding.decode_with_report(data, device="cpu", threads=1) for _ in range(DECODES + 1)
     ]
-    measured = roundtrip.quality(image, decodes[0].image)
-    if broken := roundtrip.broken_claim(report["psnr"], measured.psnr):
+    measured = roundtrip.measure_quality(image, decodes[0].image)
+    if broken := roundtrip.check_claim(report["psnr"], measured.psnr):
         raise SystemExit(f"{path.name} at {bpp} bpp: {broken}")
     row = {"image": path.stem, "target": bpp} | {key: report[key] for key in KEYS}
     row["ssimulacra2"] = measured.ssimulacra2

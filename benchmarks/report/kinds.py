@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.report.quality import DECIMALS, format_difference, format_savings
+from benchmarks.report.quality import DECIMALS, format_difference, format_mean, format_savings
 from benchmarks.report.rows import (
     NAMES,
     Ladders,
@@ -117,7 +117,7 @@ def _list_lines(kind: Kind, measure: Measure) -> list[list[str]]:
         lines.append(
             [
                 *(kind.title, f"{rate:g}"),
-                format_number(average(kind.rows, rate, measure), decimals),
+                format_mean(average(kind.rows, rate, measure), count, decimals),
                 *(format_difference(other, count, decimals) for other in others),
             ]
         )
@@ -135,7 +135,7 @@ def tabulate_first_page(results: Path) -> list[str]:
     lines = [
         [
             "**gsic**",
-            *(_format_cell(average(k.rows, rate, measure), measure) for k, rate, measure in pairs),
+            *(_format_mean(kind, rate, measure) for kind, rate, measure in pairs),
         ]
     ]
     for codec in FIRST_PAGE_CODECS:
@@ -160,6 +160,13 @@ def tabulate_first_page(results: Path) -> list[str]:
         "cannot be that small on every image, the bracket holds our mean over the same images. "
         "All codecs, rates and BD-rates: [docs/figures.md](docs/figures.md).",
     ]
+
+
+def _format_mean(kind: Kind, rate: float, measure: Measure) -> str:
+    """Write our mean, and over how many images where some lack the measure."""
+    found, count = average(kind.rows, rate, measure), len(list_images(kind.rows))
+    text = _format_cell(found and found.value, measure)
+    return f"{text} ({found.images} of {count})" if found and found.images < count else text
 
 
 def _format_cell(value: float | None, measure: Measure) -> str:

@@ -10,6 +10,7 @@ from benchmarks.report.rows import (
     MEASURES,
     NAMES,
     Beside,
+    Mean,
     average,
     compare_at,
     list_images,
@@ -23,7 +24,6 @@ from benchmarks.report.tables import (
     TITLES,
     describe_origin,
     format_bd_rates,
-    format_number,
     format_table,
     load,
 )
@@ -55,21 +55,29 @@ def tabulate_kodak(results: Path) -> list[str]:
     ]
     for measure in MEASURES:
         ours = [average(rows, rate, measure) for rate in rates]
-        if None in ours:
+        if not any(ours):
             continue
         decimals = DECIMALS[measure]
-        lines = [["gsic", *(format_number(value, decimals) for value in ours)]]
+        count = len(list_images(rows))
+        lines = [["gsic", *(format_mean(mean, count, decimals) for mean in ours)]]
         for codec, title in TITLES.items():
             of = ladders.get(codec, {})
             cells = [compare_at(rows, rate, of, measure) for rate in rates]
             if any(cells):
-                count = len(list_images(rows))
                 lines.append([title, *(format_difference(cell, count, decimals) for cell in cells)])
         if measure == "psnr" and len(list_images(rows)) == 24:
             lines.append(["GaussianImage, as published", *_format_published(rates, ours)])
         head = [f"{NAMES[measure]} at", *(f"{rate:g} bpp" for rate in rates)]
         text += [f"{HOW[measure]}:", format_table(head, lines)]
     return text
+
+
+def format_mean(found: Mean | None, images: int, decimals: int) -> str:
+    """Write a cell of our mean, and over how many images where some lack it."""
+    if found is None:
+        return NONE
+    few = f" ({found.images} of {images} images)" if found.images < images else ""
+    return f"{found.value:.{decimals}f}{few}"
 
 
 def format_difference(found: Beside | None, images: int, decimals: int) -> str:
@@ -84,15 +92,15 @@ def format_difference(found: Beside | None, images: int, decimals: int) -> str:
     )
 
 
-def _format_published(rates: Sequence[float], ours: Sequence[float | None]) -> list[str]:
+def _format_published(rates: Sequence[float], ours: Sequence[Mean | None]) -> list[str]:
     """Write cells of GaussianImage: its published means, of equal numbers of Gaussians."""
     cells = []
-    for rate, value in zip(rates, ours, strict=True):
+    for rate, mean in zip(rates, ours, strict=True):
         theirs = psnr_at_rate(GAUSSIAN_IMAGE, rate)
-        if theirs is None or value is None:
+        if theirs is None or mean is None:
             cells.append(NONE)
         else:
-            cells.append(f"{theirs:.2f} ({value - theirs:+.2f})")
+            cells.append(f"{theirs:.2f} ({mean.value - theirs:+.2f})")
     return cells
 
 

@@ -27,6 +27,13 @@ Rows = dict[tuple[str, float], dict[str, Any]]
 Ladders = dict[str, dict[str, list[Row]]]
 
 
+class Mean(NamedTuple):
+    """A mean, and over how many images."""
+
+    value: float
+    images: int
+
+
 class Beside(NamedTuple):
     """Means of another codec and of ours at equal bytes, over the same `images` images."""
 
@@ -121,10 +128,14 @@ def compare_at(
     return Beside(theirs, ours, len(pairs))
 
 
-def average(rows: Rows, rate: float, name: str) -> float | None:
-    """Average a column over all images at a rate; None where one of them lacks it."""
-    values = [row.get(name) for (_, target), row in rows.items() if target == rate]
-    return statistics.fmean(values) if values and None not in values else None
+def average(rows: Rows, rate: float, name: str) -> Mean | None:
+    """Average a column over the images that have it at a rate; None where there is none."""
+    values = [
+        row[name]
+        for (_, target), row in rows.items()
+        if target == rate and row.get(name) is not None
+    ]
+    return Mean(statistics.fmean(values), len(values)) if values else None
 
 
 def average_gsic_at(results: Path, rates: Mapping[str, float]) -> float | None:

@@ -34,7 +34,7 @@ def main() -> int:
     with (arguments.results / "fit-kodak.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for path in folders.images(arguments.folder, arguments.limit):
+        for path in folders.list_images(arguments.folder, arguments.limit):
             for count in arguments.gaussians:
                 rows.append(fit(path, count, arguments))
                 writer.writerow(rows[-1])

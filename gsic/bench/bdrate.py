@@ -100,7 +100,7 @@ class Pchip:
 
 
 def frontier(points: Iterable[Point]) -> list[Point]:
-    """The points that no other point beats or equals in both rate and quality, by rate.
+    """Keep the points that no other point beats or equals in both rate and quality, by rate.
 
     What is left increases strictly in bpp and in PSNR, so it can be interpolated either way.
     """
@@ -112,7 +112,7 @@ def frontier(points: Iterable[Point]) -> list[Point]:
 
 
 def psnr_at_rate(points: Iterable[Point], bpp: float) -> float | None:
-    """PSNR in dB, or another quality, of a curve at a rate: PCHIP in log-rate.
+    """Interpolate the PSNR in dB, or another quality, of a curve at a rate, in log-rate.
 
     Args:
         points: measured points; those that another one beats in both respects are left out.
@@ -128,7 +128,7 @@ def psnr_at_rate(points: Iterable[Point], bpp: float) -> float | None:
 
 
 def bd_rate(anchor: Iterable[Point], test: Iterable[Point]) -> BdRate | None:
-    """Mean rate difference of `test` against `anchor` at equal quality, for one image.
+    """Compute the mean rate difference of `test` against `anchor` at equal quality, for one image.
 
     PCHIP of log-rate over the common range of quality. Points that another one of the same curve
     beats in both rate and quality are left out.
@@ -157,7 +157,7 @@ def bd_rate(anchor: Iterable[Point], test: Iterable[Point]) -> BdRate | None:
 def bd_rates(
     anchors: Mapping[str, Iterable[Point]], tests: Mapping[str, Iterable[Point]]
 ) -> BdRates | None:
-    """BD-rate of each image's own two curves, then the mean with the least and the largest.
+    """Compute the BD-rate of each image's own two curves, their mean, least and largest.
 
     Args:
         anchors: by image, points of the curve that is 0 %.

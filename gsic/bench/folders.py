@@ -13,8 +13,8 @@ SUFFIXES = frozenset(
 )
 
 
-def images(folder: Path, limit: int | None = None) -> list[Path]:
-    """Image files directly inside a folder, numbers in their names in numeric order.
+def list_images(folder: Path, limit: int | None = None) -> list[Path]:
+    """List image files directly inside a folder, numbers in their names in numeric order.
 
     A file counts by its suffix alone, so that a damaged image is reported and not passed over.
 

@@ -44,8 +44,8 @@ def stamp(command: str) -> dict[str, Any]:
     }
 
 
-def code_digest() -> str:
-    """Hash of the sources that decide what a file holds and how it decodes.
+def hash_code() -> str:
+    """Hash the sources that decide what a file holds and how it decodes.
 
     A version number does not change while gsic is being developed; rows of other code must not be
     kept all the same.

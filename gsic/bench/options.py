@@ -109,6 +109,6 @@ class BenchOptions:
             "settings": sorted((name, str(value)) for name, value in self.settings.items()),
             "device": self.device,
             "threads": count_threads(self.threads),
-            "code": machine.code_digest(),
+            "code": machine.hash_code(),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

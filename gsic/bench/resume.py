@@ -25,8 +25,8 @@ class Conditions:
     digests: Mapping[str, str]
     files: Path
 
-    def kept(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows that hold: same image, version and options, no error, file still there.
+    def keep(self, rows: Iterable[Row]) -> list[Row]:
+        """Keep the rows that hold: same image, version and options, no error, file still there.
 
         A file of another codec that was matched to one of ours holds only with that one.
         """
@@ -72,8 +72,8 @@ def coded_file(files: Path, image: str, codec: str, setting: str) -> Path:
     return files / f"{image}.{setting.replace('=', '-')}{suffix}"
 
 
-def file_digest(path: Path) -> str:
-    """Hash of a file, or "" where it cannot be read."""
+def hash_file(path: Path) -> str:
+    """Hash a file; "" where it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     except OSError:

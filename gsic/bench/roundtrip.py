@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import decoding, encoding, images, metrics
-from gsic.bench.codecs.base import comparable
 from gsic.bench.progress import Progress
 from gsic.errors import GsicError
 from gsic.files import write_bytes_atomically
 from gsic.options import EncodeOptions
+from gsic.pixels import comparable
 
 # What the encoder says it reached and what a decoder gets may differ by float summation alone.
 CLAIM_TOLERANCE_DB = 1e-5
@@ -106,8 +106,8 @@ def decode_here(data: bytes, device: str) -> dict[str, Any]:
     return report
 
 
-def decode_times(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
-    """Median milliseconds of each stage of decoding in this process, with one thread.
+def time_decodes(data: bytes, device: str, runs: int = 7) -> dict[str, float]:
+    """Time each stage of decoding in this process with one thread: median milliseconds.
 
     Args:
         data: a `.gsi` file.
@@ -130,7 +130,7 @@ class Quality(NamedTuple):
     ssimulacra2: float | None
 
 
-def quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Quality:
+def measure_quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Quality:
     """Measure a decoded image by all three measures of quality.
 
     Raises:
@@ -143,8 +143,8 @@ def quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> Quality:
     return Quality(metrics.psnr(*pair), metrics.ms_ssim(*pair), score)
 
 
-def broken_claim(claimed: float | None, decoded: float) -> str | None:
-    """What to say when the decoded file does not have the PSNR that the encoder reported."""
+def check_claim(claimed: float | None, decoded: float) -> str | None:
+    """Say what is wrong where the decoded file has not the PSNR that the encoder reported."""
     if claimed is None:  # JSON has no infinity: null is an exact image
         return None if math.isinf(decoded) else f"encoder claims exact, decoded {decoded:.5f} dB"
     if abs(claimed - decoded) <= CLAIM_TOLERANCE_DB:

@@ -4,7 +4,6 @@ Every coded file is real: written to the output folder, its size taken from the 
 in a process of its own. Every row is on the disk before the next is measured.
 """
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic import images
-from gsic.bench import folders, machine, plot, report, resume, roundtrip, summary
-from gsic.bench.codecs.base import Baseline, Unsupported, channels_of
+from gsic.bench import folders, machine, outputs, resume, roundtrip
+from gsic.bench.codecs.base import Baseline, Unsupported, count_channels
 from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.options import DEFAULT_OUTPUT, BenchOptions
 from gsic.bench.progress import Meter, Progress
-from gsic.bench.rows import Row, Table, read, to_json
+from gsic.bench.rows import Row, Table, read
 from gsic.bench.summary import GSIC
 from gsic.bench.sweep import Sample, Sweep
 from gsic.errors import BackendError, InputError, OptionError
@@ -57,10 +56,10 @@ def run(options: BenchOptions, progress: Progress | None = None) -> BenchResult:
         OptionError: a setting that the profile does not know.
         BackendError: the device is not available.
     """
-    paths = folders.images(Path(options.folder))
-    output = _made(Path(options.output or DEFAULT_OUTPUT))
+    paths = folders.list_images(Path(options.folder))
+    output = _make_folders(Path(options.output or DEFAULT_OUTPUT))
     try:
-        return _Run(options, paths, output, progress).result()
+        return _Run(options, paths, output, progress).run()
     except OSError as error:
         raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
 
@@ -86,35 +85,37 @@ class _Run:
         self.version = machine.gsic_version()
         self.digest = options.digest()
         self.threads = count_threads(options.threads)
-        self.digests = {path.name: resume.file_digest(path) for path in paths}
+        self.digests = {path.name: resume.hash_file(path) for path in paths}
         conditions = resume.Conditions(self.version, self.digest, self.digests, self.files)
-        kept = conditions.kept(read(output / "results.csv"))
+        kept = conditions.keep(read(output / "results.csv"))
         self.done = {row.key: row for row in kept}
         self.table = Table(output / "results.csv", kept)
-        self.meter = Meter(progress, sum(self._units(path.name) for path in self.paths))
+        self.meter = Meter(progress, sum(self._count_units(path.name) for path in self.paths))
 
-    def result(self) -> BenchResult:
+    def run(self) -> BenchResult:
         try:
             for path in self.paths:
-                self._image(path)
-            rows = _sorted(self.table.rows())
+                self._run_image(path)
+            rows = outputs.sort_rows(self.table.rows())
             self.table.close(rows)
         finally:
             self.table.close()
-        asked = [row for row in rows if self._asked(row)]
-        return self._reported(asked)
+        asked = [row for row in rows if self._is_asked(row)]
+        names = [baseline.name for baseline in self.codecs]
+        report = outputs.write_results(self.output, self.options, asked, names, self.notes)
+        return BenchResult(asked, report, 1 if report["errors"] else 0)
 
-    def _units(self, name: str) -> int:
-        """Work that an image still needs."""
+    def _count_units(self, name: str) -> int:
+        """Count the units of work that an image still needs."""
         encodings = sum((name, GSIC, setting, None) not in self.done for setting in self.encodings)
-        codecs = sum(not self._compared(name, baseline) for baseline in self.codecs)
+        codecs = sum(not self._is_compared(name, baseline) for baseline in self.codecs)
         return ENCODE_UNITS * encodings + COMPARE_UNITS * codecs
 
-    def _compared(self, name: str, baseline: Baseline) -> bool:
+    def _is_compared(self, name: str, baseline: Baseline) -> bool:
         return all((name, baseline.name, "", setting) in self.done for setting in self.encodings)
 
-    def _image(self, path: Path) -> None:
-        units = self._units(path.name)
+    def _run_image(self, path: Path) -> None:
+        units = self._count_units(path.name)
         if units == 0:
             return
         end = self.meter.done + units
@@ -122,23 +123,23 @@ class _Run:
         try:
             loaded = images.load(path)
         except InputError as error:
-            self._add(replace(row, error=str(error)))
+            self._store(replace(row, error=str(error)))
             self.meter.to(end, path.name)
             return
         height, width = loaded.image.shape[:2]
         row = replace(row, width=width, height=height, note="; ".join(loaded.notes) or None)
         for setting in self.encodings:
             if (path.name, GSIC, setting, None) not in self.done:
-                self._add(self._encoded(replace(row, setting=setting), loaded.image))
+                self._store(self._encode(replace(row, setting=setting), loaded.image))
         row = replace(row, note=None)
         for baseline in self.codecs:
-            if not self._compared(path.name, baseline):
+            if not self._is_compared(path.name, baseline):
                 self.meter.step(0, f"{path.name} {baseline.name}")
                 self._compare(baseline, row, loaded.image)
                 self.meter.step(COMPARE_UNITS, f"{path.name} {baseline.name}")
         self.meter.to(end, path.name)
 
-    def _add(self, row: Row) -> None:
+    def _store(self, row: Row) -> None:
         """Store a row, its texts without the folders of this machine."""
         for name in ("error", "note"):
             text = getattr(row, name)
@@ -149,8 +150,8 @@ class _Run:
         self.table.add(row)
         self.done[row.key] = row
 
-    def _encoded(self, row: Row, image: Image) -> Row:
-        """One file of ours: written, decoded elsewhere, compared and timed."""
+    def _encode(self, row: Row, image: Image) -> Row:
+        """Write one file of ours, decode it elsewhere, compare and time it."""
         text = f"{row.image} {row.setting}"
         device, threads = self.options.device, self.options.threads
         path = resume.coded_file(self.files, row.image, GSIC, row.setting)
@@ -181,15 +182,15 @@ class _Run:
                 device=said["device"],
             )
             decoded = roundtrip.decode_fresh(path, device, threads)
-            measured = roundtrip.quality(image, decoded)
+            measured = roundtrip.measure_quality(image, decoded)
             row = replace(
                 row,
-                psnr=_finite(measured.psnr),
+                psnr=_finite_or_none(measured.psnr),
                 ms_ssim=measured.ms_ssim,
                 ssimulacra2=measured.ssimulacra2,
-                error=roundtrip.broken_claim(said["psnr"], measured.psnr),
+                error=roundtrip.check_claim(said["psnr"], measured.psnr),
             )
-            times = roundtrip.decode_times(path.read_bytes(), device)
+            times = roundtrip.time_decodes(path.read_bytes(), device)
             row = replace(
                 row,
                 decode_ms=times["total_ms"],
@@ -201,32 +202,32 @@ class _Run:
             raise  # of this run, not of this image
         except Exception as error:
             # Whatever one image provokes, the others go on, and the run ends with exit code 1.
-            row = replace(row, error=_cause(error))
+            row = replace(row, error=_describe_error(error))
         self.meter.to(start + ENCODE_UNITS, text)
         return row
 
     def _compare(self, baseline: Baseline, row: Row, image: Image) -> None:
-        """One other codec on one image: its curve, and its file nearest to each of ours."""
+        """Measure another codec on one image: its curve, and its file nearest to each of ours."""
         row = replace(row, codec=baseline.name, version=baseline.version, options=baseline.digest)
-        sweep = Sweep(baseline, image, self._known(baseline, row.image))
+        sweep = Sweep(baseline, image, self._list_known(baseline, row.image))
         pixels = image.shape[0] * image.shape[1]
         try:
             for sample in sweep.ladder():
                 rung = replace(row, setting=baseline.label(sample.setting))
                 if rung.key not in self.done:
-                    self._add(_measured(rung, sample, pixels))
+                    self._store(_fill(rung, sample, pixels))
         except Unsupported as error:
             for setting in self.encodings:
-                self._add(replace(row, matched=setting, note=str(error)))
+                self._store(replace(row, matched=setting, note=str(error)))
             return
         for setting in self.encodings:
             ours = self.done[row.image, GSIC, setting, None]
             if ours.bytes is not None and not ours.error:
                 matched = replace(row, matched=setting)
-                self._add(self._matched(matched, sweep, ours.bytes, pixels))
+                self._store(self._match(matched, sweep, ours.bytes, pixels))
 
-    def _matched(self, row: Row, sweep: Sweep, size: int, pixels: int) -> Row:
-        """The file of another codec nearest in size to one of ours."""
+    def _match(self, row: Row, sweep: Sweep, size: int, pixels: int) -> Row:
+        """Search the file of another codec that is nearest in size to one of ours."""
         assert row.matched is not None
         baseline = sweep.baseline
         sample = sweep.match(size)
@@ -235,28 +236,29 @@ class _Run:
         data = baseline.encode(sweep.image, sample.setting)
         path = resume.coded_file(self.files, row.image, baseline.name, row.matched)
         write_bytes_atomically(path, data)
-        channels = channels_of(sweep.image)
-        decoded = roundtrip.quality(sweep.image, baseline.decode(path.read_bytes(), channels))
+        channels = count_channels(sweep.image)
+        decoded = baseline.decode(path.read_bytes(), channels)
+        measured = roundtrip.measure_quality(sweep.image, decoded)
         row = replace(row, setting=baseline.label(sample.setting))
         return replace(
-            _measured(row, sample, pixels),
+            _fill(row, sample, pixels),
             bytes=path.stat().st_size,
             psnr_at_rate=sweep.psnr_at(size),
-            ms_ssim=decoded.ms_ssim,
-            ssimulacra2=decoded.ssimulacra2,
+            ms_ssim=measured.ms_ssim,
+            ssimulacra2=measured.ssimulacra2,
             decode_ms=baseline.decode_ms(data, channels),
         )
 
-    def _known(self, baseline: Baseline, image: str) -> Iterable[Sample]:
-        """Rungs of the ladder that are rows already."""
+    def _list_known(self, baseline: Baseline, image: str) -> Iterable[Sample]:
+        """List the rungs of the ladder that are rows already."""
         for setting in baseline.ladder:
             row = self.done.get((image, baseline.name, baseline.label(setting), None))
             if row is not None and row.bytes is not None:
                 psnr = math.inf if row.psnr is None else row.psnr
                 yield Sample(setting, row.bytes, psnr, row.encode_s or 0.0)
 
-    def _asked(self, row: Row) -> bool:
-        """Whether a row belongs to this run's request; the table may hold more."""
+    def _is_asked(self, row: Row) -> bool:
+        """Tell whether a row belongs to this run's request; the table may hold more."""
         if row.image not in {path.name for path in self.paths}:
             return False
         if row.codec == GSIC:
@@ -264,38 +266,9 @@ class _Run:
         compared = row.codec in {baseline.name for baseline in self.codecs}
         return compared and (row.matched is None or row.matched in self.encodings)
 
-    def _reported(self, rows: list[Row]) -> BenchResult:
-        names = [baseline.name for baseline in self.codecs]
-        complete = summary.complete_images(rows)
-        curves = {name: summary.mean_curve(rows, name, complete) for name in (GSIC, *names)}
-        title = f"{len(complete)} images of {Path(self.options.folder).resolve().name}"
-        problem = plot.draw(self.output / "rd.png", curves, title)
-        written = {
-            **machine.stamp(self.options.command()),
-            "folder": Path(self.options.folder).resolve().name,
-            "options": {
-                "settings": ", ".join(self.encodings),
-                "profile": self.options.profile,
-                "effort": self.options.effort,
-                "tune": self.options.tune,
-                "seed": self.options.seed,
-                "device": self.options.device,
-                "threads": self.threads,
-                "set": ", ".join(f"{k}={v}" for k, v in self.options.settings.items()) or None,
-                "digest": self.digest,
-            },
-            **summary.summarise(rows, names),
-            "notes": [*self.notes, *([problem] if problem else [])],
-        }
-        text = json.dumps({**written, "rows": [to_json(row) for row in rows]}, indent=1)
-        write_bytes_atomically(self.output / "results.json", text.encode())
-        page = report.markdown(written, rows, plot=problem is None)
-        write_bytes_atomically(self.output / "report.md", page.encode())
-        return BenchResult(rows, written, 1 if written["errors"] else 0)
 
-
-def _made(output: Path) -> Path:
-    """The output folder with its folder of files."""
+def _make_folders(output: Path) -> Path:
+    """Make the output folder and its folder of files."""
     if not output.absolute().parent.is_dir():
         raise InputError(f"{output}: the folder to make it in does not exist")
     try:
@@ -305,37 +278,20 @@ def _made(output: Path) -> Path:
     return output
 
 
-def _measured(row: Row, sample: Sample, pixels: int) -> Row:
+def _fill(row: Row, sample: Sample, pixels: int) -> Row:
     return replace(
         row,
         bytes=sample.bytes,
         bpp=8 * sample.bytes / pixels,
-        psnr=_finite(sample.psnr),
+        psnr=_finite_or_none(sample.psnr),
         encode_s=sample.encode_s,
     )
 
 
-def _finite(psnr: float) -> float | None:
+def _finite_or_none(psnr: float) -> float | None:
     return psnr if math.isfinite(psnr) else None
 
 
-def _cause(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     text = str(error) or type(error).__name__
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
-
-
-def _sorted(rows: Iterable[Row]) -> list[Row]:
-    """By image, ours first, then each codec's ladder and matched files, by rate."""
-    order = [GSIC, *BASELINES]
-
-    def place(row: Row) -> tuple[Any, ...]:
-        value = (row.matched or row.setting).partition("=")[2]
-        number = float(value) if value else 0.0
-        return (
-            folders.natural_key(row.image),
-            order.index(row.codec),
-            row.matched is not None,
-            number,
-        )
-
-    return sorted(rows, key=place)

@@ -25,26 +25,26 @@ def summarise(rows: Sequence[Row], codecs: Iterable[str]) -> dict[str, Any]:
         by image, as `bdrate.BdRates`; None without a common range.
     """
     names = list(codecs)
-    ours = _good(rows, GSIC)
+    ours = _keep_good(rows, GSIC)
     settings = list(dict.fromkeys(row.setting for row in ours))
     return {
         "images": len({row.image for row in rows}),
         "errors": [
             [row.image, f"{row.codec} {row.setting}", row.error] for row in rows if row.error
         ],
-        "rates": [_rate(setting, ours, rows, names) for setting in settings],
-        "bd_rate": {name: _bd(rows, name) for name in names},
+        "rates": [_summarise_rate(setting, ours, rows, names) for setting in settings],
+        "bd_rate": {name: _compute_bd_rate(rows, name) for name in names},
     }
 
 
-def mean_curve(rows: Iterable[Row], codec: str, images: Iterable[str]) -> list[bdrate.Point]:
-    """Mean bpp and mean PSNR of each setting of a codec's curve, over the given images.
+def average_curve(rows: Iterable[Row], codec: str, images: Iterable[str]) -> list[bdrate.Point]:
+    """Average bpp and PSNR of each setting of a codec's curve over the given images.
 
     Only settings that every one of the images has are points. A mean curve is for drawing only.
     """
     wanted = set(images)
     points: dict[str, list[Row]] = {}
-    for row in _good(rows, codec):
+    for row in _keep_good(rows, codec):
         if row.image in wanted:
             points.setdefault(row.setting, []).append(row)
     return [
@@ -54,17 +54,17 @@ def mean_curve(rows: Iterable[Row], codec: str, images: Iterable[str]) -> list[b
     ]
 
 
-def complete_images(rows: Iterable[Row]) -> set[str]:
-    """The images that have a good row for every setting of ours that any image has."""
+def find_complete_images(rows: Iterable[Row]) -> set[str]:
+    """Find the images that have a good row for every setting of ours that any image has."""
     done: dict[str, set[str]] = {}
-    for row in _good(rows, GSIC):
+    for row in _keep_good(rows, GSIC):
         done.setdefault(row.image, set()).add(row.setting)
     every = set().union(*done.values()) if done else set()
     return {image for image, settings in done.items() if settings == every}
 
 
-def _good(rows: Iterable[Row], codec: str) -> list[Row]:
-    """A codec's own rows (not the matched ones) that have a rate and a finite PSNR."""
+def _keep_good(rows: Iterable[Row], codec: str) -> list[Row]:
+    """Keep a codec's own rows (not the matched ones) that have a rate and a finite PSNR."""
     return [
         row
         for row in rows
@@ -76,7 +76,7 @@ def _good(rows: Iterable[Row], codec: str) -> list[Row]:
     ]
 
 
-def _rate(
+def _summarise_rate(
     setting: str, ours: Sequence[Row], rows: Sequence[Row], codecs: Iterable[str]
 ) -> dict[str, Any]:
     group = {row.image: row for row in ours if row.setting == setting}
@@ -93,14 +93,14 @@ def _rate(
         "ssimulacra2_images": len(scores),
         "encode_s": _median(row.encode_s for row in group.values()),
         **{stage: _median(getattr(row, stage) for row in group.values()) for stage in _STAGES},
-        "against": {codec: _against(codec, setting, group, rows) for codec in codecs},
+        "against": {codec: _summarise_codec(codec, setting, group, rows) for codec in codecs},
     }
 
 
-def _against(
+def _summarise_codec(
     codec: str, setting: str, group: dict[str, Row], rows: Iterable[Row]
 ) -> dict[str, Any] | None:
-    """A codec at the rates of our files; None where no image can be coded at its rate.
+    """Summarise a codec at the rates of our files; None where no image can be coded there.
 
     All means, ours included, are over the images that the codec can code at that rate.
     """
@@ -129,15 +129,15 @@ def _against(
     }
 
 
-def _bd(rows: Sequence[Row], codec: str) -> dict[str, Any] | None:
-    result = bdrate.bd_rates(_curves(rows, codec), _curves(rows, GSIC))
+def _compute_bd_rate(rows: Sequence[Row], codec: str) -> dict[str, Any] | None:
+    result = bdrate.bd_rates(_build_curves(rows, codec), _build_curves(rows, GSIC))
     return None if result is None else result._asdict()
 
 
-def _curves(rows: Iterable[Row], codec: str) -> dict[str, list[bdrate.Point]]:
-    """A codec's curve of each image."""
+def _build_curves(rows: Iterable[Row], codec: str) -> dict[str, list[bdrate.Point]]:
+    """Build a codec's curve of each image."""
     curves: dict[str, list[bdrate.Point]] = {}
-    for row in _good(rows, codec):
+    for row in _keep_good(rows, codec):
         curves.setdefault(row.image, []).append((row.bpp or 0.0, row.psnr or 0.0))
     return curves
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gsic import metrics
 from gsic.bench import bdrate
-from gsic.bench.codecs.base import Baseline, channels_of, comparable
+from gsic.bench.codecs.base import Baseline, count_channels
+from gsic.pixels import comparable
 
 # A search of JPEG 2000, whose rate is continuous, ends this close to the size it looks for.
 _CLOSE = 0.005
@@ -49,7 +50,7 @@ class Sweep:
             start = time.perf_counter()
             data = self.baseline.encode(self.image, setting)
             seconds = time.perf_counter() - start
-            decoded = self.baseline.decode(data, channels_of(self.image))
+            decoded = self.baseline.decode(data, count_channels(self.image))
             quality = metrics.psnr(self._reference, comparable(decoded))
             self._samples[setting] = Sample(setting, len(data), quality, seconds)
         return self._samples[setting]

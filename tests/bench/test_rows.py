@@ -111,19 +111,19 @@ def test_images_are_sorted_by_number_and_others_ignored(tmp_path: Path) -> None:
     for name in ("b10.png", "b9.PNG", "a.webp", ".hidden.png", "notes.txt", "B1.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
-    names = [path.name for path in folders.images(tmp_path)]
+    names = [path.name for path in folders.list_images(tmp_path)]
     assert names == ["a.webp", "B1.jpg", "b9.PNG", "b10.png"]
-    assert [path.name for path in folders.images(tmp_path, 2)] == names[:2]
+    assert [path.name for path in folders.list_images(tmp_path, 2)] == names[:2]
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no image"):
-        folders.images(tmp_path)
+        folders.list_images(tmp_path)
     with pytest.raises(InputError, match="cannot list"):
-        folders.images(tmp_path / "missing")
+        folders.list_images(tmp_path / "missing")
     (tmp_path / "file.png").touch()
     with pytest.raises(InputError, match="cannot list"):
-        folders.images(tmp_path / "file.png")
+        folders.list_images(tmp_path / "file.png")
 
 
 class TestKept:
@@ -142,7 +142,7 @@ class TestKept:
 
     def test_all_hold_while_nothing_changes(self, conditions: resume.Conditions) -> None:
         rows_ = [self.ours, self.ladder, self.matched]
-        assert conditions.kept(rows_) == rows_
+        assert conditions.keep(rows_) == rows_
 
     @pytest.mark.parametrize(
         "change", [{"version": "0.2.0"}, {"options": "other"}, {"error": "x"}, {"bytes": 5}]
@@ -151,29 +151,29 @@ class TestKept:
         self, conditions: resume.Conditions, change: dict[str, object]
     ) -> None:
         changed = replace(self.ours, **change)  # type: ignore[arg-type]
-        assert conditions.kept([changed, self.ladder, self.matched]) == [self.ladder]
+        assert conditions.keep([changed, self.ladder, self.matched]) == [self.ladder]
 
     def test_another_image_under_the_name_drops_everything(
         self, conditions: resume.Conditions
     ) -> None:
         other = replace(conditions, digests={"a.png": "ffffffffffff"})
-        assert other.kept([self.ours, self.ladder, self.matched]) == []
-        assert replace(conditions, digests={}).kept([self.ours]) == []
+        assert other.keep([self.ours, self.ladder, self.matched]) == []
+        assert replace(conditions, digests={}).keep([self.ours]) == []
 
     def test_other_libraries_drop_their_rows(self, conditions: resume.Conditions) -> None:
         rows_ = [self.ours, *(replace(r, version="old") for r in (self.ladder, self.matched))]
-        assert conditions.kept(rows_) == [self.ours]
+        assert conditions.keep(rows_) == [self.ours]
 
     def test_a_missing_file_drops_its_row(self, conditions: resume.Conditions) -> None:
         resume.coded_file(conditions.files, "a.png", "jpeg", "bpp=0.3").unlink()
-        kept = conditions.kept([self.ours, self.ladder, self.matched])
+        kept = conditions.keep([self.ours, self.ladder, self.matched])
         assert kept == [self.ours, self.ladder]
 
     def test_a_codec_that_cannot_reach_the_size_has_no_file(
         self, conditions: resume.Conditions
     ) -> None:
         out_of_reach = replace(self.matched, setting="-", bytes=None)
-        assert conditions.kept([self.ours, out_of_reach]) == [self.ours, out_of_reach]
+        assert conditions.keep([self.ours, out_of_reach]) == [self.ours, out_of_reach]
 
 
 def test_files_of_images_that_differ_in_suffix_differ(tmp_path: Path) -> None:

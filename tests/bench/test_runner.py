@@ -18,7 +18,7 @@ from gsic import metrics
 from gsic.bench import machine, plot, roundtrip
 from gsic.bench.bdrate import psnr_at_rate
 from gsic.bench.options import DEFAULT_BPP, BenchOptions
-from gsic.bench.report import markdown
+from gsic.bench.report import write_markdown
 from gsic.bench.rows import Row, read
 from gsic.bench.runner import run
 from gsic.bench.summary import summarise
@@ -40,7 +40,7 @@ class StandIn:
         self.claim = 0.0
         monkeypatch.setattr(roundtrip, "encode_to", self.encode_to)
         monkeypatch.setattr(roundtrip, "decode_fresh", self.decode_fresh)
-        monkeypatch.setattr(roundtrip, "decode_times", self.decode_times)
+        monkeypatch.setattr(roundtrip, "time_decodes", self.decode_times)
 
     def encode_to(
         self,
@@ -58,7 +58,7 @@ class StandIn:
             progress(1, 2, "half")
         assert options.bpp is not None
         path.write_bytes(bytes(round(options.bpp * image.shape[0] * image.shape[1] / 8)))
-        psnr = roundtrip.quality(image, self.decode_fresh(path, device, threads)).psnr
+        psnr = roundtrip.measure_quality(image, self.decode_fresh(path, device, threads)).psnr
         claimed = psnr + self.claim if math.isfinite(psnr) else None
         said = {"psnr": claimed, "psnr_float": claimed, "gaussians": 9, "iterations": 1}
         return roundtrip.Encoded({**said, "device": "cpu"}, 1.25)
@@ -198,7 +198,7 @@ def test_other_code_measures_again(
 ) -> None:
     run(options(folder, compare=()))
     stand_in.encoded.clear()
-    monkeypatch.setattr(machine, "code_digest", lambda: "edited")
+    monkeypatch.setattr(machine, "hash_code", lambda: "edited")
     run(options(folder, compare=()))
     assert len(stand_in.encoded) == 4
 
@@ -345,7 +345,7 @@ def test_means_beside_each_other_are_over_the_same_images() -> None:
         **report,
         **{"folder": "f", "options": {}, "notes": []},
     }
-    page = markdown(written, [*ours_, *matched], plot=False)
+    page = write_markdown(written, [*ours_, *matched], plot=False)
     assert "29.00 against our 30.00 (+1.00, better on 1/1; only 1 of 2 images)" in page
 
 
@@ -441,10 +441,10 @@ def test_an_output_folder_is_made_only_where_its_parent_exists(
 
 
 def test_broken_claims() -> None:
-    assert roundtrip.broken_claim(30.0, 30.0) is None
-    assert roundtrip.broken_claim(None, math.inf) is None
-    assert "exact" in str(roundtrip.broken_claim(None, 50.0))
-    assert "30.00010" in str(roundtrip.broken_claim(30.0001, 30.0))
+    assert roundtrip.check_claim(30.0, 30.0) is None
+    assert roundtrip.check_claim(None, math.inf) is None
+    assert "exact" in str(roundtrip.check_claim(None, 50.0))
+    assert "30.00010" in str(roundtrip.check_claim(30.0001, 30.0))
 
 
 def test_machine_description_names_no_path_or_host() -> None:
@@ -454,8 +454,8 @@ def test_machine_description_names_no_path_or_host() -> None:
 
 
 def test_the_code_digest_covers_the_codec(tmp_path: Path) -> None:
-    assert machine.code_digest() == machine.code_digest()
-    assert len(machine.code_digest()) == 12
+    assert machine.hash_code() == machine.hash_code()
+    assert len(machine.hash_code()) == 12
 
 
 def test_real_files_decoded_in_a_fresh_process(folder: Path) -> None:

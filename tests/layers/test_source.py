@@ -35,7 +35,7 @@ LAYERS = {
         *("container", "profiles", "pixels", "rendering", "devices", "decoding", "encoding"),
         "fitting",
     },
-    "bench": {*SURFACE, "api", "encoding", "decoding"},
+    "bench": {*SURFACE, "pixels", "api", "encoding", "decoding"},
     "cli": {*SURFACE, "api", "encoding", "decoding", "fitting", "bench"},
     "__main__": {"cli"},
     "__init__": {"errors", "options", "api"},

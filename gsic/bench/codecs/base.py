@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gsic import metrics
 from gsic.errors import GsicError
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -101,7 +100,7 @@ class Baseline(ABC):
             Unsupported: the codec cannot hold an image of these channels or this size.
             ImportError: the library is not installed.
         """
-        channels = channels_of(image)
+        channels = count_channels(image)
         if channels not in self.channels:
             if channels + 2 not in self.channels:
                 raise Unsupported(f"{self.name} cannot code {MODES[channels]} images")
@@ -126,7 +125,7 @@ class Baseline(ABC):
             uint8 (H, W) for one channel, else (H, W, channels).
         """
         image = self.read(data)
-        if channels_of(image) == channels:
+        if count_channels(image) == channels:
             return image
         return np.asarray(Image.fromarray(image).convert(MODES[channels]))
 
@@ -141,11 +140,6 @@ class Baseline(ABC):
         return statistics.median(times)
 
 
-def channels_of(image: NDArray[np.uint8]) -> int:
+def count_channels(image: NDArray[np.uint8]) -> int:
     """Count the channels of an image (H, W) or (H, W, C)."""
     return 1 if image.ndim == 2 else image.shape[2]
-
-
-def comparable(image: NDArray[np.uint8]) -> NDArray[np.generic]:
-    """What PSNR is taken of: the image, or with alpha its premultiplied channels."""
-    return metrics.premultiply(image) if channels_of(image) in (2, 4) else image

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.bench.codecs.base import MODES, Baseline, channels_of
+from gsic.bench.codecs.base import MODES, Baseline, count_channels
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Heic(Baseline):
     def write(self, image: NDArray[np.uint8], setting: float) -> bytes:
         heif = _library()
         height, width = image.shape[:2]
-        picture = heif.from_bytes(MODES[channels_of(image)], (width, height), image.tobytes())
+        picture = heif.from_bytes(MODES[count_channels(image)], (width, height), image.tobytes())
         out = io.BytesIO()
         # The library adds to the parameters that it is given, hence a copy.
         picture.save(out, quality=int(setting), enc_params=dict(self.options), tile_size=0)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, features
 
-from gsic.bench.codecs.base import MODES, Baseline, channels_of
+from gsic.bench.codecs.base import MODES, Baseline, count_channels
 
 _AVIF_LOCK = threading.Lock()
 
@@ -44,7 +44,7 @@ class PillowBaseline(Baseline):
 
     def write(self, image: NDArray[np.uint8], setting: float) -> bytes:
         out = io.BytesIO()
-        options = self.save_options(channels_of(image), setting)
+        options = self.save_options(count_channels(image), setting)
         Image.fromarray(image).save(out, self.format, **options)
         return out.getvalue()
 

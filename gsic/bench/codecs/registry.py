@@ -8,13 +8,8 @@ from gsic.bench.codecs.jpegxl import JpegXl
 from gsic.bench.codecs.mozjpeg import MozJpeg
 from gsic.bench.codecs.pillow import Jpeg, Jpeg2000, PillowBaseline
 
-_JPEG_LADDER = (
-    *(1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 60, 70, 77, 83),
-    *(88, 91),
-)
 
-
-def _avif(chroma: str, tune: str, speed: int) -> PillowBaseline:
+def _make_avif(chroma: str, tune: str, speed: int) -> PillowBaseline:
     """AVIF; its name says what differs from 4:2:0, tuned for PSNR, speed 6."""
     parts = ["avif", *(["444"] if chroma == "4:4:4" else []), *(["iq"] if tune == "iq" else [])]
     parts += [f"s{speed}"] if speed != 6 else []
@@ -46,7 +41,10 @@ BASELINES: dict[str, Baseline] = {
             name="jpeg",
             title="JPEG (4:2:0, optimised Huffman tables)",
             suffix=".jpg",
-            ladder=_JPEG_LADDER,
+            ladder=(
+                *(1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 60, 70, 77, 83),
+                *(88, 91),
+            ),
             top=95,
             channels=(1, 3),
             options={"subsampling": "4:2:0", "optimize": True},
@@ -83,7 +81,7 @@ BASELINES: dict[str, Baseline] = {
             library="libwebp",
         ),
         *(
-            _avif(chroma, tune, speed)
+            _make_avif(chroma, tune, speed)
             for chroma, speed, tune in product(("4:2:0", "4:4:4"), (6, 4), ("psnr", "iq"))
         ),
         JpegXl(
@@ -122,7 +120,7 @@ BASELINES: dict[str, Baseline] = {
             name="heic",
             title="HEIC (4:2:0, x265 tuned for PSNR)",
             suffix=".heic",
-            ladder=(0, 3, 6, 9, 12, 16, 20, 25, 30, 35, 40, 46, 52, 58, 64, 70, 76, 82, 88),
+            ladder=(0, 3, 6, 9, 12, 15, 19, 23, 27, 31, 35, 39, 43, 47, 52, 57, 64, 70, 76, 82, 88),
             top=100,
             channels=(1, 3, 4),
             options={"tune": "psnr", "chroma": "420"},
@@ -131,7 +129,7 @@ BASELINES: dict[str, Baseline] = {
             name="mozjpeg",
             title="JPEG (4:2:0, MozJPEG: progressive, trellis quantisation)",
             suffix=".jpg",
-            ladder=_JPEG_LADDER,
+            ladder=(1, 2, 4, 6, 8, 10, 13, 17, 22, 28, 35, 42, 50, 60, 70, 77, 83, 88, 91),
             top=95,
             channels=(1, 3),
             options={
