@@ -6,7 +6,8 @@
 Writes rd-NAME.json: a row for each image and rate, with PSNR, MS-SSIM and SSIMULACRA2 of the
 decoded file and the bits of each attribute of the Gaussians. A stopped run of the same options goes
 on where it stopped. With `--files` the coded files are kept in DIR with the encoder's reports, and
-a file that is there already is measured and not encoded again.
+a file that is there already is measured and not encoded again; rows of an earlier run that lack
+SSIMULACRA2 get it from their kept file.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def measure(arguments: argparse.Namespace) -> None:
     target = arguments.results / f"rd-{arguments.name}.json"
     rows: list[dict[str, Any]] = []
     if target.exists() and (before := load(target))["options"] == options:
-        rows = before["rows"]
+        rows = [add_score(row, arguments) for row in before["rows"]]
+        target.write_text(json.dumps({**before, "rows": rows}, indent=1) + "\n")
     done = {key(row) for row in rows}
     wanted = arguments.images.split(",") if arguments.images else None
     missing = [
@@ -95,6 +97,26 @@ def measure(arguments: argparse.Namespace) -> None:
     show([load(target)])
 
 
+def add_score(row: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Add SSIMULACRA2 to a row that lacks it, if its file is kept."""
+    kept = None if arguments.files is None else kept_file(arguments.files, *key(row))
+    if row.get("ssimulacra2") is not None or kept is None or not kept.exists():
+        return row
+    data = kept.read_bytes()
+    original = images.load(arguments.folder / f"{row['image']}.png").image
+    decoded = decoding.decode_with_report(data, device="cpu", threads=1).image
+    measured = roundtrip.measure_quality(original, decoded)
+    broken = roundtrip.check_claim(row["psnr"], measured.psnr)
+    if broken or len(data) != row["bytes"]:
+        raise SystemExit(f"{kept.name} is not the file of its row: {broken or len(data)}")
+    return row | {"ssimulacra2": measured.ssimulacra2}
+
+
+def kept_file(files: Path, image: str, bpp: float) -> Path:
+    """Name the kept file of an image at a rate."""
+    return files / f"{image}-bpp-{bpp:g}.gsi"
+
+
 def describe_command(arguments: argparse.Namespace) -> str:
     """Write the command line without folders of this machine."""
     given = ["python -m benchmarks.rd.encode", arguments.folder.name, arguments.name]
@@ -110,7 +132,7 @@ def measure_file(
 ) -> dict[str, Any]:
     """Measure one file, which is encoded unless it is among the kept files."""
     image = images.load(path).image
-    kept = None if files is None else files / f"{path.stem}-bpp-{bpp:g}.gsi"
+    kept = None if files is None else kept_file(files, path.stem, bpp)
     if kept is not None and kept.exists():
         data, report = kept.read_bytes(), load(kept.with_suffix(".json"))
     else:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -363,6 +364,12 @@ def test_kept_files_are_measured_and_not_encoded_again(
     monkeypatch.setattr(encode.encoding, "encode_with_report", None)
     again = encode.measure_file(photo, 0.5, options, 1, tmp_path)
     assert {**again, "decode_ms": 0} == {**first, "decode_ms": 0}
+    arguments = Namespace(files=tmp_path, folder=photo.parent)
+    bare = {name: value for name, value in first.items() if name != "ssimulacra2"}
+    assert encode.add_score(bare, arguments) == {**bare, "ssimulacra2": first["ssimulacra2"]}
+    assert encode.add_score(bare, Namespace(files=None)) == bare
+    with pytest.raises(SystemExit, match="is not the file of its row"):
+        encode.add_score({**bare, "bytes": 1}, arguments)
     report = tmp_path / f"{photo.stem}-bpp-0.5.json"
     report.write_text(json.dumps({**json.loads(report.read_text()), "psnr": 1.0}))
     with pytest.raises(SystemExit, match="encoder claims"):
