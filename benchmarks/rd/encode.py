@@ -25,7 +25,7 @@ from benchmarks.rd.compare import key, load, show
 from gsic import container, decoding, encoding, images
 from gsic.bench import machine, roundtrip
 from gsic.options import EncodeOptions
-from gsic.profiles.gsic import bitstream
+from gsic.profiles.gsic.code_lengths import estimate_bits_by_attribute
 from gsic.profiles.registry import find_by_name
 
 DECODES = 5
@@ -158,7 +158,7 @@ def count_bits(data: bytes) -> dict[str, float]:
     """Estimate the bits of each attribute; they add up to the payload within a percent."""
     file = container.read(data)
     header, symbols = find_by_name("gsic").read(file)
-    bits = bitstream.bits_by_attribute(header, symbols)
+    bits = estimate_bits_by_attribute(header, symbols)
     bits["header"] = 8.0 * (len(data) - len(file.payload))
     return {name: round(value, 1) for name, value in bits.items()}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 LIBRARIES = ("numpy", "numba", "torch", "triton", "constriction", "pillow")
 # Neither what parses options nor what measures changes a file.
-_NO_PART = ("bench", "cli.py", "__main__.py")
+_NO_PART = ("bench", "cli", "__main__.py")
 
 
 def describe() -> dict[str, Any]:

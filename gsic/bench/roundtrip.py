@@ -18,7 +18,7 @@ from gsic.bench.progress import Progress
 from gsic.errors import GsicError
 from gsic.files import write_bytes_atomically
 from gsic.options import EncodeOptions
-from gsic.pixels import comparable
+from gsic.pixels import to_comparable
 
 # What the encoder says it reached and what a decoder gets may differ by float summation alone.
 CLAIM_TOLERANCE_DB = 1e-5
@@ -138,7 +138,7 @@ def measure_quality(original: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> 
     """
     if original.shape != decoded.shape:
         raise DecodeFailed(f"decoded shape {decoded.shape}, original {original.shape}")
-    pair = comparable(original), comparable(decoded)
+    pair = to_comparable(original), to_comparable(decoded)
     score = metrics.ssimulacra2(original, decoded)
     return Quality(metrics.psnr(*pair), metrics.ms_ssim(*pair), score)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gsic import metrics
 from gsic.bench import bdrate
 from gsic.bench.codecs.base import Baseline, count_channels
-from gsic.pixels import comparable
+from gsic.pixels import to_comparable
 
 # A search of JPEG 2000, whose rate is continuous, ends this close to the size it looks for.
 _CLOSE = 0.005
@@ -41,7 +41,7 @@ class Sweep:
     ) -> None:
         self.baseline = baseline
         self.image = image
-        self._reference = comparable(image)
+        self._reference = to_comparable(image)
         self._samples = {sample.setting: sample for sample in known}
 
     def sample(self, setting: float) -> Sample:
@@ -51,7 +51,7 @@ class Sweep:
             data = self.baseline.encode(self.image, setting)
             seconds = time.perf_counter() - start
             decoded = self.baseline.decode(data, count_channels(self.image))
-            quality = metrics.psnr(self._reference, comparable(decoded))
+            quality = metrics.psnr(self._reference, to_comparable(decoded))
             self._samples[setting] = Sample(setting, len(data), quality, seconds)
         return self._samples[setting]
 
