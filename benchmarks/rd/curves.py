@@ -1,9 +1,10 @@
 """Rate-distortion curves of the other codecs on a folder of images.
 
     python -m benchmarks.rd.curves FOLDER NAME [--codecs ...] [--images ...] [--every N]
+                                   [--up-to BPP]
 
 Writes rd-NAME-curves.csv, a row for every image, codec and setting with PSNR, MS-SSIM and
-SSIMULACRA2, up to the first setting above 1.1 bpp, and rd-NAME-curves.json with what each codec is.
+SSIMULACRA2, up to the first setting above --up-to, and rd-NAME-curves.json with what each codec is.
 A stopped run goes on where it stopped, and measures rows again that lack SSIMULACRA2; delete the
 files to measure all again.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from gsic.bench.rows import Row, read, to_csv
 from gsic.files import write_bytes_atomically
 
 # Rows of gsic end at 0.5 bpp; JPEG needs about twice the bits for the same PSNR.
-HIGHEST_BPP = 1.1
+UP_TO = 1.1
 COLUMNS = ("image", "codec", "setting", "bytes", "bpp", "psnr", "ms_ssim", "ssimulacra2")
 CODECS = (
     *("jpeg", "jpeg2000", "webp", "avif", "avif-iq", "avif-444-s4", "avif-444-iq-s4"),
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--codecs", default=",".join(CODECS), help="comma-separated")
     parser.add_argument("--images", help="names without suffix, comma-separated; default: all")
     parser.add_argument("--every", type=int, default=1, help="only every Nth setting of a ladder")
+    parser.add_argument("--up-to", type=float, default=UP_TO, help="bits per pixel")
     parser.add_argument("--results", type=Path, default=Path("build/rd"))
     arguments = parser.parse_args()
     codecs = [BASELINES[name] for name in arguments.codecs.split(",")]
@@ -54,7 +56,7 @@ def main() -> int:
         if wanted is not None and image.stem not in wanted:
             continue
         for codec in codecs:
-            for row in measure(image, codec, codec.ladder[:: arguments.every], rows):
+            for row in measure(image, codec, arguments.every, arguments.up_to, rows):
                 rows[row.key] = row
             ordered = sorted(rows.values(), key=sort_key)
             write_bytes_atomically(path, to_csv(ordered, COLUMNS).encode())
@@ -70,12 +72,12 @@ def main() -> int:
 
 
 def measure(
-    path: Path, codec: Baseline, ladder: Iterable[float], known: dict[Any, Row]
+    path: Path, codec: Baseline, every: int, up_to: float, known: dict[Any, Row]
 ) -> Iterator[Row]:
-    """Measure settings of one codec on one image by increasing rate; skip known rows."""
+    """Measure every Nth setting of one codec by increasing rate; skip known rows."""
     image = images.load(path).image
     height, width = image.shape[:2]
-    for setting in ladder:
+    for setting in codec.ladder[::every]:
         row = Row(path.name, width, height, codec.name, codec.label(setting))
         before = known.get(row.key)
         if before is None or before.ssimulacra2 is None:
@@ -90,7 +92,7 @@ def measure(
                 ssimulacra2=metrics.ssimulacra2(image, decoded),
             )
             yield row
-        if (known.get(row.key, row).bpp or 0.0) > HIGHEST_BPP:
+        if (known.get(row.key, row).bpp or 0.0) > up_to:
             break
 
 
@@ -105,6 +107,7 @@ def describe_command(arguments: argparse.Namespace) -> str:
     given += [f"--codecs {arguments.codecs}"] if arguments.codecs != ",".join(CODECS) else []
     given += [f"--images {arguments.images}"] if arguments.images else []
     given += [f"--every {arguments.every}"] if arguments.every != 1 else []
+    given += [f"--up-to {arguments.up_to:g}"] if arguments.up_to != UP_TO else []
     return " ".join(given)
 
 
