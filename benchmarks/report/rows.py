@@ -78,12 +78,13 @@ def select_images(rows: Rows, prefix: str) -> Rows:
 
 
 def build_curves(rows: Rows, rates: Iterable[float], measure: Measure) -> dict[str, list[Point]]:
-    """Build our curve of each image over some of the rates."""
+    """Build our curve of each image over some rates; leave out images that lack one of them."""
     wanted = list(rates)
-    curves: dict[str, list[Point]] = {}
-    for (image, rate), row in rows.items():
-        if rate in wanted and row.get(measure) is not None:
-            curves.setdefault(image, []).append((row["bpp"], scale(row[measure], measure)))
+    curves = {}
+    for image in list_images(rows):
+        found = [rows.get((image, rate), {}) for rate in wanted]
+        if all(row.get(measure) is not None for row in found):
+            curves[image] = [(row["bpp"], scale(row[measure], measure)) for row in found]
     return curves
 
 

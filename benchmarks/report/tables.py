@@ -61,7 +61,8 @@ def format_bd_rates(found: BdRates | None, images: int) -> str:
     """Write a cell: mean [least, largest], and the number of images where some lack one."""
     if found is None:
         return NONE
-    few = f", {found.images} images" if found.images < images else ""
+    noun = "image" if found.images == 1 else "images"
+    few = f", {found.images} {noun}" if found.images < images else ""
     worst = f" {found.worst_image}" if found.images > 1 else ""
     return f"{found.percent:+.1f} % [{found.least:+.0f}, {found.largest:+.0f}{worst}{few}]"
 

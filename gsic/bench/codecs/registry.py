@@ -18,7 +18,7 @@ def _make_avif(chroma: str, tune: str, speed: int) -> PillowBaseline:
         name="-".join(parts),
         title=f"AVIF ({chroma}, aom, speed {speed}, {said})",
         suffix=".avif",
-        ladder=(0, 3, 6, 9, 12, 16, 20, 25, 30, 35, 40, 46, 52, 58, 64, 70, 76, 82, 88),
+        ladder=(0, 3, 6, 9, 12, 16, 20, 25, 30, 35, 40, 46, 52, 58, 64, 70, 76, 82, 88, 94, 98),
         top=99 if tune == "iq" else 100,  # 100 is lossless, which tune iq refuses
         channels=(3, 4),
         options={
@@ -72,7 +72,7 @@ BASELINES: dict[str, Baseline] = {
             name="webp",
             title="WebP (lossy, method 6)",
             suffix=".webp",
-            ladder=(0, 1, 2, 3, 5, 8, 12, 17, 23, 30, 40, 50, 60, 70, 77, 83, 87, 91),
+            ladder=(0, 1, 2, 3, 5, 8, 12, 17, 23, 30, 40, 50, 60, 70, 77, 83, 87, 91, 95),
             top=100,
             channels=(3, 4),
             options={"method": 6},
