@@ -157,7 +157,7 @@ def tabulate_first_page(results: Path) -> list[str]:
     return [
         format_table(head, lines),
         f"Means over {counts}, every image at the size of our file; PSNR in dB. Where a codec "
-        "cannot be that small on every image, the bracket holds our mean over the same images. "
+        "does not reach that size on every image, the bracket holds our mean over the same images. "
         "All codecs, rates and BD-rates: [docs/figures.md](docs/figures.md).",
     ]
 

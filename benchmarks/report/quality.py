@@ -49,9 +49,9 @@ def tabulate_kodak(results: Path) -> list[str]:
         f"**Photographs at equal bytes: {len(list_images(rows))} Kodak images.** "
         f"{describe_origin(results / 'rd-kodak-effort5.json')} Default effort. Every other codec "
         "is taken at exactly the size of our file, image by image, from its own curve of that "
-        "image; in brackets ours minus theirs: a negative number is a loss. Where it cannot be "
-        "that small on every image, both means are over the images on which it can, and the cell "
-        "says how many they are."
+        "image; in brackets ours minus theirs: a negative number is a loss. Where it does not "
+        "reach that size on every image, or ours were not measured on every image, both means are "
+        "over the same images, and the cell says how many they are."
     ]
     for measure in MEASURES:
         ours = [average(rows, rate, measure) for rate in rates]
