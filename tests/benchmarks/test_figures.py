@@ -181,7 +181,7 @@ def test_the_plot_is_drawn_from_rows(script: Callable[[str], ModuleType], tmp_pa
     figure = script("report.plot").draw_figure(tmp_path)
     left, right = figure.axes
     assert [line.get_label() for line in left.lines] == ["gsic", "WebP, method 6", "JPEG 4:2:0"]
-    assert right.get_title() == "SSIMULACRA2"
+    assert right.get_title() == "SSIMULACRA2, means of 2 images"
 
 
 def test_what_controlling_the_rate_costs(
