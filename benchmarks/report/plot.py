@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "images" / "rd.png")
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    draw_figure(arguments.results).savefig(arguments.output, dpi=100, metadata={"Software": None})
+    draw_figure(arguments.results).savefig(arguments.output, dpi=90, metadata={"Software": None})
     return 0
 
 
