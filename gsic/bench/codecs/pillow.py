@@ -67,6 +67,7 @@ class Jpeg(PillowBaseline):
 
     @property
     def version(self) -> str:
+        """Versions of Pillow and of its JPEG library."""
         turbo = features.version_feature("libjpeg_turbo")
         library = f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version('jpg')}"
         return f"Pillow {features.version('pil')}, {library}"
