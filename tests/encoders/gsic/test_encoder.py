@@ -17,6 +17,8 @@ from gsic.metrics import premultiply, psnr
 from gsic.options import LOSSES
 
 PHOTOS = ("hats", "macaws")
+# Steps and shrinking of encodings to a PSNR that only the slow tests make.
+SLOW_CASES = ((200, 4), (400, 2), (400, 4))
 
 
 @cache
@@ -88,8 +90,10 @@ def test_a_psnr_is_reached_and_little_exceeded() -> None:
     assert sum(shown is not None for _, shown in found) >= 9
 
 
-@pytest.mark.parametrize("shrink", [2, 4])
-@pytest.mark.parametrize("steps", [200, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("steps", "shrink"),
+    [(200, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW_CASES)],
+)
 def test_a_psnr_lands_within_a_tenth_above(steps: int, shrink: int) -> None:
     """Qualities up to 80 lead to every one of these."""
     for name in PHOTOS:
