@@ -5,7 +5,6 @@ import importlib.util
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +74,6 @@ if INTERPRETED:
     from triton.runtime import interpreter
 
     interpreter._patch_lang = patch_once(interpreter._patch_lang)
-    # It is asked in every operation, and makes a table each time.
-    interpreter._get_np_dtype = cache(interpreter._get_np_dtype)
 
 
 def allocate_poisoned(shape: tuple[int, ...], dtype: Any, device: Any) -> Any:
