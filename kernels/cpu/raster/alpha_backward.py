@@ -153,6 +153,8 @@ def alpha_backward(
         )
     first_stop = stop[top : top + count].min()
     end = starts[item + 1]
+    # Batches, and the Gaussians in them, from the last to the first: what is behind a Gaussian must
+    # be known before its own gradient.
     while end > starts[item]:
         begin = max(end - BATCH, starts[item])
         found = 0
@@ -198,6 +200,7 @@ def alpha_backward(
                     alpha = where_le(LEAST, raw, raw)
                     if capped:
                         alpha = smaller(alpha, MOST)
+                    # The transmittance in front of this Gaussian, and h - S.
                     front = load(strip, at) / (ONE - alpha)
                     behind = load(strip, at + pitch)
                     grads = load_planes(strip, at + 3 * pitch, pitch, channels)
@@ -205,6 +208,7 @@ def alpha_backward(
                     store(strip, at, front)
                     store(strip, at + pitch, fma(alpha, change, behind))
                     by_color = fma_planes(front * alpha, grads, by_color)
+                    # Where the Gaussian is skipped or capped, alpha does not follow its weight.
                     by_raw = where_le(LEAST, raw, front * change)
                     if capped:
                         by_raw = where_le(raw, MOST, by_raw)

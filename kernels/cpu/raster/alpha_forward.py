@@ -90,6 +90,8 @@ def _blend_column(
     colors = load_colors(records, n * RECORD + COLOR, channels)
     u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
     depth = at + len(channels) * pitch
+    # The least transmittance of each lane over all rows: with it, a single test behind the loop tells
+    # whether any pixel is marked.
     least = broadcast(ONE)
     y = np.float32(first) + HALF
     for _ in range(first, last + 1):
@@ -174,6 +176,7 @@ def alpha_forward(
         to = row * width
         for x in range(0, whole, LANES):
             running = load(strip, depth + x)
+            # No comparison holds for STOPPED, so the transmittance written at the stop is kept.
             seen = select_le(ZERO, running, running, load(depths, to + x))
             planes = load_planes(strip, at + x, pitch, channels)
             store(depths, to + x, seen)

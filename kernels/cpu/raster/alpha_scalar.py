@@ -122,6 +122,7 @@ def alpha_backward(
     for k in range(starts[item + 1] - 1, starts[item] - 1, -1):
         n = pairs[k]
         p, limit, offset = records[n, P], records[n, LIMIT], records[n, OFFSET]
+        # Sums are float64, as in `sum_scalar`.
         by_u, by_u_dx, by_u_dy, by_dy, by_dy2, by_opacity = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         by_color = np.zeros(count)
         for row in range(top, bottom):

@@ -45,6 +45,7 @@ def append_spans(
     half_width, top = float(records[n, HALF_WIDTH]), float(records[n, TOP])
     square = half_width * half_width
     reach = half_width + MARGIN + MARGIN_FAR * half_width
+    # Clip before rounding: an ellipse may be too wide for an integer.
     x_first = math.ceil(max(mean_x - reach - 0.5, float(x0)))
     x_last = math.floor(min(mean_x + reach - 0.5, float(x1)))
     for x in range(x_first, x_last + 1, LANES):

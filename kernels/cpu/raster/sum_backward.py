@@ -62,6 +62,7 @@ def split_planes(
         for x in range(0, whole, LANES):
             planes = load_pixels(flat, at + x * len(channels), channels)
             store_planes(planar, to + x, pitch, planes)
+        # The slack is 0: a column that reaches past the image then adds nothing to any gradient.
         for c in range(len(channels)):
             for x in range(whole, width):
                 planar[to + c * pitch + x] = image[row, x, c]
@@ -102,6 +103,7 @@ def sum_backward(
     spans, count = spans[worker], 0
     for k in range(begin, end):
         count = append_spans(records, order[k], x0, x1, y0, y1, spans, count)
+    # The spans are in the order of the Gaussians, so one index runs through all of them.
     i = 0
     for k in range(begin, end):
         n = order[k]
@@ -118,6 +120,7 @@ def sum_backward(
             dx = ramp() + (np.float32(x) + HALF) - mean_x
             u_column = dx * p
             at = (first - y0) * row_pitch + x - x0
+            # The sum of h e u over the rows of this column, to be multiplied by dx at its end.
             column_u = zero
             for y in range(first, last + 1):
                 rolled()
@@ -137,6 +140,7 @@ def sum_backward(
                 at += row_pitch
             by_u = by_u + column_u
             by_u_dx = fma(column_u, dx, by_u_dx)
+        # The order of the lanes in a sum is fixed, and so is that of the columns.
         p, r, t = p * FACTOR_SCALE, r * FACTOR_SCALE, t * FACTOR_SCALE
         u_sum, dy_sum = total(by_u) * FACTOR_SCALE, total(by_dy)
         d_factor[n, 0] = -scale * FACTOR_SCALE * total(by_u_dx)

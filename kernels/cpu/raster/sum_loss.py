@@ -83,6 +83,7 @@ def sum_loss(
                         offset = load(offsets, to + x)
                         slope = fma(error, load(weights, to + x), offset)
                         row_weighted = fma(error, slope + offset, row_weighted)
+                    # The sign is 0 exactly where the clamp changed nothing.
                     if stop_at_clamp:
                         slope = slope - slope * absolute(sign(value - clamped))
                     store(gradient, to + x, slope)

@@ -57,6 +57,7 @@ def row_span(records: F32, n: int, y: int, x0: int, x1: int) -> tuple[int, int]:
     half, center = math.sqrt(rest) / abs(p), -float(records[n, R]) * dy / p
     half += MARGIN + MARGIN_FAR * (half + abs(center) + abs(dy))
     center += records[n, MEAN_X] - 0.5
+    # Clip before rounding: a span may be too wide for an integer.
     first, last = max(center - half, float(x0)), min(center + half, float(x1))
     if last < first:
         return x1 + 1, x1
@@ -165,6 +166,8 @@ def sum_loss(
     used = min(height, rows - y)
     draw_strip(count, records, members, background, origin, y, width, used, strip, pitch)
     for row in range(y, y + used):
+        # Sums are float64: one float32 for a whole row would lose digits that the lanes of the
+        # vector kernels keep.
         absolutes, squares, weighted = 0.0, 0.0, 0.0
         for c in range(count):
             for x in range(width):
@@ -231,6 +234,7 @@ def sum_backward(
     for k in range(sizes[0] * item // items, sizes[0] * (item + 1) // items):
         n = order[k]
         p, limit, offset = records[n, P], records[n, LIMIT], records[n, OFFSET]
+        # Sums are float64 here too.
         by_u, by_u_dx, by_u_dy, by_dy, by_dy2 = 0.0, 0.0, 0.0, 0.0, 0.0
         by_color = np.zeros(count)
         radius = math.sqrt(limit) * WIDEN / abs(records[n, T])

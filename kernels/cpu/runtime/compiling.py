@@ -99,6 +99,7 @@ def _timed() -> Iterator[None]:
     from numba.core import event
 
     class Listener(event.Listener):
+        # Compiling a kernel compiles the functions that it calls: only the outermost is timed.
         depth, begun = 0, 0.0
 
         def on_start(self, event: Any) -> None:

@@ -45,6 +45,7 @@ def run(threads: int, steps: Sequence[Step]) -> None:
     of the pool may still be about to leave a kernel, or may not have started. Such a worker finds
     no work item left and touches nothing but `counters`, which are new in every call.
     """
+    # New in every call, so that a late worker of the call before cannot disturb this one.
     counters = np.zeros((len(steps), threads * COUNTER_STRIDE), np.int64)
     work_counts = np.array([step.work_items for step in steps], np.int64)
 
@@ -72,6 +73,7 @@ def run(threads: int, steps: Sequence[Step]) -> None:
     futures = [_pool().submit(work, worker, steps) for worker in range(1, threads)]
     complete = False
     try:
+        # The barrier, which has an index behind the last step, waits for the others' work items.
         complete = work(0, [*steps, Step(kernel("barrier"), (), 0)])
     finally:
         running = [future for future in futures if not future.cancel()]
