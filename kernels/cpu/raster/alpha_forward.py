@@ -90,7 +90,7 @@ def _blend_column(
     colors = load_colors(records, n * RECORD + COLOR, channels)
     u_column = (ramp() + (np.float32(x) + HALF) - mean_x) * p
     depth = at + len(channels) * pitch
-    # The least transmittance of each lane over all rows: with it, a single test behind the loop tells
+    # The least transmittance of each lane over all rows: with it, one test behind the loop tells
     # whether any pixel is marked.
     least = broadcast(ONE)
     y = np.float32(first) + HALF
