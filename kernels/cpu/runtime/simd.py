@@ -51,6 +51,7 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def emit_spread(builder: Any, scalar: Any) -> Any:
+    """Emit a vector with `scalar` in every lane."""
     first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), scalar, INT32(0))
     zeros = ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES)
     return builder.shuffle_vector(first, ir.Constant(VECTOR, ir.Undefined), zeros)
@@ -61,10 +62,12 @@ def _as_vector(builder: Any, kind: Any, value: Any) -> Any:
 
 
 def emit_constant(value: float) -> Any:
+    """Return a constant vector with `value` in every lane."""
     return ir.Constant(VECTOR, [value] * LANES)
 
 
 def emit_fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Emit a b + c, with one rounding where the CPU has an instruction for it."""
     kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
     return builder.call(function, [a, b, c])
@@ -79,6 +82,7 @@ def _smaller(builder: Any, a: Any, b: Any) -> Any:
 
 
 def element_pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    """Emit the address of an element of an array by its index in memory."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.gep(data, [index], inbounds=True)
 
@@ -144,6 +148,7 @@ def _emit_select_le(builder: Any, a: Any, b: Any, value: Any, other: Any) -> Any
 
 
 def emit_clamp01(builder: Any, a: Any) -> Any:
+    """Emit `a` limited to 0..1 in every lane."""
     return _smaller(builder, _larger(builder, a, emit_constant(0.0)), emit_constant(1.0))
 
 
@@ -158,6 +163,7 @@ def _emit_absolute(builder: Any, a: Any) -> Any:
 
 
 def emit_total(builder: Any, value: Any) -> Any:
+    """Emit the sum over all lanes: halves are added until one number is left."""
     width = LANES
     while width > 1:
         width //= 2
