@@ -31,8 +31,8 @@ _LONGEST_FIRST = (
     "test_readme.py",
     "kernels/cpu/test_processes.py",
     "encoders/gsic/test_ms_ssim.py",
-    "kernels/test_alpha.py",
     "cli/test_streams.py",
+    "kernels/cpu/raster/test_alpha.py",
 )
 
 
@@ -41,6 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         here = Path(__file__).parent
         ranks = {here / file: rank for rank, file in enumerate(_LONGEST_FIRST)}
+        if missing := [str(path) for path in ranks if not path.is_file()]:
+            raise pytest.UsageError(f"_LONGEST_FIRST names files that are not there: {missing}")
         items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
