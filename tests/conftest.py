@@ -28,7 +28,7 @@ _LONGEST_FIRST = (
     "kernels/gpu/test_interpreted.py",
     "encoders/gsic/test_encoder.py",
     "encoders/two_dgs/test_encoder.py",
-    "test_readme.py",
+    "test_docs.py",
     "kernels/cpu/test_processes.py",
     "encoders/gsic/test_ms_ssim.py",
     "cli/test_streams.py",
