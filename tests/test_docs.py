@@ -203,6 +203,22 @@ def test_links_lead_somewhere(page: str) -> None:
     assert missing == []
 
 
+def test_tests_that_pages_name_exist() -> None:
+    """Files by their path, functions by their name, with the rest of it left out as ``...``."""
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    functions = {
+        name
+        for path in files
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for page, text in PAGES.items():
+        for name in re.findall(r"`(tests/[\w/]+\.py)`", text):
+            assert (ROOT / name).is_file(), f"{page}: {name}"
+        for name in re.findall(r"`(test_\w+)", text):
+            known = name in functions or any(other.startswith(name) for other in functions)
+            assert known, f"{page}: {name}"
+
+
 def test_the_first_page_and_the_index_have_links() -> None:
     assert links_of("README.md")
     assert links_of("docs/README.md")
