@@ -167,6 +167,7 @@ def read_saving(measure: str, codec: str, kind: str) -> float:
         ("PSNR", "AVIF 4:2:0, speed 6", "photographs", "bits than AVIF 4:2:0 at speed 6"),
         ("PSNR", "AVIF 4:4:4, speed 4", "photographs", "than AVIF 4:4:4 at speed 4"),
         ("SSIMULACRA2", "AVIF 4:2:0, speed 6, tune iq", "photographs", "bits than AVIF 4:2:0 with"),
+        ("SSIMULACRA2", "WebP, method 6", "photographs", "than WebP."),
         ("PSNR", "AVIF 4:4:4, speed 4", "shaded illustrations", "), from 25 % fewer"),
         ("SSIMULACRA2", "AVIF 4:4:4, speed 4", "shaded illustrations", "for the same SSIMULACRA2"),
         ("PSNR", "AVIF 4:4:4, speed 4", "flat charts", "bits than AVIF 4:4:4 for the same PSNR"),
