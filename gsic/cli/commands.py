@@ -51,8 +51,10 @@ def gsic() -> None:
 @click.option(
     "--quality", type=int, metavar="1..100", help="Quality on a fixed scale of quantiser steps."
 )
-@click.option("--bpp", type=float, metavar="B", help="Largest bits of the file per pixel.")
-@click.option("--max-bytes", type=int, metavar="N", help="Largest size of the file in bytes.")
+@click.option("--bpp", type=float, metavar="B", help="Bits of the file per pixel, never exceeded.")
+@click.option(
+    "--max-bytes", type=int, metavar="N", help="Size of the file in bytes, never exceeded."
+)
 @click.option("--psnr", type=float, metavar="DB", help="Least PSNR of the decoded image in dB.")
 @click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians that are fitted.")
 @profile_option
@@ -112,7 +114,7 @@ def encode(
     type=float,
     default=1.0,
     show_default=True,
-    help="Size of the output over that of the image.",
+    help="Size of the output over that of the image; Gaussians are scaled.",
 )
 @click.option(
     "--region",

@@ -60,7 +60,7 @@ def common_options(command: Command) -> Command:
             type=click.Choice(DEVICES),
             default="auto",
             show_default=True,
-            help="Device that computes.",
+            help="Device that computes; auto takes a GPU that works.",
         ),
     ):
         command = option(command)
@@ -80,7 +80,7 @@ set_option = click.option(
     multiple=True,
     callback=_parse_pairs,
     metavar="KEY=VALUE",
-    help="Change a constant of the recipe; may be given several times.",
+    help="Change a constant of the recipe; may be repeated. An unknown KEY lists all.",
 )
 profile_option = click.option(
     "--profile",
