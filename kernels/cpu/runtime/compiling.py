@@ -47,8 +47,12 @@ def kernel(signature: str, function: Callable[..., Any]) -> Any:
             return jit(function)
 
 
-def folder_name(sources: Path = Path(__file__).parents[1]) -> str:
-    """Name the cache folder of the kernel sources as they are on disk."""
+def folder_name(sources: Path = Path(__file__).parents[2]) -> str:
+    """Name the cache folder of the kernel sources as they are on disk.
+
+    Constants that all backends share are compiled into the CPU kernels, so the sources are those of
+    the whole package.
+    """
     digest = hashlib.sha256()
     for source in sorted(sources.rglob("*.py")):
         name = source.relative_to(sources).as_posix()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from kernel_scenes import make
 
-from gsic_kernels import registry
+from gsic_kernels import constants, registry
 from gsic_kernels.cpu.runtime import compiling
 
 SUPPORT = Path(__file__).parents[2] / "support"
@@ -150,6 +151,16 @@ def test_an_edited_kernel_gets_another_cache(tmp_path: Path) -> None:
     assert compiling.folder_name(tmp_path) == before
     (tmp_path / "b.py").write_text("y = 2")
     assert compiling.folder_name(tmp_path) != before
+
+
+def test_a_changed_constant_gets_another_cache(tmp_path: Path) -> None:
+    package = Path(constants.__file__).resolve().parent
+    copy = tmp_path / "kernels"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compiling.folder_name(copy) == compiling.folder_name()
+    with (copy / "constants.py").open("a") as file:
+        file.write("ANOTHER = 1\n")
+    assert compiling.folder_name(copy) != compiling.folder_name()
 
 
 def test_rendering_imports_neither_torch_nor_triton() -> None:
