@@ -8,7 +8,7 @@ from typing import SupportsFloat
 import numpy as np
 
 from gsic.encoders.base import EncodeJob
-from gsic.encoders.gsic.ms_ssim import make_tuned_loss
+from gsic.encoders.gsic.ms_ssim import make_surrogate_loss
 from gsic.encoders.gsic.qat import WeightAt
 from gsic.encoders.gsic.rate_control import DEFAULT_QUALITY
 from gsic.encoders.gsic.recipe import recipe_of_effort
@@ -52,7 +52,7 @@ class EncoderContext:
             self.loss = make_loss(job.backend, self.planes, "l2", job.threads)
         else:
             rules = self.recipe.squared_share, self.recipe.ms_ssim_every
-            tuned = make_tuned_loss(job.backend, self.planes, *rules, job.threads)
+            tuned = make_surrogate_loss(job.backend, self.planes, *rules, job.threads)
             self.loss, self.weight_at = tuned, tuned.surrogate.weight_at
         height, width, channels = self.planes.shape
         background = np.rint(255.0 * self.planes.mean(axis=(0, 1), dtype=np.float64))

@@ -9,7 +9,7 @@ from gsic_kernels.backend import Backend, SurrogateLoss
 from gsic_kernels.types import Gradients, Splats, Window
 
 
-def make_tuned_loss(
+def make_surrogate_loss(
     backend: Backend, target: Float32, share: float, period: int, threads: int
 ) -> SurrogateLoss:
     """Make a loss that raises MS-SSIM, in the scale of a sum of squared errors.

@@ -8,7 +8,7 @@ import pytest
 from fit_images import EXAMPLES, decoded, encoded, planes_of
 from PIL import Image
 
-from gsic.encoders.gsic.ms_ssim import HostSurrogateLoss, make_tuned_loss
+from gsic.encoders.gsic.ms_ssim import HostSurrogateLoss, make_surrogate_loss
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import OptionError
 from gsic.fitting.adam_state import GaussianFit
@@ -41,7 +41,7 @@ def test_the_pass_that_renders_and_the_host_agree(shape: tuple[int, int, int]) -
     splats, background = splats_on(planes)
     host = HostSurrogateLoss(BACKEND, planes, 0.1, 2, 1)
     backends = BACKEND, registry.get("cpu-scalar")
-    kernels = [make_tuned_loss(backend, planes, 0.1, 2, 1) for backend in backends]
+    kernels = [make_surrogate_loss(backend, planes, 0.1, 2, 1) for backend in backends]
     for scale in (1.0, 1.1, 1.2, 1.3):
         moved = splats._replace(color=np.float32(scale) * splats.color)
         loss, gradients = host.step(moved, background)
@@ -59,7 +59,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
     """Against the float64 renderer, under the surrogate of the step before."""
     planes = planes_of(40, 50)
     splats, background = splats_on(planes)
-    loss = make_tuned_loss(BACKEND, planes, 0.1, 100, 1)
+    loss = make_surrogate_loss(BACKEND, planes, 0.1, 100, 1)
     loss.step(splats._replace(color=np.float32(1.1) * splats.color), background)
     value, gradients = loss.step(splats, background)
     weights, offsets = (

@@ -27,7 +27,7 @@ from kernel_scenes import (
     scale_of,
 )
 
-from gsic.encoders.gsic.ms_ssim import make_tuned_loss
+from gsic.encoders.gsic.ms_ssim import make_surrogate_loss
 from gsic_kernels import reference, registry
 from gsic_kernels.gpu import backend as gpu_backend
 from gsic_kernels.gpu import launch
@@ -245,7 +245,7 @@ def test_losses_equal_those_of_the_cpu(loss: Any, channels: int, stopped: bool) 
 def test_tuned_losses_equal_those_of_the_cpu() -> None:
     scene = make(14, 27, 20, 3, sigma=(1.0, 6.0))
     target = np.random.default_rng(3).uniform(0, 1, (20, 27, 3)).astype(np.float32)
-    ours, theirs = (make_tuned_loss(backend, target, 0.1, 2, 1) for backend in (GPU, CPU))
+    ours, theirs = (make_surrogate_loss(backend, target, 0.1, 2, 1) for backend in (GPU, CPU))
     for share in (1.0, 0.9, 0.8):
         splats = scene.splats._replace(color=np.float32(share) * scene.splats.color)
         value, gradients = ours.step(splats, scene.background)
