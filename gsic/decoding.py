@@ -114,6 +114,8 @@ def decode_with_report(
     """
     cores = count_threads(threads)
     file, picture, gaussians, entropy, loading = open_file(data, scale, region, limits or Limits())
+    section = file.find_section(ICC)
+    icc = container.unpack_icc(section) if section is not None else None
     began = time.perf_counter()
 
     def draw_on(backend: Backend) -> tuple[Bytes, float, float, float]:
@@ -138,4 +140,4 @@ def decode_with_report(
         total_ms=1e3 * (entropy + dequantise + done - ready),
         compile_ms=1e3 * (loading + ready - began - dequantise),
     )
-    return Decoded(image, file.find_section(ICC), report)
+    return Decoded(image, icc, report)

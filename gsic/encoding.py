@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +16,7 @@ from gsic.container import ICC, Container, Section
 from gsic.decoding import decode_with_report
 from gsic.encoders.base import Coded, EncodeJob, Encoding
 from gsic.encoders.registry import find_encoder
-from gsic.errors import InputError
+from gsic.errors import InputError, OptionError
 from gsic.options import EncodeOptions, Limits, count_threads
 from gsic.profiles import registry
 from gsic_kernels.backend import Backend
@@ -89,7 +91,7 @@ def encode_with_report(
     mode = pixels.choose_mode(image)
     planes = pixels.to_planes(image, mode)
     _check_init(init, planes.shape)
-    sections = (Section(ICC, icc),) if icc else ()
+    sections = (Section(ICC, container.pack_icc(icc)),) if icc else ()
     cores = count_threads(threads)
     profile = registry.find_by_name(options.profile)
     original = pixels.to_comparable(image)
@@ -110,7 +112,8 @@ def encode_with_report(
         job = EncodeJob(planes, options, code, init, backend, cores, progress)
         return find_encoder(profile.name)(job), backend.name
 
-    encoding, device = devices.run_on(device, encode_on)
+    with _naming_the_profile(sections):
+        encoding, device = devices.run_on(device, encode_on)
     decoded = decode_with_report(encoding.data, device=device, threads=cores)
     shown = pixels.to_comparable(decoded.image)
     compiled = compile_seconds() - compiled
@@ -128,6 +131,18 @@ def encode_with_report(
         device=device,
     )
     return Encoded(encoding.data, report)
+
+
+@contextmanager
+def _naming_the_profile(sections: tuple[Section, ...]) -> Iterator[None]:
+    """Let the error of a rate out of reach say what the ICC profile takes of the file."""
+    try:
+        yield
+    except InputError as error:
+        if sections and not isinstance(error, OptionError):
+            taken = len(sections[0].data)
+            error.args = (f"{error}; {taken} bytes of it are the ICC profile",)
+        raise
 
 
 def _check_init(init: Fit | None, shape: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from gsic_scenes import file_of, random_scene
 from numpy.typing import NDArray
 
 import gsic
-from gsic import decoding
+from gsic import container, decoding
 from gsic.container import COMMENT, ICC, Container, Mode, Section
 from gsic.container import write as write_container
 from gsic.errors import (
@@ -183,7 +183,7 @@ def test_sources(tmp_path: Path) -> None:
 
 
 def test_info() -> None:
-    sections = (Section(ICC, b"profile"), Section(COMMENT, b"hello"))
+    sections = (Section(ICC, container.pack_icc(b"profile")), Section(COMMENT, b"hello"))
     header, symbols = random_scene(61, 43, 3, 120, seed=1)
     data = file_of(header, symbols, Mode.RGB, sections)
     info = gsic.info(data)
@@ -193,7 +193,7 @@ def test_info() -> None:
     assert (info["version"], info["profile"]) == (1, "gsic")
     assert info["gaussians"] == np.count_nonzero(symbols.color.any(axis=1)) > 100
     assert info["background"] == list(header.background)
-    assert (info["icc_bytes"], info["comment"]) == (7, "hello")
+    assert (info["icc_bytes"], info["comment"]) == (len(sections[0].data), "hello")
     assert decoding.decode_with_report(data).icc == b"profile"
 
 

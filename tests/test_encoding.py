@@ -170,6 +170,20 @@ def test_an_icc_profile_is_kept(fitted: dict[str, Any], scene: Scene) -> None:
     assert gsic.info(gsic.encode(scene(9, 8), icc=b""))["icc_bytes"] is None
 
 
+def test_an_icc_profile_is_compressed(fitted: dict[str, Any], scene: Scene) -> None:
+    plain = len(gsic.encode(scene(9, 8)))
+    assert len(gsic.encode(scene(9, 8), icc=bytes(100_000))) < plain + 200
+    with pytest.raises(InputError, match="icc: a profile of 16777217 bytes"):
+        gsic.encode(scene(9, 8), icc=bytes((1 << 24) + 1))
+
+
+def test_a_rate_out_of_reach_names_the_profile() -> None:
+    profile = np.random.default_rng(0).bytes(2000)
+    image = np.zeros((9, 8, 3), np.uint8)
+    with pytest.raises(InputError, match=r"bytes of it are the ICC profile$"):
+        gsic.encode(image, max_bytes=1000, effort=1, icc=profile)
+
+
 @pytest.mark.parametrize(
     "image",
     [

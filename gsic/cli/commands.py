@@ -12,11 +12,13 @@ from gsic.cli.console import Console
 from gsic.cli.options import (
     common_options,
     effort_option,
+    keep_option,
     parse_list,
     parse_region,
     profile_option,
     seed_option,
     set_option,
+    truncated_option,
     tune_option,
 )
 from gsic.options import (
@@ -32,6 +34,7 @@ from gsic.options import (
 )
 
 if TYPE_CHECKING:
+    from gsic.arrays import Bytes
     from gsic.fitting.result import Fit
     from gsic.images import Loaded
 
@@ -62,12 +65,16 @@ def gsic() -> None:
 @tune_option
 @seed_option
 @click.option("--init", metavar="FIT.npz", help="Continue from a fit that `gsic fit` wrote.")
+@keep_option
+@truncated_option
 @set_option
 @common_options
 def encode(
     image: str,
     output: str,
     init: str | None,
+    keep: frozenset[str],
+    accept_truncated: bool,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -86,7 +93,10 @@ def encode(
     check_target(output, image)
     say = Console(output, as_json, quiet)
 
-    loaded = _load(image, say)
+    loaded = _load(image, say, accept_truncated)
+    icc = loaded.icc if "icc" in keep else None
+    if loaded.icc and not icc:
+        say.print_note(f"{image}: the ICC profile is left out; colours may look different")
     start = _read_fit(init) if init else None
 
     from gsic import encoding
@@ -96,12 +106,15 @@ def encode(
             loaded.image,
             options,
             init=start,
-            icc=loaded.icc,
+            icc=icc,
             device=device,
             threads=cores,
             progress=progress,
         )
     write_bytes_atomically(output, encoded.data)
+    if not quiet:
+        for note in _judge_size(loaded.image, encoded.data):
+            say.print_note(f"{image}: {note}")
     report = encoded.report.to_json()
     say.print_result(report, reports.describe_encoding(report))
 
@@ -155,9 +168,8 @@ def decode(
         decoded = decoding.decode_with_report(
             data, scale=scale, region=region, device=device, threads=cores, limits=None
         )
-    if not writer.lossless:
-        say.print_note(f"{image}: {writer.name} is lossy and changes the decoded pixels")
-    images.save(image, decoded.image, decoded.icc, writer)
+    for note in images.save(image, decoded.image, decoded.icc, writer):
+        say.print_note(note)
     report = decoded.report.to_json() | {"seconds": console.seconds_since_start()}
     say.print_result(report, reports.describe_decoding(report))
 
@@ -208,11 +220,13 @@ def decode(
     help="Optimiser.",
 )
 @seed_option
+@truncated_option
 @set_option
 @common_options
 def fit(
     image: str,
     output: str,
+    accept_truncated: bool,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -232,7 +246,7 @@ def fit(
     check_target(output, image)
     say = Console(output, as_json, quiet)
 
-    loaded = _load(image, say)
+    loaded = _load(image, say, accept_truncated)
 
     from gsic import api
 
@@ -313,13 +327,30 @@ def bench(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
         raise click.exceptions.Exit(result.exit_code)
 
 
-def _load(path: str, say: Console) -> "Loaded":
+def _load(path: str, say: Console, accept_truncated: bool) -> "Loaded":
     from gsic import images
 
-    loaded = images.load(path)
+    loaded = images.load(path, accept_truncated=accept_truncated)
     for note in loaded.notes:
         say.print_note(note)
     return loaded
+
+
+def _judge_size(image: "Bytes", encoded: bytes) -> list[str]:
+    """Say what a user would do better with an image, given its file."""
+    from gsic import api, images
+
+    notes, size = [], len(encoded)
+    profile = api.info(encoded)["icc_bytes"] or 0
+    if 2 * profile > size:
+        notes.append(f"{profile} of {size} bytes are the ICC profile; --keep none leaves it out")
+    lossless = images.measure_lossless(image)
+    if lossless is not None and lossless <= size:
+        notes.append(
+            f"WebP holds these pixels without loss in {lossless} bytes, gsic takes {size}: text, "
+            "screenshots and plain drawings are better kept in WebP or PNG"
+        )
+    return notes
 
 
 def _read_fit(path: str) -> "Fit":

@@ -5,7 +5,11 @@ from typing import Any
 
 import click
 
+from gsic.errors import OptionError
 from gsic.options import DEVICES, PROFILES, TUNES, EncodeOptions, Region, check_region
+
+# Kinds of metadata that a file can hold.
+METADATA = ("icc",)
 
 Command = Callable[..., None]
 
@@ -30,6 +34,14 @@ def parse_region(_context: Any, _parameter: Any, text: str | None) -> Region | N
     except ValueError:
         raise click.BadParameter(f"{text!r} is not of the form X,Y,W,H") from None
     return check_region(numbers)
+
+
+def parse_kept(_context: Any, _parameter: Any, text: str) -> frozenset[str]:
+    """Parse the kinds of metadata that `--keep` names; `none` is no kind."""
+    kinds = frozenset(part.strip() for part in text.split(","))
+    if kinds - {"none", *METADATA} or (len(kinds) > 1 and "none" in kinds):
+        raise OptionError(f"keep must be none or some of {', '.join(METADATA)}, got {text!r}")
+    return kinds - {"none"}
 
 
 def parse_list(
@@ -96,6 +108,17 @@ effort_option = click.option(
     show_default=True,
     metavar="1..9",
     help="Encoding effort; higher is slower and better.",
+)
+keep_option = click.option(
+    "--keep",
+    default="icc",
+    show_default=True,
+    metavar="icc|none",
+    callback=parse_kept,
+    help="Metadata to keep: an ICC profile that is not sRGB, or none.",
+)
+truncated_option = click.option(
+    "--accept-truncated", is_flag=True, help="Read what there is of a picture that is cut off."
 )
 tune_option = click.option(
     "--tune",

@@ -5,6 +5,7 @@
 
 from gsic.container import v1
 from gsic.container.fields import ByteReader, encode_varint
+from gsic.container.icc import pack_icc, unpack_icc
 from gsic.container.v1 import COMMENT, ICC, VERSION, Container, Mode, Section
 from gsic.errors import NotGsi, TruncatedFile, UnsupportedVersion
 from gsic.options import Limits
@@ -19,7 +20,9 @@ __all__ = [
     "Mode",
     "Section",
     "encode_varint",
+    "pack_icc",
     "read",
+    "unpack_icc",
     "write",
 ]
 

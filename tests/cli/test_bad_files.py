@@ -36,7 +36,7 @@ def truncated() -> bytes:
 
 BAD_IMAGES = {
     "text": (b"I am not an image\n", "not an image"),
-    "empty": (b"", "not an image"),
+    "empty": (b"", "is empty"),
     "truncated": (truncated(), "truncated"),
     "zero width": (png_header(0, 5), ""),
     "zero height": (png_header(5, 0), ""),

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_files import make_profile
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 import gsic as package
 from gsic.metrics import premultiply, psnr
@@ -175,8 +176,8 @@ def test_other_modes(
     assert decoded == pytest.approx(done.report["psnr"], abs=0.05)
 
 
-def test_an_icc_profile_travels(gsic: Run, photo: Path) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+def test_an_icc_profile_travels_unless_it_is_dropped(gsic: Run, photo: Path) -> None:
+    profile = make_profile()
     tagged, target, back = (photo.with_name(name) for name in ("t.png", "t.gsi", "b.png"))
     with Image.open(photo) as image:
         image.save(tagged, icc_profile=profile)
@@ -184,6 +185,45 @@ def test_an_icc_profile_travels(gsic: Run, photo: Path) -> None:
     assert gsic("decode", target, back).code == 0
     with Image.open(back) as image:
         assert image.info["icc_profile"] == profile
+    dropped = gsic("encode", tagged, target, *QUICK, "--keep", "none", "--json")
+    assert "the ICC profile is left out; colours may look different" in dropped.err
+    assert gsic("info", target, "--json").report["icc_bytes"] is None
+    assert gsic("encode", tagged, target, "--keep", "icc,none").code == 2
+    assert gsic("encode", tagged, target, "--keep", "exif").code == 2
+
+
+def test_a_profile_larger_than_the_picture_is_said(gsic: Run, tmp_path: Path) -> None:
+    source = tmp_path / "flat.png"
+    profile = make_profile() + np.random.default_rng(0).bytes(3000)
+    Image.new("RGB", (16, 16), (90, 120, 30)).save(source, icc_profile=profile)
+    done = gsic("encode", source, tmp_path / "flat.gsi", *QUICK)
+    assert "bytes are the ICC profile; --keep none leaves it out" in done.err
+
+
+def test_what_a_format_loses_is_said(gsic: Run, photo: Path) -> None:
+    tagged, target = photo.with_name("t.png"), photo.with_name("t.gsi")
+    with Image.open(photo) as image:
+        image.save(tagged, icc_profile=make_profile())
+    assert gsic("encode", tagged, target, *QUICK).code == 0
+    done = gsic("decode", target, photo.with_name("b.jp2"))
+    assert "b.jp2: JPEG2000 cannot hold the ICC profile, which is left out" in done.err
+
+
+def test_pictures_that_lossless_formats_hold_better_are_said(gsic: Run, tmp_path: Path) -> None:
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[::4] = 255
+    source = tmp_path / "stripes.png"
+    Image.fromarray(stripes).save(source)
+    done = gsic("encode", source, tmp_path / "stripes.gsi", *QUICK)
+    assert "are better kept in WebP or PNG" in done.err
+    assert "better kept" not in gsic("encode", source, tmp_path / "s.gsi", *QUICK, "-q").err
+
+
+def test_a_cut_off_picture_is_encoded_where_that_is_asked_for(gsic: Run, photo: Path) -> None:
+    cut = photo.with_name("cut.png")
+    cut.write_bytes(photo.read_bytes()[: photo.stat().st_size // 2])
+    assert gsic("encode", cut, photo.with_name("cut.gsi"), *QUICK).code == 1
+    assert gsic("encode", cut, photo.with_name("cut.gsi"), *QUICK, "--accept-truncated").code == 0
 
 
 def test_what_is_converted_is_said_on_stderr(gsic: Run, tmp_path: Path) -> None:

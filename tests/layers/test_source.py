@@ -50,12 +50,13 @@ HOMES = {
     "constriction": ("gsic/coding/",),
     "click": ("gsic/cli/",),
     "tqdm": ("gsic/cli/console.py",),
-    "PIL": ("gsic/images.py", "gsic/bench/"),
-    "imageio": ("gsic/images.py",),
+    "PIL": ("gsic/images/", "gsic/bench/"),
+    "imageio": ("gsic/images/",),
     "matplotlib": ("gsic/bench/",),
     "ssimulacra2": ("gsic/metrics.py",),
     "pillow_heif": ("gsic/bench/codecs/heic.py",),
-    "imagecodecs": ("gsic/bench/codecs/jpegxl.py",),
+    "imagecodecs": ("gsic/bench/codecs/jpegxl.py", "gsic/images/boxes.py"),
+    "tifffile": ("gsic/images/tiff.py",),
     "pyvips": ("gsic/bench/codecs/mozjpeg.py",),
 }
 

@@ -1,5 +1,7 @@
 """Images of profile `gsic` for golden files and tests: random ones, and extremes of the format."""
 
+import zlib
+
 import numpy as np
 
 from gsic import container
@@ -73,7 +75,7 @@ def file_of(
 def files() -> dict[str, bytes]:
     """Make the golden files, by name."""
     sections = (
-        Section(ICC, b"not a profile, and of no matter to a decoder"),
+        Section(ICC, zlib.compress(b"not a profile, and of no matter to a decoder", 0)),
         Section(COMMENT, "Gau\u00df".encode()),
         Section(99, b"unknown and optional"),
     )
