@@ -23,7 +23,15 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 
 
 def inspect_avif(data: bytes) -> Inspected:
-    """Read depth and code points of an AVIF or HEIC file.
+    """Read depth and code points of an AVIF file; its crop is what its decoder does not apply."""
+    inspected = inspect_heic(data)
+    if any(kind == b"clap" for kind, _ in _iterate_boxes(data)):
+        inspected.notes.append("its crop (clap) is not applied")
+    return inspected
+
+
+def inspect_heic(data: bytes) -> Inspected:
+    """Read depth and code points of a HEIC or AVIF file.
 
     A file of several pictures may have several depths and colours: the first of each is taken,
     which is that of the main picture in files of all known encoders.
@@ -36,13 +44,10 @@ def inspect_avif(data: bytes) -> Inspected:
         elif kind == b"av1C" and len(content) > 2:
             high, twelve = content[2] >> 6 & 1, content[2] >> 5 & 1
             depths.append(8 + 2 * high + 2 * (high & twelve))
-        elif kind == b"colr" and content[:4] == b"nclx" and len(content) >= 10:
-            if inspected.colours is None:
-                primaries = int.from_bytes(content[4:6], "big")
-                transfer = int.from_bytes(content[6:8], "big")
-                inspected.colours = colour.from_code_points(primaries, transfer)
-        elif kind == b"clap":
-            inspected.notes.append("its crop (clap) is not applied")
+        elif kind == b"colr" and content[:4] == b"nclx" and not inspected.colours:
+            primaries = int.from_bytes(content[4:6], "big")
+            transfer = int.from_bytes(content[6:8], "big")
+            inspected.colours = colour.from_code_points(primaries, transfer)
     inspected.depth = depths[0] if depths else 8
     return inspected
 

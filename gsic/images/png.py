@@ -16,6 +16,7 @@ from gsic.images.inspection import MAX_ICC_BYTES, Inspected
 _SIGNATURE_BYTES = 8
 _DECODED = (b"IHDR", b"PLTE", b"IDAT", b"eXIf")
 _GREY, _RGB, _PALETTE = 0, 2, 3
+_MOST_PIXEL_BYTES = 8
 _KEY_SAMPLES = {_GREY: 1, _RGB: 3}
 
 
@@ -79,6 +80,30 @@ def _name(kind: bytes) -> str:
 def _make_chunk(kind: bytes, content: bytes) -> bytes:
     checksum = struct.pack(">I", zlib.crc32(kind + content))
     return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def recompress(data: bytes) -> tuple[bytes, ...]:
+    """Return a file whose pixels are whole though their checksum is wrong, with a right one.
+
+    Args:
+        data: a file as `inspect` leaves it.
+
+    Returns:
+        That file; nothing if the pixels are not whole.
+    """
+    chunks = list(_iterate_chunks(data))
+    width, height = struct.unpack_from(">II", chunks[0][1])
+    stream = b"".join(content for kind, content, _, _ in chunks if kind == b"IDAT")
+    inflater = zlib.decompressobj(wbits=-15)  # without the header of two bytes and the checksum
+    try:
+        rows = inflater.decompress(stream[2:], 2 * height * (_MOST_PIXEL_BYTES * width + 1))
+    except zlib.error:
+        return ()
+    if not inflater.eof:
+        return ()
+    pixels = _make_chunk(b"IDAT", zlib.compress(rows, 1))
+    before = b"".join(w for k, _, w, _ in chunks if k not in (b"IDAT", b"IEND"))
+    return (data[:_SIGNATURE_BYTES] + before + pixels + _make_chunk(b"IEND", b""),)
 
 
 def _read_transparency(

@@ -1,10 +1,7 @@
 """Reads an image file: bytes -> format -> inspection -> channels -> colours -> 8 bits, upright."""
 
-import contextlib
-import importlib
-import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +17,7 @@ from gsic.images.channels import Channels, read_channels
 from gsic.images.colour import Colours
 from gsic.images.formats import Format, recognise
 from gsic.images.inspection import Inspected
+from gsic.images.opening import find_depth, list_what_is_left, open_with_pillow, read_exif
 from gsic.options import Limits
 
 _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
@@ -28,19 +26,18 @@ _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
     "TIFF": tiff.inspect,
     "JPEG 2000": boxes.inspect_jpeg2000,
     "AVIF": boxes.inspect_avif,
-    "HEIC": boxes.inspect_avif,
+    "HEIC": boxes.inspect_heic,
     "BMP": bmp.inspect,
     "GIF": gif.inspect,
     "PSD": psd.inspect,
 }
 
-# Formats that other packages teach Pillow: the package on PyPI, its module, and what registers it.
-_PLUGINS = {
-    "HEIC": ("pillow-heif", "pillow_heif", "register_heif_opener"),
-    "JPEG XL": ("pillow-jxl-plugin", "pillow_jxl", None),
+# What makes whole files of one that is damaged at its end: if all of them decode to the same
+# pixels, none of these is missing.
+_MENDERS: dict[str, Callable[[bytes], tuple[bytes, ...]]] = {
+    "JPEG": jpeg.complete,
+    "PNG": png.recompress,
 }
-
-_ORIENTATION, _EXIF_FOLDER, _COLOUR_SPACE, _INTEROPERABILITY = 0x0112, 0x8769, 0xA001, 0xA005
 
 
 class Loaded(NamedTuple):
@@ -79,10 +76,7 @@ def load(
     most = (limits or Limits()).pixels
     format = recognise(name, data)
     try:
-        with warnings.catch_warnings(), _accepting_truncated(accept_truncated):
-            # Pillow warns of what it repairs; above twice its own limit of pixels it raises.
-            warnings.simplefilter("ignore")
-            image, icc, notes = _load(format, data, most)
+        image, icc, notes = _read(format, data, most, accept_truncated)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
@@ -97,43 +91,45 @@ def load(
     return Loaded(image, icc, [f"{name}: {note}" for note in notes])
 
 
-@contextlib.contextmanager
-def _accepting_truncated(accept: bool) -> Iterator[None]:
-    """Let Pillow show what there is of cut-off pictures, or refuse them."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = accept
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+def _read(format: Format, data: bytes, most: int, accept_truncated: bool) -> Loaded:
+    """Read a file of a known format; with `accept_truncated`, in part if need be."""
+    with warnings.catch_warnings():
+        # Pillow warns of what it repairs; above twice its own limit of pixels it raises.
+        warnings.simplefilter("ignore")
+        try:
+            return _read_whole(format, data, most)
+        except OSError:
+            if not accept_truncated:
+                raise
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
+        try:
+            loaded = _read_whole(format, data, most)
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+    loaded.notes.append("is cut off; the pixels that are missing are grey or black")
+    return loaded
 
 
-def _load(
-    format: Format, data: bytes, most: int
-) -> tuple[NDArray[np.uint8], bytes | None, list[str]]:
-    """Read a file of a known format; return the image, its ICC profile, and the notes."""
+class _Picture(NamedTuple):
+    """The channels of a file, and what it says of them; the attributes are those of `Inspected`."""
+
+    channels: Channels
+    depth: int
+    icc: bytes | None
+    colours: Colours | None
+    orientation: int
+    notes: list[str]
+
+
+def _read_whole(format: Format, data: bytes, most: int) -> Loaded:
+    """Read a whole file of a known format."""
     inspected = _INSPECTORS.get(format.name, Inspected)(data)
-    notes, depth = list(inspected.notes), inspected.depth
     if inspected.read:
-        _check_size(inspected.size or (0, 0), most)
-        samples = inspected.read()
-        space = "GRAY" if samples.ndim == 2 or samples.shape[2] == 2 else "RGB"
-        channels = Channels(samples, space, False, [])
-        icc, orientation, colours = inspected.icc, inspected.orientation or 1, inspected.colours
+        picture = _read_without_pillow(inspected, inspected.read, most)
     else:
-        with _open(format, inspected.data) as opened:
-            _check_size(opened.size, most)
-            icc = inspected.icc or opened.info.get("icc_profile")
-            notes += _list_what_is_left(opened)
-            depth = max(depth, _find_depth(opened))
-            if format.name == "JPEG XL" and icc and icc_profiles.read_space(icc) == "CMYK":
-                raise InputError("is a JPEG XL image in CMYK, which gsic does not read")
-            channels = _decode(opened, format, inspected, icc, notes)
-            # Only now: Pillow turns TIFFs while it decodes them, and forgets their orientation.
-            orientation, exif_colours = _read_exif(opened)
-            colours = inspected.colours or (None if icc else exif_colours)
+        picture = _read_with_pillow(format, inspected, most)
+    channels, depth, icc, colours, orientation, notes = picture
     samples = _apply_transparency(channels.samples, inspected)
-    notes += channels.notes
     if depth > 8 and not any("reduced to 8 bits" in note for note in notes):
         notes.append(f"{depth}-bit channels are reduced to 8 bits")
     if channels.is_srgb:
@@ -144,34 +140,38 @@ def _load(
         image, icc = colour.convert_to_srgb(samples, colours), None
     else:
         image = _reduce(samples)
-    return np.ascontiguousarray(_turn(image, orientation)), icc, notes
+    return Loaded(np.ascontiguousarray(_turn(image, orientation)), icc, notes)
 
 
-def _open(format: Format, data: bytes) -> Image.Image:
-    """Let Pillow open a file of a format, with the package that teaches it to."""
-    if format.name in _PLUGINS:
-        package, module, register = _PLUGINS[format.name]
-        try:
-            plugin = importlib.import_module(module)
-        except ImportError:
-            raise InputError(
-                f"is a {format.name} image; to read it: pip install {package}"
-            ) from None
-        if register:
-            getattr(plugin, register)()
-    Image.init()
-    if format.pillow not in Image.OPEN:
-        raise InputError(f"is a {format.name} image, which this build of Pillow does not read")
-    opened: Any = Image.open(io.BytesIO(data), formats=[format.pillow])
-    if format.name == "ICO":  # of the largest pictures Pillow takes the first, not the deepest
-        entries = opened.ico.entry
-        deepest = max(
-            range(len(entries)), key=lambda i: (entries[i].square, entries[i].color_depth)
-        )
-        picture = opened.ico.frame(deepest)
-        picture.info.setdefault("sizes", opened.info["sizes"])
-        return picture  # type: ignore[no-any-return]
-    return opened  # type: ignore[no-any-return]
+def _read_without_pillow(
+    inspected: Inspected, read: Callable[[], NDArray[Any]], most: int
+) -> _Picture:
+    """Read a file that Pillow would read wrong, by the function that its inspection chose."""
+    _check_size(inspected.size or (0, 0), most)
+    samples = read()
+    space = "GRAY" if samples.ndim == 2 or samples.shape[2] == 2 else "RGB"
+    channels = Channels(samples, space, False, [])
+    orientation = inspected.orientation or 1
+    given = inspected.icc, inspected.colours, orientation, list(inspected.notes)
+    return _Picture(channels, inspected.depth, *given)
+
+
+def _read_with_pillow(format: Format, inspected: Inspected, most: int) -> _Picture:
+    """Read a file with Pillow."""
+    with open_with_pillow(format, inspected.data) as opened:
+        _check_size(opened.size, most)
+        icc = inspected.icc or opened.info.get("icc_profile")
+        if format.name == "JPEG XL" and icc and icc_profiles.read_space(icc) == "CMYK":
+            raise InputError("is a JPEG XL image in CMYK, which gsic does not read")
+        depth = max(inspected.depth, find_depth(opened))
+        channels, mended = _decode(opened, format, inspected, icc)
+        notes = [*inspected.notes, *list_what_is_left(opened), *mended, *channels.notes]
+        # Only now: Pillow turns TIFFs while it decodes them, and forgets their orientation.
+        orientation, exif_colours = read_exif(opened)
+        if format.name == "JPEG XL":  # its decoder turns the picture; EXIF does not count
+            orientation = 1
+        colours = inspected.colours or (None if icc else exif_colours)
+        return _Picture(channels, depth, icc, colours, orientation, notes)
 
 
 def _check_size(size: tuple[int, int], most: int) -> None:
@@ -182,67 +182,27 @@ def _check_size(size: tuple[int, int], most: int) -> None:
         raise InputError(f"{width}x{height} pixels are more than the limit of {most}")
 
 
-def _read_exif(opened: Image.Image) -> tuple[int, Colours | None]:
-    """Return orientation and colours as EXIF has them; unreadable EXIF data say nothing."""
-    try:
-        # Not `getexif`: it takes the orientation of XMP, which browsers leave out.
-        exif = Image.Exif()
-        exif.load(opened.info.get("exif", b""))
-        orientation = int(exif.get(_ORIENTATION, 1))
-        space = exif.get_ifd(_EXIF_FOLDER).get(_COLOUR_SPACE)
-        index = str(exif.get_ifd(_INTEROPERABILITY).get(1, ""))
-    except Exception:  # EXIF blocks are damaged more often than images
-        return 1, None
-    # DCF 2.0: Adobe RGB is an uncalibrated space with the index R03; some cameras write 2.
-    is_adobe = space == 2 or (space == 0xFFFF and index.startswith("R03"))
-    return orientation, colour.ADOBE_RGB if is_adobe else None
-
-
-def _list_what_is_left(opened: Image.Image) -> list[str]:
-    """Say what of a file is not the picture that is used."""
-    if opened.format == "PSD":
-        layers = getattr(opened, "n_frames", 1) > 1
-        return ["its layers are left out; the merged picture is used"] if layers else []
-    if len(opened.info.get("sizes", ())) > 1:  # ICO and ICNS
-        return ["holds several pictures; the largest one is used"]
-    if opened.format == "MPO":
-        return ["holds several pictures; the first one is used"]
-    if getattr(opened, "is_animated", False):
-        return ["holds several frames; the first one is used"]
-    return []
-
-
-def _find_depth(opened: Image.Image) -> int:
-    """Return the bits of a sample as Pillow's decoder of the format tells them, else 8."""
-    for tile in getattr(opened, "tile", ()):
-        if tile[0].startswith("ppm") and isinstance(tile[3], tuple) and len(tile[3]) > 1:
-            return max(8, int(tile[3][1]).bit_length())
-        if ";16" in str(tile[3]):
-            return 16
-    return 8
-
-
 def _decode(
-    opened: Image.Image, format: Format, inspected: Inspected, icc: bytes | None, notes: list[str]
-) -> Channels:
-    """Decode an opened file; a JPEG that only lacks its last bytes is decoded, too."""
+    opened: Image.Image, format: Format, inspected: Inspected, icc: bytes | None
+) -> tuple[Channels, list[str]]:
+    """Decode an opened file, and one that is damaged after its last pixel; say the latter."""
     frame = opened.tile[0][1] if format.name == "GIF" else None  # type: ignore[attr-defined]
     try:
         channels = read_channels(opened, inspected.data, icc)
         if frame:
             channels = channels._replace(samples=gif.clear_outside(channels.samples, frame))
-        return channels
+        return channels, []
     except OSError:
-        if format.name != "JPEG":
+        mend = _MENDERS.get(format.name)
+        if mend is None or ImageFile.LOAD_TRUNCATED_IMAGES:
             raise
         whole = []
-        for data in jpeg.complete(inspected.data):
-            with _open(format, data) as again:
+        for data in mend(inspected.data):
+            with open_with_pillow(format, data) as again:
                 whole.append(read_channels(again, data, icc))
-        if not np.array_equal(whole[0].samples, whole[1].samples):
+        if not whole or not np.array_equal(whole[0].samples, whole[-1].samples):
             raise
-        notes.append("ends without its end marker, after its last pixel")
-        return whole[0]
+        return whole[0], ["is damaged after its last pixel"]
 
 
 def _apply_transparency(samples: NDArray[Any], inspected: Inspected) -> NDArray[Any]:

@@ -22,7 +22,7 @@ def test_a_missing_end_marker_is_said(progressive: bool, scene: Scene) -> None:
     for missing in (1, 2):
         loaded = images.load(data[:-missing])
         np.testing.assert_array_equal(loaded.image, whole.image)
-        assert loaded.notes == ["image data: ends without its end marker, after its last pixel"]
+        assert loaded.notes == ["image data: is damaged after its last pixel"]
 
 
 @pytest.mark.parametrize("progressive", [False, True])

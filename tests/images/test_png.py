@@ -146,6 +146,19 @@ def test_what_is_missing_after_the_pixels_does_no_harm() -> None:
     np.testing.assert_array_equal(images.load(whole + b"garbage" * 9).image, GREYS)
 
 
+def test_a_wrong_checksum_of_whole_pixels_does_no_harm() -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in samples)
+    stream = zlib.compress(rows)
+    head = png(60, 50, 8, 2, b"")[:SIGNATURE_AND_HEADER]
+    wrong = chunk(b"IDAT", stream[:-1] + bytes([stream[-1] ^ 1])) + chunk(b"IEND", b"")
+    loaded = images.load(head + wrong)
+    np.testing.assert_array_equal(loaded.image, samples)
+    assert loaded.notes == ["image data: is damaged after its last pixel"]
+    with pytest.raises(InputError, match="truncated"):
+        images.load(head + chunk(b"IDAT", stream[:-400]) + chunk(b"IEND", b""))
+
+
 @pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"PLTE"])
 def test_damage_in_what_pixels_need_is_refused(kind: bytes) -> None:
     data = bytearray(png(2, 1, 1, 3, b"\0\x40", chunk(b"PLTE", bytes(6))))

@@ -1,5 +1,6 @@
 """Image files to arrays: modes, depths, orientation, profiles, and everything refused."""
 
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -204,6 +205,8 @@ def test_a_truncated_picture_is_read_where_that_is_asked_for(scene: Scene) -> No
         images.load(half)
     loaded = images.load(half, accept_truncated=True)
     np.testing.assert_array_equal(loaded.image[:8], image[:8])
+    assert loaded.notes == ["image data: is cut off; the pixels that are missing are grey or black"]
+    assert images.load(data, accept_truncated=True).notes == []
     with pytest.raises(InputError, match="truncated"):  # the next picture is refused again
         images.load(half)
 
@@ -268,3 +271,29 @@ def test_messages_name_the_file(tmp_path: Path) -> None:
         images.load("/dev/zero")
     with pytest.raises(InputError, match="null byte"):
         images.load("photo\x00.png")
+
+
+@pytest.mark.parametrize(
+    ("format", "module", "register"),
+    [("JXL", "pillow_jxl", None), ("HEIF", "pillow_heif", "register_heif_opener")],
+)
+def test_formats_of_other_packages(
+    format: str, module: str, register: str | None, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = pytest.importorskip(module)
+    if register:
+        getattr(plugin, register)()
+    image, exif = scene(50, 60), Image.Exif()
+    exif[0x0112] = 6
+    quality: dict[str, Any] = {"lossless": True} if format == "JXL" else {"quality": -1}
+    options = quality | {"exif": exif.tobytes()}
+    data = file_of(Image.fromarray(image), format, **options)
+    loaded = images.load(data)
+    # The container of HEIC has an orientation, which its writer takes from EXIF; that of JPEG XL
+    # has one, too, and its EXIF does not count.
+    expected = image if format == "JXL" else image.swapaxes(0, 1)[:, ::-1]
+    assert loaded.image.shape == expected.shape
+    assert np.abs(loaded.image.astype(int) - expected).mean() < 3  # HEIC halves its chroma
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match="to read it: pip install pillow-"):
+        images.load(data)
