@@ -25,7 +25,7 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 def inspect_avif(data: bytes) -> Inspected:
     """Read depth and code points of an AVIF file; its crop is what its decoder does not apply."""
     inspected = inspect_heic(data)
-    if any(kind == b"clap" for kind, _ in _iterate_boxes(data)):
+    if any(kind == b"clap" for kind, _ in iterate_boxes(data)):
         inspected.notes.append("its crop (clap) is not applied")
     return inspected
 
@@ -38,7 +38,7 @@ def inspect_heic(data: bytes) -> Inspected:
     """
     inspected = Inspected(data)
     depths = []
-    for kind, content in _iterate_boxes(data):
+    for kind, content in iterate_boxes(data):
         if kind == b"pixi" and len(content) > 5:
             depths.append(max(content[5 : 5 + content[4]], default=8))
         elif kind == b"av1C" and len(content) > 2:
@@ -62,7 +62,7 @@ def inspect_jpeg2000(data: bytes) -> Inspected:
     at = data.find(_CODESTREAM)
     if at < 0:
         raise InputError("damaged or truncated: no codestream")
-    for kind, content in _iterate_boxes(data[:at]):
+    for kind, content in iterate_boxes(data[:at]):
         if kind == b"colr" and content[:1] == b"\x01":
             space = int.from_bytes(content[3:7], "big")
             if space not in _JP2_SPACES:
@@ -99,7 +99,7 @@ def _read_deep_jpeg2000(data: bytes, depth: int) -> NDArray[Any]:
     return ((samples * 65535 + full // 2) // full).astype(np.uint16)
 
 
-def _iterate_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def iterate_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield (type, content) of boxes, and of those inside containers, in their order."""
     at = 0
     while at + 8 <= len(data):
@@ -116,5 +116,5 @@ def _iterate_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         content = data[start:end]
         yield kind, content
         if kind in _CONTAINERS:
-            yield from _iterate_boxes(content[_CONTAINERS[kind] :])
+            yield from iterate_boxes(content[_CONTAINERS[kind] :])
         at = end

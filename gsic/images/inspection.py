@@ -19,12 +19,13 @@ class Inspected:
     Args:
         data: what to decode; not the file itself where something harmless had to be mended.
         depth: bits of a sample.
-        size: (width, height) in pixels, needed with `read`; None: Pillow tells.
+        size: (width, height) in pixels, where it is known; needed with `read`.
         orientation: that of EXIF, 1..8; None: Pillow tells.
         icc: an ICC profile that Pillow does not find.
         colours: colours that are not sRGB, said without an ICC profile.
         colours_before_icc: whether `colours` hold even if there is an ICC profile.
         transparent: the one value of a grey or RGB pixel that is transparent, at the file's depth.
+        premultiplied: whether Pillow decodes colours that are multiplied by alpha.
         read: decodes the file where Pillow would be wrong: to (H, W) or (H, W, C) of any depth.
         notes: one sentence for everything that was mended or left out.
     """
@@ -37,5 +38,6 @@ class Inspected:
     colours: Colours | None = None
     colours_before_icc: bool = False
     transparent: tuple[int, ...] | None = None
+    premultiplied: bool = False
     read: Callable[[], NDArray[Any]] | None = None
     notes: list[str] = field(default_factory=list)

@@ -11,13 +11,14 @@ from PIL import Image, ImageFile
 
 from gsic.errors import InputError
 from gsic.files import STREAM, read_bytes
-from gsic.images import bmp, boxes, colour, gif, jpeg, png, psd, tiff
+from gsic.images import bmp, boxes, colour, gif, jpeg, jpegxl, png, psd, tiff
 from gsic.images import icc as icc_profiles
 from gsic.images.channels import Channels, read_channels
 from gsic.images.colour import Colours
 from gsic.images.formats import Format, recognise
 from gsic.images.inspection import Inspected
 from gsic.images.opening import find_depth, list_what_is_left, open_with_pillow, read_exif
+from gsic.images.samples import add_alpha, divide_by_alpha, reduce_to_8_bits, turn_upright
 from gsic.options import Limits
 
 _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
@@ -27,6 +28,7 @@ _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
     "JPEG 2000": boxes.inspect_jpeg2000,
     "AVIF": boxes.inspect_avif,
     "HEIC": boxes.inspect_heic,
+    "JPEG XL": jpegxl.inspect,
     "BMP": bmp.inspect,
     "GIF": gif.inspect,
     "PSD": psd.inspect,
@@ -129,7 +131,9 @@ def _read_whole(format: Format, data: bytes, most: int) -> Loaded:
     else:
         picture = _read_with_pillow(format, inspected, most)
     channels, depth, icc, colours, orientation, notes = picture
-    samples = _apply_transparency(channels.samples, inspected)
+    samples = divide_by_alpha(channels.samples) if inspected.premultiplied else channels.samples
+    if inspected.transparent is not None:
+        samples = add_alpha(samples, inspected.transparent, inspected.depth)
     if depth > 8 and not any("reduced to 8 bits" in note for note in notes):
         notes.append(f"{depth}-bit channels are reduced to 8 bits")
     if channels.is_srgb:
@@ -139,8 +143,8 @@ def _read_whole(format: Format, data: bytes, most: int) -> Loaded:
         notes.append(_describe_conversion(colours))
         image, icc = colour.convert_to_srgb(samples, colours), None
     else:
-        image = _reduce(samples)
-    return Loaded(np.ascontiguousarray(_turn(image, orientation)), icc, notes)
+        image = reduce_to_8_bits(samples)
+    return Loaded(np.ascontiguousarray(turn_upright(image, orientation)), icc, notes)
 
 
 def _read_without_pillow(
@@ -158,6 +162,8 @@ def _read_without_pillow(
 
 def _read_with_pillow(format: Format, inspected: Inspected, most: int) -> _Picture:
     """Read a file with Pillow."""
+    if inspected.size:
+        _check_size(inspected.size, most)
     with open_with_pillow(format, inspected.data) as opened:
         _check_size(opened.size, most)
         icc = inspected.icc or opened.info.get("icc_profile")
@@ -168,7 +174,8 @@ def _read_with_pillow(format: Format, inspected: Inspected, most: int) -> _Pictu
         notes = [*inspected.notes, *list_what_is_left(opened), *mended, *channels.notes]
         # Only now: Pillow turns TIFFs while it decodes them, and forgets their orientation.
         orientation, exif_colours = read_exif(opened)
-        if format.name == "JPEG XL":  # its decoder turns the picture; EXIF does not count
+        # The decoder of JPEG XL turns pictures, and EXIF does not count, but for JPEGs in its coat.
+        if format.name == "JPEG XL" and not getattr(opened, "jpeg", False):
             orientation = 1
         colours = inspected.colours or (None if icc else exif_colours)
         return _Picture(channels, depth, icc, colours, orientation, notes)
@@ -205,17 +212,6 @@ def _decode(
         return whole[0], ["is damaged after its last pixel"]
 
 
-def _apply_transparency(samples: NDArray[Any], inspected: Inspected) -> NDArray[Any]:
-    """Add alpha to grey or RGB pixels of which one value is transparent."""
-    if inspected.transparent is None:
-        return samples
-    full = np.iinfo(samples.dtype).max
-    key = [value * full // ((1 << inspected.depth) - 1) for value in inspected.transparent]
-    pixels = samples if samples.ndim == 3 else samples[..., None]
-    alpha = np.where((pixels == key).all(axis=-1, keepdims=True), 0, full)
-    return np.concatenate([pixels, alpha.astype(samples.dtype)], axis=-1)
-
-
 def _choose_profile(icc: bytes | None, space: str, notes: list[str]) -> bytes | None:
     """Return the profile if it describes the pixels, which are of a space, and is not sRGB."""
     if not icc:
@@ -236,21 +232,3 @@ def _choose_profile(icc: bytes | None, space: str, notes: list[str]) -> bytes | 
 def _describe_conversion(colours: Colours) -> str:
     tones = ", highlights compressed" if colours.transfer in ("pq", "hlg") else ""
     return f"colours are converted from {colours.name} to sRGB{tones}"
-
-
-def _reduce(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Round 16-bit samples to 8 bits."""
-    if samples.dtype == np.uint8:
-        return samples
-    return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-
-
-def _turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn an image upright as EXIF says; orientations other than 2 to 8 turn nothing."""
-    if orientation in (5, 6, 7, 8):
-        image = image.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    return image
