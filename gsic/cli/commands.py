@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gsic.cli import console, reports
+from gsic.cli import console, paths, reports
 from gsic.cli.console import Console
 from gsic.cli.options import (
     common_options,
     effort_option,
+    force_option,
     parse_list,
     parse_region,
     profile_option,
@@ -63,11 +64,13 @@ def gsic() -> None:
 @seed_option
 @click.option("--init", metavar="FIT.npz", help="Continue from a fit that `gsic fit` wrote.")
 @set_option
+@force_option
 @common_options
 def encode(
     image: str,
     output: str,
     init: str | None,
+    force: bool,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -83,7 +86,9 @@ def encode(
 
     options = EncodeOptions(**rates_and_recipe)
     cores = count_threads(threads)
-    check_target(output, image)
+    paths.check(output, image, init)
+    if not force:
+        paths.refuse_image_name(output, "a .gsi file")
     say = Console(output, as_json, quiet)
 
     loaded = _load(image, say)
@@ -101,6 +106,7 @@ def encode(
             threads=cores,
             progress=progress,
         )
+    check_target(output, image, init)
     write_bytes_atomically(output, encoded.data)
     report = encoded.report.to_json()
     say.print_result(report, reports.describe_encoding(report))
@@ -157,6 +163,7 @@ def decode(
         )
     if not writer.lossless:
         say.print_note(f"{image}: {writer.name} is lossy and changes the decoded pixels")
+    check_target(image, source)
     images.save(image, decoded.image, decoded.icc, writer)
     report = decoded.report.to_json() | {"seconds": console.seconds_since_start()}
     say.print_result(report, reports.describe_decoding(report))
@@ -209,10 +216,12 @@ def decode(
 )
 @seed_option
 @set_option
+@force_option
 @common_options
 def fit(
     image: str,
     output: str,
+    force: bool,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -229,7 +238,9 @@ def fit(
 
     options = FitOptions(**recipe)
     cores = count_threads(threads)
-    check_target(output, image)
+    paths.check(output, image)
+    if not force:
+        paths.refuse_image_name(output, "a fit")
     say = Console(output, as_json, quiet)
 
     loaded = _load(image, say)
@@ -244,6 +255,7 @@ def fit(
             threads=cores,
             progress=progress,
         )
+    check_target(output, image)
     _write_fit(output, fitted)
     report = fitted.report.to_json()
     say.print_result(report, reports.describe_fit(report))
@@ -254,9 +266,10 @@ def fit(
 @common_options
 def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bool) -> None:
     """Print what a .gsi file says about itself, without decoding it."""
-    from gsic.files import read_bytes
+    from gsic.files import check_stdout, read_bytes
 
     count_threads(threads)
+    check_stdout()
     say = Console(None, as_json, quiet)
 
     data = read_bytes(source)
