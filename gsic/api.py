@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,17 @@ from gsic.encoding import encode_with_report
 from gsic.errors import InputError
 from gsic.files import read_bytes
 from gsic.options import (
+    DEVICES,
     EncodeOptions,
     FitOptions,
     Limits,
     Region,
     Settings,
+    check_decoding,
+    check_one_of,
+    check_progress,
     count_threads,
+    describe,
 )
 from gsic.profiles import registry
 from gsic.rendering import Picture
@@ -70,7 +75,7 @@ def encode(
         init: a fit of this image to continue from.
         device: "auto", "cpu" or "cuda".
         threads: CPU threads; None for every core.
-        icc: an ICC profile to keep in the file.
+        icc: an ICC profile to keep in the file, bytes or None.
         progress: called with (done, total, text) now and then.
 
     Raises:
@@ -87,7 +92,7 @@ def encode(
         effort=effort,
         tune=tune,
         seed=seed,
-        settings=settings or {},
+        settings={} if settings is None else settings,
     )
     encoded = encode_with_report(
         image, options, init=init, icc=icc, device=device, threads=threads, progress=progress
@@ -122,8 +127,10 @@ def decode(
         InputError: no such file; `OptionError`, one of its kind: an option out of its domain.
         BackendError: the device cannot be used.
     """
+    cores, accepted = check_decoding(scale, region, device, threads, limits)
+    data = _bytes_of(source)
     return decode_with_report(
-        _bytes_of(source), scale=scale, region=region, device=device, threads=threads, limits=limits
+        data, scale=scale, region=region, device=device, threads=cores, limits=accepted
     ).image
 
 
@@ -160,10 +167,12 @@ def fit(
         blend=blend,
         optimizer=optimizer,
         seed=seed,
-        settings=settings or {},
+        settings={} if settings is None else settings,
     )
-    planes = pixels.to_planes(image, pixels.choose_mode(image))
+    check_one_of("device", device, DEVICES)
+    check_progress(progress)
     cores = count_threads(threads)
+    planes = pixels.to_planes(image, pixels.choose_mode(image))
 
     from gsic.fitting.api import fit_image
 
@@ -182,7 +191,7 @@ def decode_many(
     threads: int | None = None,
     limits: Limits | None = None,
 ) -> Iterator[Bytes]:
-    """Yield the images of many files in their order, reading ahead while one is drawn.
+    """Iterate over the images of many files in their order, reading ahead while one is drawn.
 
     Args:
         sources: bytes or path of each; a generator will do.
@@ -192,7 +201,14 @@ def decode_many(
         FormatError, LimitError, InputError: a file cannot be decoded; those before it were yielded.
         OptionError, BackendError: as for `decode`.
     """
-    cores, accepted = count_threads(threads), limits or Limits()
+    try:
+        one = isinstance(sources, (bytes, bytearray, memoryview, str, os.PathLike))
+        iterator = iter(() if one else sources)
+    except TypeError:
+        one = True
+    if one:
+        raise InputError(f"sources: an iterable of them is needed, got {describe(sources)}")
+    cores, accepted = check_decoding(scale, region, device, threads, limits)
     preferred = devices.choose_backend(device)
 
     def read(source: Source) -> Picture:
@@ -203,15 +219,8 @@ def decode_many(
     def draw(picture: Picture) -> Bytes:
         return devices.run_on(device, lambda backend: picture.draw(backend, cores))
 
-    readers = min(_READERS, cores)
-    with ThreadPoolExecutor(readers) as reader:
-        waiting: deque[Future[Picture]] = deque()
-        for source in sources:
-            waiting.append(reader.submit(read, source))
-            if len(waiting) > readers:
-                yield draw(waiting.popleft().result())
-        while waiting:
-            yield draw(waiting.popleft().result())
+    # A function of its own: a generator would check nothing before its first image is asked for.
+    return _read_ahead(iterator, read, draw, min(_READERS, cores))
 
 
 def info(source: Source) -> dict[str, Any]:
@@ -244,9 +253,30 @@ def info(source: Source) -> dict[str, Any]:
     }
 
 
+def _read_ahead(
+    sources: Iterator[Source],
+    read: Callable[[Source], Picture],
+    draw: Callable[[Picture], Bytes],
+    readers: int,
+) -> Iterator[Bytes]:
+    """Yield the drawn pictures of the sources, which some threads read ahead."""
+    with ThreadPoolExecutor(readers) as reader:
+        waiting: deque[Future[Picture]] = deque()
+        for source in sources:
+            waiting.append(reader.submit(read, source))
+            if len(waiting) > readers:
+                yield draw(waiting.popleft().result())
+        while waiting:
+            yield draw(waiting.popleft().result())
+
+
 def _bytes_of(source: Source) -> bytes:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
-    if isinstance(source, (str, os.PathLike)):
-        return read_bytes(Path(source))
-    raise InputError(f"source: bytes or a path are needed, got {type(source).__name__}")
+    try:
+        path = os.fsdecode(source)
+    except TypeError:
+        raise InputError(
+            f"source: bytes or a path are needed, got {type(source).__name__}"
+        ) from None
+    return read_bytes(Path(path))

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gsic import container, devices, metrics, pixels, rendering
 from gsic.arrays import Bytes, Progress
 from gsic.container import ICC, Container, Section
@@ -17,7 +19,15 @@ from gsic.decoding import decode_with_report
 from gsic.encoders.base import Coded, EncodeJob, Encoding
 from gsic.encoders.registry import find_encoder
 from gsic.errors import InputError, OptionError
-from gsic.options import EncodeOptions, Limits, count_threads
+from gsic.options import (
+    DEVICES,
+    EncodeOptions,
+    Limits,
+    check_one_of,
+    check_progress,
+    count_threads,
+    describe,
+)
 from gsic.profiles import registry
 from gsic_kernels.backend import Backend
 from gsic_kernels.cpu.runtime.compiling import compile_seconds
@@ -88,10 +98,15 @@ def encode_with_report(
         InputError, BackendError: as for `gsic.encode`.
     """
     began, compiled = time.perf_counter(), compile_seconds()
+    check_one_of("device", device, DEVICES)
+    check_progress(progress)
+    if icc is not None and not isinstance(icc, (bytes, bytearray, memoryview)):
+        raise OptionError(f"icc must be bytes or None, got {describe(icc)}")
     mode = pixels.choose_mode(image)
+    image = np.asarray(image)  # a subclass may have arithmetic of its own
     planes = pixels.to_planes(image, mode)
     _check_init(init, planes.shape)
-    sections = (Section(ICC, container.pack_icc(icc)),) if icc else ()
+    sections = (Section(ICC, container.pack_icc(bytes(icc))),) if icc else ()
     cores = count_threads(threads)
     profile = registry.find_by_name(options.profile)
     original = pixels.to_comparable(image)
@@ -146,9 +161,14 @@ def _naming_the_profile(sections: tuple[Section, ...]) -> Iterator[None]:
 
 
 def _check_init(init: Fit | None, shape: tuple[int, ...]) -> None:
-    """Refuse a fit of another size than the planes, (H, W, C)."""
+    """Refuse what is no fit, and a fit of another size than the planes, (H, W, C)."""
     if init is None:
         return
+    from gsic.fitting.result import Fit
+
+    if not isinstance(init, Fit):
+        raise InputError(f"init: a fit or None is needed, got {describe(init)}")
+    init.check()  # its arrays may have been changed
     height, width, channels = shape
     given = init.width, init.height, init.color.shape[1]
     if given != (width, height, channels):

@@ -5,6 +5,7 @@ the codec. Every refusal is an `OptionError`, raised before any work starts.
 """
 
 import math
+import numbers
 import operator
 import os
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,9 @@ MAX_GAUSSIANS = 2**24
 MAX_ITERATIONS = 10**7
 MAX_SEED = 2**63 - 1
 MAX_THREADS = 1024
+
+# Characters of a refused value that a message shows.
+_SHOWN = 60
 
 Region = tuple[int, int, int, int]
 Settings = Mapping[str, str | float | int]
@@ -184,27 +188,66 @@ def check_whole(name: str, value: Any, low: int, high: int) -> int:
     except TypeError:
         number = None
     if number is None or not low <= number <= high:
-        raise OptionError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+        raise OptionError(
+            f"{name} must be a whole number from {low} to {high}, got {describe(value)}"
+        )
     return number
 
 
 def check_positive(name: str, value: Any) -> float:
-    """Return `value` as a finite float above 0."""
+    """Return `value` as a finite float above 0; booleans are refused."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     try:
-        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
-    except (TypeError, ValueError, OverflowError):
+        number = float(value) if real else math.nan
+    except OverflowError:
         number = math.nan
     if not (math.isfinite(number) and number > 0):
-        raise OptionError(f"{name} must be a finite number above 0, got {value!r}")
+        raise OptionError(f"{name} must be a finite number above 0, got {describe(value)}")
     return number
 
 
 def check_one_of(name: str, value: str, known: Iterable[str]) -> str:
     """Return `value` if it is one of `known`; the refusal lists them."""
     names = tuple(known)
-    if value not in names:
-        raise OptionError(f"{name} must be one of {', '.join(names)}, got {value!r}")
+    if not isinstance(value, str) or value not in names:
+        raise OptionError(f"{name} must be one of {', '.join(names)}, got {describe(value)}")
     return value
+
+
+def check_progress(progress: Any) -> None:
+    """Refuse a progress callback that cannot be called; None is none."""
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress must be a function or None, got {describe(progress)}")
+
+
+def check_limits(limits: Any) -> Limits:
+    """Return limits of decoding: those given, or for None the default ones."""
+    if limits is None:
+        return Limits()
+    if not isinstance(limits, Limits):
+        raise OptionError(f"limits must be gsic.Limits or None, got {describe(limits)}")
+    return limits
+
+
+def check_decoding(
+    scale: Any, region: Any, device: Any, threads: Any, limits: Any
+) -> tuple[int, Limits]:
+    """Check the options of decoding before a file is read; return threads and limits to use."""
+    check_positive("scale", scale)
+    if region is not None:
+        check_region(region)
+    check_one_of("device", device, DEVICES)
+    return count_threads(threads), check_limits(limits)
+
+
+def describe(value: Any) -> str:
+    """Return any value as a message shows it: short, and on one line."""
+    try:
+        text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
+    except Exception:  # whole numbers of more than 4300 digits, and what strangers define
+        text = f"a value of type {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def count_threads(threads: int | None) -> int:
@@ -230,7 +273,7 @@ def check_region(region: Any) -> Region:
         x, y, width, height = region
     except (TypeError, ValueError):
         raise OptionError(
-            f"region must be four whole numbers x, y, width, height, got {region!r}"
+            f"region must be four whole numbers x, y, width, height, got {describe(region)}"
         ) from None
     return (
         check_whole("region x", x, 0, 2**31),
@@ -253,7 +296,7 @@ def check_region_inside(region: Any, width: int, height: int) -> Region:
 
 def _checked_settings(settings: Any) -> Settings:
     if not isinstance(settings, Mapping) or not all(isinstance(key, str) for key in settings):
-        raise OptionError(f"settings must map names to values, got {settings!r}")
+        raise OptionError(f"settings must map names to values, got {describe(settings)}")
     for key, value in settings.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise OptionError(f"setting {key} must be finite, got {value!r}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from gsic.errors import OptionError
-from gsic.options import Settings
+from gsic.options import Settings, describe
 
 
 def number(default: Any, low: float, high: float) -> Any:
@@ -66,7 +66,9 @@ class Recipe:
         changed = dict(known)
         for name, value in settings.items():
             if name not in known:
-                raise OptionError(f"unknown setting {name!r}; known: {', '.join(sorted(known))}")
+                raise OptionError(
+                    f"unknown setting {describe(name)}; known: {', '.join(sorted(known))}"
+                )
             changed[name] = _convert_like(name, value, known[name])
         return type(self)(**changed)
 
@@ -74,7 +76,7 @@ class Recipe:
 def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     if value not in choices:
         known = ", ".join(str(known) for known in choices)
-        raise OptionError(f"setting {name} must be one of {known}, got {value!r}")
+        raise OptionError(f"setting {name} must be one of {known}, got {describe(value)}")
 
 
 def _check_range(name: str, value: Any, low: float, high: float) -> None:
@@ -82,7 +84,9 @@ def _check_range(name: str, value: Any, low: float, high: float) -> None:
         raise OptionError(f"setting {name} must have at least one number, got none")
     for each in value if isinstance(value, tuple) else (value,):
         if not (isinstance(each, (int, float)) and low <= each <= high):
-            raise OptionError(f"setting {name} must be from {low:g} to {high:g}, got {each!r}")
+            raise OptionError(
+                f"setting {name} must be from {low:g} to {high:g}, got {describe(each)}"
+            )
 
 
 def _convert_like(name: str, value: Any, default: Any) -> Any:
@@ -101,6 +105,6 @@ def _convert_like(name: str, value: Any, default: Any) -> Any:
             items = value.split(",") if isinstance(value, str) else list(value)
             return tuple(_convert_like(name, item, default[0]) for item in items)
         return str(value)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         kind = type(default).__name__
-        raise OptionError(f"setting {name} must be of type {kind}, got {value!r}") from None
+        raise OptionError(f"setting {name} must be of type {kind}, got {describe(value)}") from None

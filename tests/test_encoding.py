@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from fit_samples import fit_of
 from numpy.typing import NDArray
 
 import gsic
@@ -14,6 +14,7 @@ from gsic import decoding, encoding, pixels
 from gsic.container import Mode
 from gsic.encoders.base import EncodeJob, Encoding
 from gsic.errors import BackendError, InputError, OptionError
+from gsic.fitting.result import Fit
 from gsic.metrics import ms_ssim, premultiply, psnr
 from gsic.options import EncodeOptions, Limits
 from gsic.profiles.gsic.quantisation import Classes, quantise
@@ -154,8 +155,8 @@ def test_options_reach_the_fit(fitted: dict[str, Any], scene: Scene) -> None:
 
 
 def test_a_start_from_another_image(fitted: dict[str, Any], scene: Scene) -> None:
-    def start(width: int, height: int, channels: int) -> Any:
-        return SimpleNamespace(width=width, height=height, color=np.zeros((5, channels)))
+    def start(width: int, height: int, channels: int) -> Fit:
+        return fit_of(5, channels, width=width, height=height)
 
     gsic.encode(scene(9, 8), init=start(8, 9, 3))
     assert fitted["init"].width == 8

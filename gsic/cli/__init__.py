@@ -3,16 +3,20 @@
 Nothing here loads NumPy or anything heavy before a command needs it.
 """
 
+import contextlib
 import sys
 
 import click
 
+from gsic import streams
 from gsic.cli import console
 from gsic.cli.commands import gsic
 
 
 def main() -> None:
     """Run the console script `gsic`."""
+    streams.hold_closed()
+    streams.escape_on_stdout()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -28,6 +32,7 @@ def _run(arguments: list[str]) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):  # a stderr that takes nothing
+            error.show()
         return error.exit_code
     return code if isinstance(code, int) else 0

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gsic.cli import console, reports
+from gsic.cli import console, paths, reports
 from gsic.cli.console import Console
 from gsic.cli.options import (
     common_options,
     effort_option,
+    force_option,
     keep_option,
     parse_list,
     parse_region,
@@ -68,6 +69,7 @@ def gsic() -> None:
 @keep_option
 @truncated_option
 @set_option
+@force_option
 @common_options
 def encode(
     image: str,
@@ -75,6 +77,7 @@ def encode(
     init: str | None,
     keep: frozenset[str],
     accept_truncated: bool,
+    force: bool,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -90,7 +93,9 @@ def encode(
 
     options = EncodeOptions(**rates_and_recipe)
     cores = count_threads(threads)
-    check_target(output, image)
+    paths.check(output, image, init)
+    if not force:
+        paths.refuse_image_name(output, "a .gsi file")
     say = Console(output, as_json, quiet)
 
     loaded = _load(image, say, accept_truncated)
@@ -111,6 +116,7 @@ def encode(
             threads=cores,
             progress=progress,
         )
+    check_target(output, image, init)
     write_bytes_atomically(output, encoded.data)
     if not quiet:
         for note in _judge_size(loaded.image, encoded.data):
@@ -168,6 +174,7 @@ def decode(
         decoded = decoding.decode_with_report(
             data, scale=scale, region=region, device=device, threads=cores, limits=None
         )
+    check_target(image, source)
     for note in images.save(image, decoded.image, decoded.icc, writer):
         say.print_note(note)
     report = decoded.report.to_json() | {"seconds": console.seconds_since_start()}
@@ -222,11 +229,13 @@ def decode(
 @seed_option
 @truncated_option
 @set_option
+@force_option
 @common_options
 def fit(
     image: str,
     output: str,
     accept_truncated: bool,
+    force: bool,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -243,7 +252,9 @@ def fit(
 
     options = FitOptions(**recipe)
     cores = count_threads(threads)
-    check_target(output, image)
+    paths.check(output, image)
+    if not force:
+        paths.refuse_image_name(output, "a fit")
     say = Console(output, as_json, quiet)
 
     loaded = _load(image, say, accept_truncated)
@@ -258,6 +269,7 @@ def fit(
             threads=cores,
             progress=progress,
         )
+    check_target(output, image)
     _write_fit(output, fitted)
     report = fitted.report.to_json()
     say.print_result(report, reports.describe_fit(report))
@@ -268,9 +280,10 @@ def fit(
 @common_options
 def info(source: str, device: str, threads: int | None, as_json: bool, quiet: bool) -> None:
     """Print what a .gsi file says about itself, without decoding it."""
-    from gsic.files import read_bytes
+    from gsic.files import check_stdout, read_bytes
 
     count_threads(threads)
+    check_stdout()
     say = Console(None, as_json, quiet)
 
     data = read_bytes(source)

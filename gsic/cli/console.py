@@ -12,10 +12,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from gsic import streams
 from gsic.errors import BackendError, FormatError, GsicError, InputError, LimitError, OptionError
-from gsic.files import STREAM
+from gsic.names import make_printable
+from gsic.streams import STREAM
 
 if TYPE_CHECKING:
     from gsic.arrays import Progress
@@ -38,20 +40,28 @@ def seconds_since_start() -> float:
 class Console:
     """The output of one command.
 
+    Nothing is printed into the command's own output: where that is stdout, under whatever name,
+    results go to stderr; where it is stderr, notes are left out.
+
     Args:
-        output: the command's output path; with `-`, which is stdout, results go to stderr.
+        output: the command's output path, None if it has none.
         as_json: print results as JSON instead of text.
         quiet: print nothing but errors and JSON.
     """
 
     def __init__(self, output: str | None = None, as_json: bool = False, quiet: bool = False):
-        self._results = sys.stderr if output == STREAM else sys.stdout
+        to_stdout = output is not None and streams.is_same_file(output, sys.stdout)
+        to_stderr = output is not None and streams.is_same_file(output, sys.stderr)
+        self._notes: IO[str] | None = None if to_stderr else sys.stderr
+        self._results = self._notes if to_stdout else sys.stdout
         self._as_json = as_json
         self._quiet = quiet
         self._listen()
 
     def print_result(self, report: dict[str, Any], text: str) -> None:
         """Print a finished command's report: `text`, or the report as one JSON object."""
+        if self._results is None:
+            return
         if self._as_json:
             print(json.dumps(_to_json(report), indent=2, allow_nan=False), file=self._results)
         elif not self._quiet:
@@ -60,8 +70,8 @@ class Console:
 
     def print_note(self, text: str) -> None:
         """Print something on stderr that is neither a result nor an error."""
-        if not self._quiet:
-            print(f"gsic: {text}", file=sys.stderr)
+        if not self._quiet and self._notes is not None:
+            _print_message(text)
 
     def _listen(self) -> None:
         """Print what the codec logs, in place of the handler of an earlier command."""
@@ -79,12 +89,12 @@ class Console:
 
     def print_warning(self, text: str) -> None:
         """Print on stderr what went wrong without ending the command, even if `quiet`."""
-        _print_error(text)
+        _print_message(f"error: {text}")
 
     @contextlib.contextmanager
     def show_progress(self, unit: str = "step") -> Iterator[Progress | None]:
         """Show a progress bar with the time left; on a terminal only, None elsewhere."""
-        if self._quiet or not sys.stderr.isatty():
+        if self._quiet or self._notes is None or not sys.stderr.isatty():
             yield None
             return
         bar: Any = None
@@ -133,35 +143,40 @@ def run_guarded(command: Callable[[], int]) -> int:
         sys.stdout.flush()
         return code
     except GsicError as error:
-        _print_error(str(error))
+        _print_message(f"error: {error}")
         if isinstance(error, BackendError):
             return NO_BACKEND
         return USAGE if isinstance(error, OptionError) else BAD_INPUT
     except KeyboardInterrupt:
-        _print_error("interrupted")
+        _print_message("error: interrupted")
         return INTERRUPTED
     except MemoryError as error:
-        _print_error(f"not enough memory: {error}" if str(error) else "not enough memory")
+        _print_message(f"error: not enough memory: {error}".removesuffix(": "))
         return BAD_INPUT
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            _print_error(
-                ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-            )
-        _abandon_stdout()
+            parts = (error.filename, error.strerror or error)
+            _print_message("error: " + ": ".join(str(part) for part in parts if part))
         return BAD_INPUT
+    finally:
+        _abandon(sys.stdout)
+        _abandon(sys.stderr)
 
 
-def _abandon_stdout() -> None:
-    """Keep the interpreter from complaining, at exit, of a stdout that nobody reads any more."""
+def _abandon(stream: IO[str]) -> None:
+    """Keep the interpreter from complaining, at exit, of a stream that takes nothing any more."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
-def _print_error(message: str) -> None:
-    print(f"gsic: error: {' '.join(message.split())}", file=sys.stderr)
+def _print_message(message: str) -> None:
+    """Print one line on stderr; that nobody can read it is no reason to end the work."""
+    with contextlib.suppress(OSError):
+        print(f"gsic: {make_printable(message)}", file=sys.stderr)
 
 
 def _to_json(value: Any) -> Any:

@@ -94,6 +94,12 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Change a constant of the recipe; may be repeated. An unknown KEY lists all.",
 )
+force_option = click.option(
+    "-f",
+    "--force",
+    is_flag=True,
+    help="Write the output even if it has the suffix of an image. An input is never replaced.",
+)
 profile_option = click.option(
     "--profile",
     default=EncodeOptions.profile,

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from gsic.names import make_printable
+
 
 def describe_encoding(report: dict[str, Any]) -> str:
     """Return one line on a finished encoding."""
@@ -82,4 +84,4 @@ def _format_value(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(_format_value(item) for item in value)
-    return str(value)
+    return make_printable(str(value))  # a comment in a file may hold what steers a terminal

@@ -17,7 +17,7 @@ from gsic.files import read_bytes, write_bytes_atomically
 from gsic.fitting import npz
 from gsic.fitting.report import FitReport
 from gsic.gaussians import COVARIANCES, LogCovariance, compute_factor
-from gsic.options import MAX_GAUSSIANS
+from gsic.options import MAX_GAUSSIANS, describe
 from gsic_kernels.constants import MAX_SIDE_PX
 
 VERSION = 1
@@ -78,9 +78,22 @@ class Fit:
     opacity: Float64 | None = None
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Refuse values of another type, shape or range than the fields have.
+
+        Raises:
+            InputError: as for the class.
+        """
         for side in (self.width, self.height):
-            if not 1 <= side <= MAX_SIDE_PX:
-                raise InputError(f"a fit of {self.width} x {self.height} pixels")
+            if not (isinstance(side, int) and 1 <= side <= MAX_SIDE_PX):
+                sides = f"{describe(self.width)} x {describe(self.height)}"
+                raise InputError(f"a fit of {sides} pixels")
+        for name in (*_ARRAYS, *_OPTIONAL):
+            value = getattr(self, name)
+            if not isinstance(value, np.ndarray) and not (value is None and name in _OPTIONAL):
+                raise InputError(f"{name} must be a float64 array, got {describe(value)}")
         count = self.mean.shape[0] if self.mean.ndim else 0
         channels = self.background.shape[0] if self.background.ndim else 0
         if count > MAX_GAUSSIANS:
