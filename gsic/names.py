@@ -12,6 +12,11 @@ def make_printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
+def make_line(text: str) -> str:
+    """Return a text of several lines, such as a message of a library, as one printable line."""
+    return make_printable(" ".join(line.strip() for line in text.splitlines()))
+
+
 def make_key(name: str) -> str:
     """Return the name of a file as a printable line that no other name has."""
     return make_printable(name.replace("\\", "\\\\"))

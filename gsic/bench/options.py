@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from gsic.bench import machine
 from gsic.errors import OptionError
+from gsic.names import make_printable
 from gsic.options import DEVICES, EncodeOptions, check_one_of, check_whole, count_threads
 
 COMPARABLE = (
@@ -88,16 +90,17 @@ class BenchOptions:
     def command(self) -> str:
         """The command line that asks for this, the folder by its name alone."""
         labels = [label.partition("=") for label in self.encodings()]
-        parts = ["gsic bench", Path(self.folder).resolve().name]
-        parts.append(f"--{labels[0][0]} {','.join(value for _, _, value in labels)}")
-        parts += [f"--profile {self.profile}", f"--effort {self.effort}"]
-        parts += [f"--tune {self.tune}"] if self.tune != "psnr" else []
-        parts += [f"--seed {self.seed}"]
-        parts += [f"--set {name}={value}" for name, value in self.settings.items()]
-        parts += [f"--compare {','.join(self.compare)}", f"--device {self.device}"]
-        parts += [f"--threads {count_threads(self.threads)}"]
-        parts += [f"--limit {self.limit}"] if self.limit else []
-        return " ".join(parts)
+        parts = ["gsic", "bench", make_printable(Path(self.folder).resolve().name)]
+        parts += [f"--{labels[0][0]}", ",".join(value for _, _, value in labels)]
+        parts += ["--profile", self.profile, "--effort", str(self.effort)]
+        parts += ["--tune", self.tune] if self.tune != "psnr" else []
+        parts += ["--seed", str(self.seed)]
+        for name, value in self.settings.items():
+            parts += ["--set", f"{name}={value}"]
+        parts += ["--compare", ",".join(self.compare), "--device", self.device]
+        parts += ["--threads", str(count_threads(self.threads))]
+        parts += ["--limit", str(self.limit)] if self.limit else []
+        return shlex.join(parts)
 
     def digest(self) -> str:
         """Hash of all that a row of ours depends on beside image, setting and version."""

@@ -11,6 +11,7 @@ from gsic.bench.options import BenchOptions
 from gsic.bench.rows import Row, to_json
 from gsic.bench.summary import GSIC
 from gsic.files import write_bytes_atomically
+from gsic.names import make_key
 from gsic.options import count_threads
 
 
@@ -33,11 +34,11 @@ def write_results(
     Returns:
         What results.json holds, without the rows.
     """
-    folder = Path(options.folder).resolve().name
+    folder = make_key(Path(options.folder).resolve().name)
     complete = summary.find_complete_images(rows)
     curves = {name: summary.average_curve(rows, name, complete) for name in (GSIC, *codecs)}
     problem = plot.draw(
-        output / "rd.png", curves, f"Mean curves, {len(complete)} images of {folder}"
+        output / folders.PLOT, curves, f"Mean curves, {len(complete)} images of {folder}"
     )
     written = {
         **machine.stamp(options.command()),
@@ -57,9 +58,9 @@ def write_results(
         "notes": [*notes, *([problem] if problem else [])],
     }
     text = json.dumps({**written, "rows": [to_json(row) for row in rows]}, indent=1)
-    write_bytes_atomically(output / "results.json", text.encode())
+    write_bytes_atomically(output / folders.SUMMARY, text.encode())
     page = report.write_markdown(written, rows, plot=problem is None)
-    write_bytes_atomically(output / "report.md", page.encode())
+    write_bytes_atomically(output / folders.REPORT, page.encode())
     return written
 
 

@@ -1,6 +1,7 @@
 """rd.png: the mean rate-distortion curves of a run."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,11 +45,13 @@ def draw(path: Path, curves: Mapping[str, Sequence[Point]], title: str) -> str |
     axes.set_xticks([], minor=True)
     axes.set_xlabel("bits per pixel, mean of the images")
     axes.set_ylabel("PSNR in dB, mean of the images")
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)  # a name of a folder may hold dollar signs
     axes.grid(alpha=0.3)
     axes.legend()
     png = io.BytesIO()
-    figure.savefig(png, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # not all scripts are in the font
+        figure.savefig(png, format="png")
     write_bytes_atomically(path, png.getvalue())
     return None
 

@@ -8,6 +8,7 @@ from gsic.bench.rows import Row
 from gsic.bench.summary import GSIC
 
 NONE = "–"
+_MARKDOWN = frozenset("\\`*[]<>|~&$")
 
 
 def write_markdown(report: dict[str, Any], rows: Sequence[Row], plot: bool) -> str:
@@ -22,11 +23,11 @@ def write_markdown(report: dict[str, Any], rows: Sequence[Row], plot: bool) -> s
     machine = report["machine"]
     parts = [
         "# gsic bench",
-        f"{report['images']} images of `{report['folder']}`, gsic {report['version']}, "
+        f"{report['images']} images of {_escape(report['folder'])}, gsic {report['version']}, "
         f"{report['date']}. Machine: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['system']}. Options: {_format_options(report['options'])}.",
         "Sizes are those of files on disk; every file of ours was decoded in a process of its own, "
-        "from a copy in an empty folder, and PSNR is one mean squared error over all channels of "
+        "which got nothing but its bytes, and PSNR is one mean squared error over all channels of "
         "the 8-bit result.",
         *(f"Note: {note}." for note in report["notes"]),
     ]
@@ -188,6 +189,9 @@ def _format_number(value: float | None, decimals: int) -> str:
 
 def _format_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     text = [head, ["---"] * len(head), *lines]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in text
-    )
+    return "\n".join("| " + " | ".join(_escape(str(cell)) for cell in line) + " |" for line in text)
+
+
+def _escape(text: str) -> str:
+    """Escape what Markdown would take for its own in the name of a file or in a message."""
+    return "".join(f"\\{char}" if char in _MARKDOWN else char for char in text)

@@ -9,6 +9,9 @@ from gsic.bench.codecs.registry import BASELINES
 from gsic.bench.rows import Row
 from gsic.bench.summary import GSIC
 
+# Bytes; setting, suffix and a hash are added.
+_LONGEST_NAME = 180
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -64,11 +67,16 @@ def coded_file(files: Path, image: str, codec: str, setting: str) -> Path:
     """Where a file of ours at a setting, or another codec's matched to it, stands.
 
     Args:
-        files: folder of the coded files. image: name of the image file, with its suffix, since
-            `a.png` and `a.jpg` may stand in one folder.
+        files: folder of the coded files. image: name of the image file as rows have it, with its
+            suffix, since `a.png` and `a.jpg` may stand in one folder.
         codec: "gsic" or another. setting: ours.
     """
     suffix = ".gsi" if codec == GSIC else BASELINES[codec].suffix
+    if "\\" in image or len(image.encode()) > _LONGEST_NAME:
+        # A backslash is no character of a name everywhere, and no name may have 256 bytes.
+        digest = hashlib.sha256(image.encode()).hexdigest()[:12]
+        cut = image.replace("\\", "%").encode()[:_LONGEST_NAME].decode(errors="ignore")
+        image = f"{cut}-{digest}"
     return files / f"{image}.{setting.replace('=', '-')}{suffix}"
 
 

@@ -1,11 +1,10 @@
 """One image to a `.gsi` file on disk and back, the way back in a process of its own."""
 
 import math
-import shutil
+import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,31 +70,30 @@ def encode_to(
 
 
 def decode_fresh(path: Path, device: str, threads: int | None) -> NDArray[np.uint8]:
-    """Decode a file in a new interpreter that is given a copy of it in an empty folder.
+    """Decode a file in a new interpreter that is given its bytes and nothing else.
 
-    Nothing of the encoder's state can reach the result: the pixels are read back from a PNG.
+    Nothing of the encoder's state can reach the result, and a run that is killed leaves nothing.
 
     Raises:
         DecodeFailed: the process fails, hangs or writes no image.
     """
-    with tempfile.TemporaryDirectory(prefix="gsic-bench-") as folder:
-        shutil.copyfile(path, Path(folder, "image.gsi"))
-        command = [sys.executable, "-m", "gsic", "decode", "image.gsi", "image.png", "--json"]
-        command += ["--device", device]
-        command += ["--threads", str(threads)] if threads else []
-        try:
-            done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=DECODE_SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            raise DecodeFailed(f"no image after {DECODE_SECONDS} s in a fresh process") from None
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise DecodeFailed(
-                f"decoding in a fresh process exits {done.returncode}: "
-                f"{said[-1] if said else 'nothing on stderr'}"
-            )
-        return images.load(Path(folder, "image.png")).image
+    command = [sys.executable, "-m", "gsic", "decode", "-", "-", "--quiet", "--device", device]
+    command += ["--threads", str(threads)] if threads else []
+    # Python would look for modules in the folder of the caller first.
+    root = os.path.abspath(os.sep)
+    try:
+        done = subprocess.run(
+            command, cwd=root, input=path.read_bytes(), capture_output=True, timeout=DECODE_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise DecodeFailed(f"no image after {DECODE_SECONDS} s in a fresh process") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise DecodeFailed(
+            f"decoding in a fresh process exits {done.returncode}: "
+            f"{said[-1] if said else 'nothing on stderr'}"
+        )
+    return images.load(done.stdout).image
 
 
 def decode_here(data: bytes, device: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gsic.files import write_bytes_atomically
+from gsic.names import make_line
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Row:
     the curve's PSNR at exactly that size; without `bytes` the codec cannot reach that size.
 
     Args:
-        image: file name. width, height: pixels.
+        image: file name, as `names.make_key` writes it. width, height: pixels.
         codec: "gsic", or a name of `codecs.registry.BASELINES`.
         setting: what was asked of the codec, for example "bpp=0.3" or "quality=17".
         matched: see above.
@@ -75,6 +76,8 @@ class Row:
 
 _KINDS = {item.name: str(item.type) for item in fields(Row)}
 COLUMNS = tuple(_KINDS)
+_LONGEST_HEADER = 10_000
+_TEXTS = ("note", "error")
 _DECIMALS = {"bpp": 6, "psnr": 5, "psnr_at_rate": 5, "psnr_float": 5, "ms_ssim": 6}
 
 
@@ -114,6 +117,13 @@ class Table:
             self._file = None
         if rows is not None:
             write_bytes_atomically(self._path, to_csv(rows).encode())
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether a file is empty or begins like a results.csv of any version."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        header = file.readline(_LONGEST_HEADER)
+    return not header or {"image", "codec", "setting"} <= set(next(csv.reader([header])))
 
 
 def read(path: Path) -> list[Row]:
@@ -168,7 +178,7 @@ def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:.{_DECIMALS.get(name, 4)}f}"
     # One row is one line, so that a cut line is recognised.
-    return " ".join(str(value).split())
+    return make_line(str(value)) if name in _TEXTS else str(value)
 
 
 def _parsed(columns: list[str], cells: list[str]) -> Row | None:

@@ -24,6 +24,7 @@ from gsic.bench.summary import GSIC
 from gsic.bench.sweep import Sample, Sweep
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.files import write_bytes_atomically
+from gsic.names import make_key, make_line
 from gsic.options import count_threads
 
 __all__ = ["BenchOptions", "BenchResult", "run"]
@@ -56,8 +57,9 @@ def run(options: BenchOptions, progress: Progress | None = None) -> BenchResult:
         OptionError: a setting that the profile does not know.
         BackendError: the device is not available.
     """
-    paths = folders.list_images(Path(options.folder))
-    output = _make_folders(Path(options.output or DEFAULT_OUTPUT))
+    folder, output = Path(options.folder), Path(options.output or DEFAULT_OUTPUT)
+    paths = folders.list_images(folder, output=output)
+    folders.make_output(output, folder)
     try:
         return _Run(options, paths, output, progress).run()
     except OSError as error:
@@ -75,9 +77,9 @@ class _Run:
         progress: Progress | None,
     ) -> None:
         self.options = options
-        self.paths = paths[: options.limit]
+        self.images = {make_key(path.name): path for path in paths[: options.limit]}
         self.output = output
-        self.files = output / "files"
+        self.files = output / folders.FILES
         self.encodings = options.encodings()
         missing = {name: BASELINES[name].missing() for name in dict.fromkeys(options.compare)}
         self.notes = [f"{name} is left out: {why}" for name, why in missing.items() if why]
@@ -85,17 +87,17 @@ class _Run:
         self.version = machine.gsic_version()
         self.digest = options.digest()
         self.threads = count_threads(options.threads)
-        self.digests = {path.name: resume.hash_file(path) for path in paths}
+        self.digests = {make_key(path.name): resume.hash_file(path) for path in paths}
         conditions = resume.Conditions(self.version, self.digest, self.digests, self.files)
-        kept = conditions.keep(read(output / "results.csv"))
+        kept = conditions.keep(read(output / folders.TABLE))
         self.done = {row.key: row for row in kept}
-        self.table = Table(output / "results.csv", kept)
-        self.meter = Meter(progress, sum(self._count_units(path.name) for path in self.paths))
+        self.table = Table(output / folders.TABLE, kept)
+        self.meter = Meter(progress, sum(map(self._count_units, self.images)))
 
     def run(self) -> BenchResult:
         try:
-            for path in self.paths:
-                self._run_image(path)
+            for name, path in self.images.items():
+                self._run_image(name, path)
             rows = outputs.sort_rows(self.table.rows())
             self.table.close(rows)
         finally:
@@ -114,30 +116,30 @@ class _Run:
     def _is_compared(self, name: str, baseline: Baseline) -> bool:
         return all((name, baseline.name, "", setting) in self.done for setting in self.encodings)
 
-    def _run_image(self, path: Path) -> None:
-        units = self._count_units(path.name)
+    def _run_image(self, name: str, path: Path) -> None:
+        units = self._count_units(name)
         if units == 0:
             return
         end = self.meter.done + units
-        row = Row(image=path.name, digest=self.digests[path.name])
+        row = Row(image=name, digest=self.digests[name])
         try:
             loaded = images.load(path)
-        except InputError as error:
-            self._store(replace(row, error=str(error)))
-            self.meter.to(end, path.name)
+        except (InputError, MemoryError) as error:
+            self._store(replace(row, error=_describe_error(error)))
+            self.meter.to(end, name)
             return
         height, width = loaded.image.shape[:2]
         row = replace(row, width=width, height=height, note="; ".join(loaded.notes) or None)
         for setting in self.encodings:
-            if (path.name, GSIC, setting, None) not in self.done:
+            if (name, GSIC, setting, None) not in self.done:
                 self._store(self._encode(replace(row, setting=setting), loaded.image))
         row = replace(row, note=None)
         for baseline in self.codecs:
-            if not self._is_compared(path.name, baseline):
-                self.meter.step(0, f"{path.name} {baseline.name}")
+            if not self._is_compared(name, baseline):
+                self.meter.step(0, f"{name} {baseline.name}")
                 self._compare(baseline, row, loaded.image)
-                self.meter.step(COMPARE_UNITS, f"{path.name} {baseline.name}")
-        self.meter.to(end, path.name)
+                self.meter.step(COMPARE_UNITS, f"{name} {baseline.name}")
+        self.meter.to(end, name)
 
     def _store(self, row: Row) -> None:
         """Store a row, its texts without the folders of this machine."""
@@ -146,7 +148,8 @@ class _Run:
             if text:
                 for folder in (str(self.options.folder), str(self.output)):
                     text = text.replace(folder.rstrip("/") + "/", "")
-                row = replace(row, **{name: text})
+                change: dict[str, Any] = {name: make_line(text)}
+                row = replace(row, **change)
         self.table.add(row)
         self.done[row.key] = row
 
@@ -259,23 +262,12 @@ class _Run:
 
     def _is_asked(self, row: Row) -> bool:
         """Tell whether a row belongs to this run's request; the table may hold more."""
-        if row.image not in {path.name for path in self.paths}:
+        if row.image not in self.images:
             return False
         if row.codec == GSIC:
             return row.setting in self.encodings or row.setting == "-"
         compared = row.codec in {baseline.name for baseline in self.codecs}
         return compared and (row.matched is None or row.matched in self.encodings)
-
-
-def _make_folders(output: Path) -> Path:
-    """Make the output folder and its folder of files."""
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"{output}: the folder to make it in does not exist")
-    try:
-        (output / "files").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output}: cannot make this folder: {error.strerror}") from error
-    return output
 
 
 def _fill(row: Row, sample: Sample, pixels: int) -> Row:

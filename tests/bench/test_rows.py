@@ -76,6 +76,17 @@ def test_a_text_of_several_lines_is_one_line(tmp_path: Path) -> None:
     assert read(tmp_path / "results.csv")[0].error == 'two lines, a "quote"'
 
 
+@pytest.mark.parametrize(
+    "name", ["two  spaces.png", " lead.png", "a, b.png", '"q".png', "caf\\xe9"]
+)
+def test_names_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "results.csv"
+    named = replace(OURS, image=name)
+    path.write_text(to_csv([named, LADDER]))
+    assert read(path) == [named, LADDER]
+    assert rows.is_table(path)
+
+
 def test_foreign_and_missing_files_hold_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     assert read(path) == []

@@ -4,6 +4,9 @@ bookkeeping is tested, and once with the real one."""
 import csv
 import json
 import math
+import os
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gsic import metrics
+from gsic import files, images, metrics
 from gsic.bench import machine, plot, roundtrip
 from gsic.bench.bdrate import psnr_at_rate
 from gsic.bench.options import DEFAULT_BPP, BenchOptions
@@ -24,6 +27,7 @@ from gsic.bench.runner import run
 from gsic.bench.summary import summarise
 from gsic.cli import reports
 from gsic.errors import BackendError, InputError, OptionError
+from gsic.names import make_key
 from gsic.options import EncodeOptions
 
 Pixels = NDArray[np.uint8]
@@ -481,3 +485,127 @@ def test_a_damaged_file_fails_in_its_process(tmp_path: Path) -> None:
     path.write_bytes(b"nothing of ours")
     with pytest.raises(roundtrip.DecodeFailed, match="exits 1"):
         roundtrip.decode_fresh(path, "cpu", 1)
+
+
+ODD = [
+    *(b"caf\xe9.png", b"two  spaces.png", b" lead.png", b"trail .png", b"a,b.png", b'"q".png'),
+    *(b"a|b.png", b"a\nb.png", b"a\x1b[1m.png", b"`c`*d*<e>.png", b"=1.png", b"back\\slash.png"),
+    *(b"back\\\\slash.png", "日本.png".encode(), b"caf\\xe9.png", b"x" * 240 + b".png"),
+]
+
+
+def test_any_name_is_measured_once_and_kept(stand_in: StandIn, folder: Path, scene: Scene) -> None:
+    data = (folder / "a2.png").read_bytes()
+    for path in list(folder.iterdir()):
+        path.unlink()
+    for name in ODD:
+        (folder / os.fsdecode(name)).write_bytes(data)
+    (folder / os.fsdecode(b"bad\xff.png")).write_bytes(b"not an image")
+    result = run(options(folder, bpp=(1.6,)))
+    good = [row for row in ours(result.rows) if row.bytes]
+    assert {row.image for row in good} == {make_key(os.fsdecode(name)) for name in ODD}
+    assert [(row.image, row.setting) for row in result.rows if row.error] == [("bad\\xff.png", "-")]
+    assert result.exit_code == 1
+    assert len(stand_in.encoded) == len(set(stand_in.encoded)) == len(ODD)
+    assert all(row.psnr_at_rate for row in result.rows if row.matched)
+    out = folder.parent / "out"
+    for name in ("results.csv", "results.json", "report.md"):
+        text = (out / name).read_bytes().decode()
+        assert all(char.isprintable() or char == "\n" for char in text)
+    assert {row["image"] for row in json.loads((out / "results.json").read_text())["rows"]} == {
+        *(make_key(os.fsdecode(name)) for name in ODD),
+        "bad\\xff.png",
+    }
+    # One line of the table of Markdown for each: no name ends a cell.
+    table = (out / "report.md").read_text().split("## Images")[1].strip().splitlines()[2:]
+    table = table[: table.index("")] if "" in table else table
+    assert len(table) == len(ODD)
+    assert {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in table} == {7}
+
+    stand_in.encoded.clear()
+    again = run(options(folder, bpp=(1.6,)))
+    assert stand_in.encoded == []
+    assert [row.key for row in again.rows] == [row.key for row in result.rows]
+
+
+def test_a_folder_of_any_name_is_measured(stand_in: StandIn, folder: Path) -> None:
+    odd = folder.rename(folder.parent / os.fsdecode(b"$a$ `b` \xe9 \xe6\x97\xa5  c"))
+    result = run(options(odd, compare=()))
+    assert result.exit_code == 0
+    assert result.report["folder"] == "$a$ `b` \\xe9 日  c"
+    assert shlex.split(result.report["command"])[2] == "$a$ `b` \\xe9 日  c"
+    assert (folder.parent / "out" / "rd.png").exists()
+
+
+@pytest.mark.parametrize("where", ["same", "inside", "link", "linked folder", "files"])
+def test_own_results_are_never_measured(stand_in: StandIn, folder: Path, where: str) -> None:
+    output = {"same": folder, "inside": folder / "out"}.get(where, folder.parent / "out")
+    if where == "link":
+        output.symlink_to(folder)
+    given = folder
+    if where == "linked folder":
+        given = folder.parent / "other"
+        given.symlink_to(folder)
+        output = folder
+    first = run(replace(options(given), output=output))
+    if where == "files":
+        (folder / "plot.png").symlink_to(output / "rd.png")
+        (folder / "again.jpg").hardlink_to(output / "files" / "a2.png.bpp-1.6.jpg")
+    stand_in.encoded.clear()
+    again = run(replace(options(given), output=output))
+    assert stand_in.encoded == []
+    assert (output / "rd.png").exists()
+    assert {row.image for row in again.rows} == {"a2.png", "a10.png"}
+    assert [row.key for row in again.rows] == [row.key for row in first.rows]
+
+
+def test_the_coded_files_of_a_run_are_no_images_for_it(stand_in: StandIn, folder: Path) -> None:
+    run(options(folder))
+    with pytest.raises(InputError, match="no image in this folder"):
+        run(replace(options(folder), folder=folder.parent / "out" / "files"))
+
+
+def test_files_of_somebody_else_are_not_replaced(stand_in: StandIn, folder: Path) -> None:
+    (folder / "a2.png").rename(folder / "rd.png")
+    before = (folder / "rd.png").read_bytes()
+    with pytest.raises(InputError, match=r"rd\.png: would overwrite an image"):
+        run(replace(options(folder), output=folder))
+    assert (folder / "rd.png").read_bytes() == before
+    assert {path.name for path in folder.iterdir()} == {"rd.png", "a10.png"}
+    (folder.parent / "out").mkdir()
+    (folder.parent / "out" / "results.csv").write_text("name,amount\nmine,5\n")
+    with pytest.raises(InputError, match="is no table of gsic bench"):
+        run(options(folder))
+    assert stand_in.encoded == []
+    assert (folder.parent / "out" / "results.csv").read_text() == "name,amount\nmine,5\n"
+
+
+def test_an_image_too_large_for_the_memory_is_a_row(
+    stand_in: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = images.load
+
+    def load_small(path: Path) -> images.Loaded:
+        if path.name == "a2.png":
+            raise MemoryError
+        return load(path)
+
+    monkeypatch.setattr(images, "load", load_small)
+    result = run(options(folder, compare=()))
+    assert [(row.image, row.error) for row in result.rows if row.error] == [
+        ("a2.png", "MemoryError: MemoryError")
+    ]
+    assert {row.image for row in result.rows if row.bytes} == {"a10.png"}
+
+
+def test_leftovers_of_a_killed_run_disturb_nothing(stand_in: StandIn, folder: Path) -> None:
+    run(options(folder))
+    out = folder.parent / "out"
+    for place in (out, out / "files", folder):
+        (place / f"{files.TEMPORARY_PREFIX}0123456789abcdef{files.TEMPORARY_SUFFIX}").touch()
+    with (out / "results.csv").open("a") as table:
+        table.write("a2.png,128,112,gsic,bpp=2.4,,17")
+    stand_in.encoded.clear()
+    assert run(options(folder)).exit_code == 0
+    assert stand_in.encoded == []
+    assert len(read(out / "results.csv")) == len((out / "results.csv").read_text().splitlines()) - 1

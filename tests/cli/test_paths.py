@@ -1,5 +1,8 @@
 """Slips with paths: outputs that have the name of an image, or that are an input."""
 
+import json
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import pytest
 
 Run = Callable[..., Any]
+Process = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 QUICK = {
     "encode": ("--gaussians", 20, "--effort", 1),
@@ -105,8 +109,6 @@ ODD = [
 
 @pytest.mark.parametrize("name", ODD)
 def test_any_name_will_do(gsic: Run, photo: Path, name: bytes) -> None:
-    import os
-
     stem = os.fsdecode(name)
     source, target, back = (photo.with_name(stem + end) for end in (".png", ".gsi", ".back.png"))
     source.write_bytes(photo.read_bytes())
@@ -118,3 +120,29 @@ def test_any_name_will_do(gsic: Run, photo: Path, name: bytes) -> None:
     assert done.code == 1
     assert len(done.err.splitlines()) == 1
     assert done.err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=["ascii", "C locale"],
+)
+def test_any_name_can_be_reported_in_ascii(
+    gsic_process: Process, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    folder, output = tmp_path / "photos é", tmp_path / "results"
+    folder.mkdir()
+    for name in ODD:
+        (folder / os.fsdecode(name + b".png")).write_bytes(b"not an image")
+    for arguments in (("--json",), ()):
+        command = ("bench", folder, "--output", output, "--bpp", "1", "--compare", "", *arguments)
+        done = gsic_process(*command, env=os.environ | variables)
+        assert done.returncode == 1
+        assert b"Traceback" not in done.stderr
+        assert len(done.stderr.decode("ascii").splitlines()) == len(ODD)
+        done.stdout.decode("ascii")
+    report = json.loads((output / "results.json").read_text())
+    assert len({row["image"] for row in report["rows"]}) == len(ODD)
