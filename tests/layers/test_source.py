@@ -89,8 +89,8 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/pixels.py": ("constants",),
         "gsic/metrics.py": ("constants",),
         "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
-        "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq"),
-        "gsic/profiles/": ("types", "constants"),
+        "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq", "cpu.runtime.forks"),
+        "gsic/profiles/": ("types", "constants", "cpu.runtime.forks"),
         "gsic/coding/": ("cpu.ans",),
         "gsic/bench/": ("registry",),
     }
