@@ -73,3 +73,9 @@ def why_no_cuda() -> str:
         needed, found = (".".join(map(str, pair)) for pair in (_CAPABILITY, capability))
         return f"device cuda needs a GPU of compute capability {needed} or more, this has {found}"
     return ""
+
+
+def name_of_gpu() -> str:
+    """Return the name of the GPU that CUDA uses, where `why_no_cuda` finds nothing missing."""
+    torch: Any = importlib.import_module("torch")
+    return str(torch.cuda.get_device_name())

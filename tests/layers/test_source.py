@@ -36,7 +36,8 @@ LAYERS = {
         "fitting",
     },
     "bench": {*SURFACE, "pixels", "api", "encoding", "decoding"},
-    "cli": {*SURFACE, "api", "encoding", "decoding", "fitting", "bench"},
+    "doctor": {*SURFACE, "encoding", "decoding", "bench"},
+    "cli": {*SURFACE, "api", "encoding", "decoding", "fitting", "bench", "doctor"},
     "__main__": {"cli"},
     "__init__": {"errors", "options", "api"},
 }
@@ -50,7 +51,7 @@ HOMES = {
     "constriction": ("gsic/coding/",),
     "click": ("gsic/cli/",),
     "tqdm": ("gsic/cli/console.py",),
-    "PIL": ("gsic/images/", "gsic/bench/"),
+    "PIL": ("gsic/images/", "gsic/bench/", "gsic/doctor/"),
     "imageio": ("gsic/images/",),
     "matplotlib": ("gsic/bench/",),
     "ssimulacra2": ("gsic/metrics.py",),
@@ -93,6 +94,7 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/profiles/": ("types", "constants", "cpu.runtime.forks"),
         "gsic/coding/": ("cpu.ans",),
         "gsic/bench/": ("registry",),
+        "gsic/doctor/": ("registry", "cpu.runtime"),
     }
     parts = next((parts for home, parts in allowed.items() if name_of(path).startswith(home)), ())
     for module, line in modules_of(path):

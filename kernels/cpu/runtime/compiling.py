@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gsic_kernels.cpu.runtime import forks
 from gsic_kernels.cpu.runtime.kernel_files import KernelFiles
@@ -135,6 +135,22 @@ def _base() -> Path:
     return Path.home() / ".cache" / "gsic"
 
 
+class Target(NamedTuple):
+    """The CPU that machine code is for, as LLVM names it: its features have a sign each."""
+
+    triple: str
+    cpu: str
+    features: str
+
+
+@cache
+def find_target() -> Target:
+    """Return the CPU that kernels are compiled for."""
+    from numba.core.registry import cpu_target
+
+    return Target(*cpu_target.target_context.codegen().magic_tuple())
+
+
 @cache
 def describe_target() -> tuple[str, ...]:
     """Describe what machine code depends on beside sources: libraries, the CPU, settings.
@@ -145,13 +161,11 @@ def describe_target() -> tuple[str, ...]:
     import llvmlite
     import numba
     import numpy
-    from numba.core.registry import cpu_target
 
     versions = (numba.__version__, llvmlite.__version__, numpy.__version__)
     python = (sys.implementation.cache_tag, getattr(sys, "abiflags", ""), sys.flags.optimize)
     settings = (f"{name}={getattr(numba.config, name, None)!r}" for name in _SETTINGS)
-    cpu = cpu_target.target_context.codegen().magic_tuple()
-    return (*versions, *map(str, python), *map(str, cpu), *settings)
+    return (*versions, *map(str, python), *find_target(), *settings)
 
 
 def _make_key(signature: str, function: Callable[..., Any]) -> bytes:

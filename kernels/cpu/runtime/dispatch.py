@@ -145,6 +145,11 @@ _KERNELS = {
 _vectors_work = True
 
 
+def vectors_work() -> bool:
+    """Tell whether every vector kernel that was asked for so far could be compiled."""
+    return _vectors_work
+
+
 @cache
 def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
     """Compile one kernel, or load it from the cache.

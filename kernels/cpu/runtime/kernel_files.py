@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from gsic_kernels.cpu.runtime.messages import say
 
@@ -33,6 +34,24 @@ _MAX_BYTES = 1 << 28
 _SLICE = 0.05
 
 
+class Inspection(NamedTuple):
+    """What a look at the files of a folder finds.
+
+    Attributes:
+        kernels: number of kernels that can be used.
+        damaged: number of files that cannot.
+        size: bytes of both.
+        writable: whether a file can be written there; if not, `problem` says why.
+        problem: why the folder cannot be used, or not be written to; empty if it can.
+    """
+
+    kernels: int
+    damaged: int
+    size: int
+    writable: bool
+    problem: str
+
+
 class KernelFiles:
     """The files of one folder.
 
@@ -44,11 +63,13 @@ class KernelFiles:
     Attributes:
         folder: as above.
         problems: what has gone wrong, oldest first. Of each kind the first is said on stderr.
+        complete: whether all that was written could be kept.
     """
 
     def __init__(self, folder: Path | None, reason: str = "", patience: float = 60.0) -> None:
         self.folder = folder
         self.problems: list[str] = []
+        self.complete = True
         self._reason = reason
         self._patience = patience
         self._said: set[str] = set()
@@ -76,11 +97,10 @@ class KernelFiles:
         except OSError as error:
             self.refuse(_describe(error))
             return None
-        body = data[_HEADER_BYTES:]
-        if data[:_HEADER_BYTES] != _header(key, body):
+        if not _is_whole(data, key):
             self.refuse(f"{path}: damaged")
             return None
-        return body
+        return data[_HEADER_BYTES:]
 
     def write(self, name: str, key: bytes, body: bytes) -> None:
         """Write a file, whole or not at all; if that fails, say so once and go on.
@@ -123,12 +143,32 @@ class KernelFiles:
                     self._patience -= _SLICE
             yield
 
+    def inspect(self) -> Inspection:
+        """Look at all files, and try to write one."""
+        kernels = damaged = size = 0
+        try:
+            folder = self._trusted_folder()
+            for path in folder.glob("*" + SUFFIX):
+                data = path.read_bytes() if path.is_file() else b""
+                good = data.startswith(MAGIC) and _is_whole(data, data[len(MAGIC) :][:KEY_BYTES])
+                kernels, damaged, size = kernels + good, damaged + (not good), size + len(data)
+            draft = folder / f"{os.urandom(4).hex()}.tmp"
+            try:
+                with open(draft, "xb", opener=_create_for_user) as file:
+                    file.write(bytes(1 << 16))
+            finally:
+                draft.unlink(missing_ok=True)
+        except OSError as error:
+            return Inspection(kernels, damaged, size, False, _describe(error))
+        return Inspection(kernels, damaged, size, True, "")
+
     def refuse(self, reason: str) -> None:
         """Note that a file which is there is not used."""
         self._report("are compiled anew", reason)
 
     def give_up(self, reason: str) -> None:
         """Note that a kernel is not kept."""
+        self.complete = False
         self._report("cannot be kept for the next run", reason)
 
     def _report(self, what: str, reason: str) -> None:
@@ -157,6 +197,10 @@ class KernelFiles:
 
 def _header(key: bytes, body: bytes) -> bytes:
     return MAGIC + key + hashlib.sha256(body).digest()
+
+
+def _is_whole(data: bytes, key: bytes) -> bool:
+    return data[:_HEADER_BYTES] == _header(key, data[_HEADER_BYTES:])
 
 
 def _file_name(name: str, key: bytes) -> str:
