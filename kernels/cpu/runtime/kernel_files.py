@@ -27,6 +27,7 @@ from gsic_kernels.cpu.runtime.messages import say
 MAGIC = b"gsic kernel 1\r\n\0"
 KEY_BYTES = 32
 SUFFIX = ".kernel"
+_DRAFT = ".tmp"
 _HEADER_BYTES = len(MAGIC) + 2 * KEY_BYTES
 # A kernel has some 100 kB. What is larger by far is not read into memory.
 _MAX_BYTES = 1 << 28
@@ -95,7 +96,7 @@ class KernelFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            self.refuse(_describe(error))
+            self.refuse(_describe(error, self.folder))
             return None
         if not _is_whole(data, key):
             self.refuse(f"{path}: damaged")
@@ -111,7 +112,7 @@ class KernelFiles:
         """
         try:
             path = self._made_folder() / _file_name(name, key)
-            draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
+            draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}{_DRAFT}")
             try:
                 with open(draft, "xb", opener=_create_for_user) as file:
                     file.write(_header(key, body) + body)
@@ -121,7 +122,7 @@ class KernelFiles:
                     draft.unlink()
                 raise
         except OSError as error:
-            self.give_up(_describe(error))
+            self.give_up(_describe(error, self.folder))
 
     @contextmanager
     def compile_alone(self, key: bytes) -> Iterator[None]:
@@ -152,14 +153,14 @@ class KernelFiles:
                 data = path.read_bytes() if path.is_file() else b""
                 good = data.startswith(MAGIC) and _is_whole(data, data[len(MAGIC) :][:KEY_BYTES])
                 kernels, damaged, size = kernels + good, damaged + (not good), size + len(data)
-            draft = folder / f"{os.urandom(4).hex()}.tmp"
+            draft = folder / f"{os.urandom(4).hex()}{_DRAFT}"
             try:
                 with open(draft, "xb", opener=_create_for_user) as file:
                     file.write(bytes(1 << 16))
             finally:
                 draft.unlink(missing_ok=True)
         except OSError as error:
-            return Inspection(kernels, damaged, size, False, _describe(error))
+            return Inspection(kernels, damaged, size, False, _describe(error, self.folder))
         return Inspection(kernels, damaged, size, True, "")
 
     def refuse(self, reason: str) -> None:
@@ -245,5 +246,9 @@ def _lock_byte(descriptor: int, place: int) -> bool:
     return True
 
 
-def _describe(error: OSError) -> str:
-    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+def _describe(error: OSError, folder: Path | None) -> str:
+    """Say what went wrong with which path; the name of a draft tells nobody anything."""
+    place = error.filename or folder
+    if str(place).endswith(_DRAFT):
+        place = folder
+    return ": ".join(str(part) for part in (place, error.strerror or error) if part)

@@ -44,6 +44,30 @@ def test_what_was_written_is_read_by_its_key_alone(
     assert capsys.readouterr().err == ""
 
 
+def test_an_inspection_counts_and_leaves_nothing(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    files = KernelFiles(tmp_path)
+    files.write("fill", OTHER_KEY, BODY)
+    (tmp_path / "lock").write_text("")
+    size = path.stat().st_size
+    assert files.inspect() == (2, 0, 2 * size, True, "")
+    path.write_bytes(b"")
+    assert files.inspect() == (1, 1, size, True, "")
+    assert len(list(tmp_path.iterdir())) == 3
+    nowhere = KernelFiles(path / "deeper").inspect()
+    assert nowhere[:4] == (0, 0, 0, False)
+    assert nowhere.problem == f"{path / 'deeper'}: Not a directory"
+    assert KernelFiles(None, "there is no home").inspect().problem == "there is no home"
+
+
+def test_the_inspection_of_a_read_only_folder() -> None:
+    with public_folder() as folder:
+        size = filled(folder).stat().st_size
+        with without_rights(folder):
+            found = KernelFiles(folder).inspect()
+    assert found == (1, 0, size, False, f"{folder}: Permission denied")
+
+
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "one byte": lambda data: data[:1],
@@ -282,7 +306,7 @@ def test_a_full_disk_leaves_nothing_behind(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     said = capsys.readouterr().err
-    assert said.startswith("gsic: kernels cannot be kept for the next run: ")
+    assert said.startswith(f"gsic: kernels cannot be kept for the next run: {tmp_path}: ")
     assert len(list(tmp_path.iterdir())) == 1
     assert files.read("draw", KEY) == BODY
     files.write("draw", OTHER_KEY, BODY)
