@@ -8,6 +8,7 @@ import importlib.util
 from typing import Any
 
 from gsic_kernels.backend import Backend, BackendUnavailable
+from gsic_kernels.cpu.runtime import forks
 
 # "cpu-scalar" is the fallback of "cpu" for where vectors do not compile. It can be selected so that
 # tests can compare the two.
@@ -41,7 +42,8 @@ def get(device: str = "auto") -> Backend:
     name = ("cpu" if missing else "cuda") if device == "auto" else device
     if name not in _MODULES:
         raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
-    backend: Backend = importlib.import_module(_MODULES[name]).backend(name)
+    with forks.no_forks():  # modules of the CPU import Numba
+        backend: Backend = importlib.import_module(_MODULES[name]).backend(name)
     return backend
 
 
@@ -71,3 +73,9 @@ def why_no_cuda() -> str:
         needed, found = (".".join(map(str, pair)) for pair in (_CAPABILITY, capability))
         return f"device cuda needs a GPU of compute capability {needed} or more, this has {found}"
     return ""
+
+
+def name_of_gpu() -> str:
+    """Return the name of the GPU that CUDA uses, where `why_no_cuda` finds nothing missing."""
+    torch: Any = importlib.import_module("torch")
+    return str(torch.cuda.get_device_name())

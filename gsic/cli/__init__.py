@@ -29,8 +29,9 @@ def _run(arguments: list[str]) -> int:
     """Parse and run one command line; Click prints its own errors."""
     try:
         code = gsic.main(arguments, prog_name="gsic", standalone_mode=False)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    except click.Abort as abort:
+        # Click takes the end of a file for an interrupt as well.
+        raise abort.__cause__ or KeyboardInterrupt from None
     except click.ClickException as error:
         with contextlib.suppress(OSError):  # a stderr that takes nothing
             error.show()

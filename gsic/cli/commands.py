@@ -340,6 +340,28 @@ def bench(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
         raise click.exceptions.Exit(result.exit_code)
 
 
+@gsic.command(epilog=console.EXIT_CODES)
+@common_options
+def doctor(device: str, threads: int | None, as_json: bool, quiet: bool) -> None:
+    """Print what a bug report needs, and encode and decode an image as a test.
+
+    The exit code is 1 if the test fails.
+    """
+    cores = count_threads(threads)
+    say = Console(None, as_json, quiet)
+
+    from gsic.doctor.examination import examine
+
+    found = examine(device, cores)
+    report = found.to_json()
+    say.print_result(report, reports.format_table(report))
+    if not found.passed:
+        say.print_warning(
+            f"the self-test failed: {report['self_test'].get('error', 'wrong image')}"
+        )
+        raise click.exceptions.Exit(console.BAD_INPUT)
+
+
 def _load(path: str, say: Console, accept_truncated: bool) -> "Loaded":
     from gsic import images
 

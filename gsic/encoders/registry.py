@@ -6,6 +6,7 @@ import importlib
 
 from gsic.encoders.base import Encoder
 from gsic.options import PROFILES
+from gsic_kernels.cpu.runtime import forks
 
 
 def find_encoder(profile: str) -> Encoder:
@@ -13,6 +14,7 @@ def find_encoder(profile: str) -> Encoder:
 
     Encoders are imported when they are asked for: none needs what the others load.
     """
-    module = importlib.import_module(f"gsic.encoders.{PROFILES[profile]}.encoder")
+    with forks.no_forks():
+        module = importlib.import_module(f"gsic.encoders.{PROFILES[profile]}.encoder")
     encode: Encoder = module.encode
     return encode

@@ -8,12 +8,15 @@ from functools import cache
 from gsic.errors import UnsupportedVersion
 from gsic.options import PROFILES
 from gsic.profiles.base import Profile
+from gsic_kernels.cpu.runtime import forks
 
 
 @cache
 def find_by_name(name: str) -> Profile:
     """Find the profile of a name that `options.PROFILES` lists."""
-    profile: Profile = importlib.import_module(f"gsic.profiles.{PROFILES[name]}.profile").PROFILE
+    with forks.no_forks():
+        module = importlib.import_module(f"gsic.profiles.{PROFILES[name]}.profile")
+    profile: Profile = module.PROFILE
     return profile
 
 

@@ -47,3 +47,17 @@ def test_no_output_and_no_temporary_file(
     if number == signal.SIGINT:
         assert err.splitlines()[-1] == b"gsic: error: interrupted"
     assert [path.name for path in tmp_path.iterdir()] == ["deep.png"]
+
+
+def test_the_end_of_a_file_is_not_an_interrupt(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Click takes an EOFError for one, and whoever met it was told that nothing was wrong."""
+    from gsic import cli, decoding
+
+    def fail(*_: object, **__: object) -> None:
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr(decoding, "decode_with_report", fail)
+    with pytest.raises(EOFError, match="Ran out of input"):
+        cli.run(["decode", str(photo), str(photo.with_name("back.png"))])

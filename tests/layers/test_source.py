@@ -38,7 +38,8 @@ LAYERS = {
         "fitting",
     },
     "bench": {*SURFACE, "pixels", "api", "encoding", "decoding"},
-    "cli": {*SURFACE, "api", "encoding", "decoding", "fitting", "bench"},
+    "doctor": {*SURFACE, "encoding", "decoding", "bench"},
+    "cli": {*SURFACE, "api", "encoding", "decoding", "fitting", "bench", "doctor"},
     "__main__": {"cli"},
     "__init__": {"errors", "options", "api"},
 }
@@ -52,7 +53,7 @@ HOMES = {
     "constriction": ("gsic/coding/",),
     "click": ("gsic/cli/",),
     "tqdm": ("gsic/cli/console.py",),
-    "PIL": ("gsic/images/", "gsic/bench/"),
+    "PIL": ("gsic/images/", "gsic/bench/", "gsic/doctor/"),
     "imageio": ("gsic/images/",),
     "matplotlib": ("gsic/bench/",),
     "ssimulacra2": ("gsic/metrics.py",),
@@ -91,10 +92,11 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/pixels.py": ("constants",),
         "gsic/metrics.py": ("constants",),
         "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
-        "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq"),
-        "gsic/profiles/": ("types", "constants"),
+        "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq", "cpu.runtime.forks"),
+        "gsic/profiles/": ("types", "constants", "cpu.runtime.forks"),
         "gsic/coding/": ("cpu.ans",),
         "gsic/bench/": ("registry",),
+        "gsic/doctor/": ("registry", "cpu.runtime"),
     }
     parts = next((parts for home, parts in allowed.items() if name_of(path).startswith(home)), ())
     for module, line in modules_of(path):

@@ -10,12 +10,12 @@ There are three kinds:
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from gsic_kernels.cpu.runtime import compiling
+from gsic_kernels.cpu.runtime import compiling, forks
+from gsic_kernels.cpu.runtime.messages import say
 
 # Types of arguments as Numba writes them. {C} is the number of channels.
 _F32, _F32_2D, _F32_3D = "float32[::1]", "float32[:, ::1]", "float32[:, :, ::1]"
@@ -145,6 +145,11 @@ _KERNELS = {
 _vectors_work = True
 
 
+def vectors_work() -> bool:
+    """Tell whether every vector kernel that was asked for so far could be compiled."""
+    return _vectors_work
+
+
 @cache
 def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
     """Compile one kernel, or load it from the cache.
@@ -164,26 +169,29 @@ def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
         return _compile(entry.scalar_module, name, channels)
     try:
         return _compile(entry.module, name, channels)
+    except (MemoryError, RecursionError):
+        raise  # it says nothing of vectors
     except Exception as error:
         # What an untested version of Numba or LLVM raises here cannot be known beforehand.
         if entry.scalar_module is None:
             raise
         _vectors_work = False
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"gsic: slow kernels, vectors do not compile: {reason}", file=sys.stderr)
+        say(f"slow kernels, vectors do not compile: {reason}")
         return _compile(entry.scalar_module, name, channels)
 
 
 def _compile(module: str, name: str, channels: int) -> Any:
     """Compile a kernel of the table from its function in `module`."""
     entry = _KERNELS[name]
-    source = importlib.import_module(f"gsic_kernels.cpu.{module}")
-    function: Callable[..., Any] = getattr(source, entry.function or name)
-    if entry.kind == "items":
-        # Imported here, as Numba must not be before a kernel is wanted.
-        from gsic_kernels.cpu.runtime.work_items import make_kernel
+    with forks.no_forks():
+        source = importlib.import_module(f"gsic_kernels.cpu.{module}")
+        function: Callable[..., Any] = getattr(source, entry.function or name)
+        if entry.kind == "items":
+            # Imported here, as Numba must not be before a kernel is wanted.
+            from gsic_kernels.cpu.runtime.work_items import make_kernel
 
-        function = make_kernel(function)
+            function = make_kernel(function)
     arguments = entry.arguments.format(C=channels)
     if entry.kind != "plain":
         # With a comma behind it, a single argument is a tuple of one as well.

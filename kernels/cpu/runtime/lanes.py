@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from numba.core.registry import cpu_target
+from gsic_kernels.cpu.runtime.compiling import find_target
 
 # AVX-512 has 32 registers of 16 floats. Elsewhere 16 lanes take two registers or more each, and
 # the backward kernel spills: with AVX2, 8 lanes were 12 % faster there and no slower forward.
-LANES = 16 if "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2].split(",") else 8
+LANES = 16 if "+avx512f" in find_target().features.split(",") else 8
