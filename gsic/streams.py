@@ -10,13 +10,15 @@ import io
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 STREAM = "-"
 """As a path on the command line: stdin or stdout."""
 
-STDIN, STDOUT = 0, 1
+STDIN, STDOUT, STDERR = 0, 1, 2
 
 # What /dev/stdout and /dev/fd/1 lead to on Linux; /dev/fd is a folder of its own on other systems.
 _DESCRIPTOR = re.compile(r"(?:/proc/(?P<process>\d+)(?:/task/\d+)?|/dev)/fd/(?P<number>\d+)")
@@ -45,6 +47,28 @@ def escape_on_stdout() -> None:
     """Let stdout print what its encoding lacks as escapes, as stderr does, and not fail."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def silence_stderr() -> Iterator[None]:
+    """Keep what C libraries print from the user: libtiff prints every damage, in lines of its own.
+
+    The command line alone may do this: other threads lose what they print meanwhile.
+    """
+    sys.stderr.flush()
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # closed
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, STDERR)
+    os.close(null)
+    try:
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
 def is_writable(descriptor: int) -> bool:

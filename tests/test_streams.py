@@ -76,3 +76,10 @@ def test_closed_streams_are_held(tmp_path: Path, closed: str) -> None:
     arguments = ["sh", "-c", command, sys.executable, code, str(path), closed]
     assert subprocess.run(arguments, capture_output=True, timeout=60).returncode == 0
     assert path.read_text() == "kept"
+
+
+def test_what_libraries_print_on_stderr_is_silenced(capfd: pytest.CaptureFixture[str]) -> None:
+    with streams.silence_stderr():
+        os.write(2, b"a library")
+    os.write(2, b"the program")
+    assert capfd.readouterr().err == "the program"

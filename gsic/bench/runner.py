@@ -26,6 +26,7 @@ from gsic.errors import BackendError, InputError, OptionError
 from gsic.files import write_bytes_atomically
 from gsic.names import make_key, make_line
 from gsic.options import count_threads
+from gsic.streams import silence_stderr
 
 __all__ = ["BenchOptions", "BenchResult", "run"]
 
@@ -123,7 +124,8 @@ class _Run:
         end = self.meter.done + units
         row = Row(image=name, digest=self.digests[name])
         try:
-            loaded = images.load(path)
+            with silence_stderr():
+                loaded = images.load(path)
         except (InputError, MemoryError) as error:
             self._store(replace(row, error=_describe_error(error)))
             self.meter.to(end, name)

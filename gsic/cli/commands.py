@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gsic.cli import console, paths, reports
+from gsic.cli.advice import judge_size
 from gsic.cli.console import Console
+from gsic.cli.loading import load_fit, load_image
 from gsic.cli.options import (
     common_options,
     effort_option,
@@ -35,9 +37,7 @@ from gsic.options import (
 )
 
 if TYPE_CHECKING:
-    from gsic.arrays import Bytes
     from gsic.fitting.result import Fit
-    from gsic.images import Loaded
 
 
 @click.group(
@@ -98,11 +98,11 @@ def encode(
         paths.refuse_image_name(output, "a .gsi file")
     say = Console(output, as_json, quiet)
 
-    loaded = _load(image, say, accept_truncated)
+    loaded = load_image(image, say, accept_truncated)
     icc = loaded.icc if "icc" in keep else None
     if loaded.icc and not icc:
         say.print_note(f"{image}: the ICC profile is left out; colours may look different")
-    start = _read_fit(init) if init else None
+    start = load_fit(init) if init else None
 
     from gsic import encoding
 
@@ -119,7 +119,7 @@ def encode(
     check_target(output, image, init)
     write_bytes_atomically(output, encoded.data)
     if not quiet:
-        for note in _judge_size(loaded.image, encoded.data):
+        for note in judge_size(loaded.image, encoded.data):
             say.print_note(f"{image}: {note}")
     report = encoded.report.to_json()
     say.print_result(report, reports.describe_encoding(report))
@@ -257,7 +257,7 @@ def fit(
         paths.refuse_image_name(output, "a fit")
     say = Console(output, as_json, quiet)
 
-    loaded = _load(image, say, accept_truncated)
+    loaded = load_image(image, say, accept_truncated)
 
     from gsic import api
 
@@ -360,42 +360,6 @@ def doctor(device: str, threads: int | None, as_json: bool, quiet: bool) -> None
             f"the self-test failed: {report['self_test'].get('error', 'wrong image')}"
         )
         raise click.exceptions.Exit(console.BAD_INPUT)
-
-
-def _load(path: str, say: Console, accept_truncated: bool) -> "Loaded":
-    from gsic import images
-
-    loaded = images.load(path, accept_truncated=accept_truncated)
-    for note in loaded.notes:
-        say.print_note(note)
-    return loaded
-
-
-def _judge_size(image: "Bytes", encoded: bytes) -> list[str]:
-    """Say what a user would do better with an image, given its file."""
-    from gsic import api, images
-
-    notes, size = [], len(encoded)
-    profile = api.info(encoded)["icc_bytes"] or 0
-    if 2 * profile > size:
-        notes.append(f"{profile} of {size} bytes are the ICC profile; --keep none leaves it out")
-    lossless = images.measure_lossless(image)
-    if lossless is not None and lossless <= size:
-        notes.append(
-            f"WebP holds these pixels without loss in {lossless} bytes, gsic takes {size}: text, "
-            "screenshots and plain drawings are better kept in WebP or PNG"
-        )
-    return notes
-
-
-def _read_fit(path: str) -> "Fit":
-    import io
-
-    from gsic.files import read_bytes
-    from gsic.fitting.result import Fit
-
-    with console.name_source(path):
-        return Fit.load(io.BytesIO(read_bytes(path)))
 
 
 def _write_fit(output: str, fitted: "Fit") -> None:
