@@ -14,7 +14,7 @@ from gsic.cli.commands import gsic
 
 
 def main() -> None:
-    """Run the console script `gsic`."""
+    """Run the command line of this process, and end the process."""
     streams.hold_closed()
     streams.escape_on_stdout()
     sys.exit(run(sys.argv[1:]))

@@ -12,7 +12,8 @@ from PIL import Image
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1), (signal.SIGKILL, -9)],
 )
 @pytest.mark.parametrize("command", ["encode", "fit"])
 def test_no_output_and_no_temporary_file(
@@ -61,3 +62,18 @@ def test_the_end_of_a_file_is_not_an_interrupt(
     monkeypatch.setattr(decoding, "decode_with_report", fail)
     with pytest.raises(EOFError, match="Ran out of input"):
         cli.run(["decode", str(photo), str(photo.with_name("back.png"))])
+
+
+def test_an_interruption_while_the_program_loads_is_no_traceback() -> None:
+    code = (
+        "import builtins, os, runpy, signal, sys\n"
+        "sys.argv, load = ['gsic', '--help'], __import__\n"
+        "def interrupted(name, *arguments, **keywords):\n"
+        "    if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return load(name, *arguments, **keywords)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "builtins.__import__ = interrupted; runpy.run_module('gsic', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert done.stderr == b"gsic: error: interrupted\n"
