@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic.errors import InputError, OptionError
-from gsic.files import STREAM, write_bytes_atomically
+from gsic.files import is_replaceable, write_bytes_atomically
 from gsic.images import icc as icc_profiles
 
 
@@ -54,13 +54,13 @@ WRITERS = {
 
 
 def choose_writer(target: str | Path) -> Writer:
-    """Choose the format of an output file by its suffix; it is PNG for `-` and devices.
+    """Choose the format of an output file by its suffix; without one, pipes and devices get PNG.
 
     Raises:
         OptionError: a suffix that gsic does not write.
     """
     suffix = os.path.splitext(str(target))[1].lower()
-    if str(target) == STREAM or (not suffix and os.path.abspath(target).startswith("/dev/")):
+    if not suffix and not is_replaceable(target):
         suffix = ".png"
     if suffix not in WRITERS:
         known = ", ".join(WRITERS)

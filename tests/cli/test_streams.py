@@ -147,9 +147,9 @@ def decoded(coded: Path) -> bytes:
     [
         "gsic decode photo.gsi /dev/stdout --json > out.png",
         "gsic decode photo.gsi /dev/fd/1 --json > out.png",
-        "ln -s /proc/self/fd/1 l.png; gsic decode photo.gsi l.png --json > out.png",
+        "gsic decode photo.gsi /proc/self/fd/1 --json > out.png",
         "gsic decode photo.gsi /dev/stdout --json | cat > out.png",
-        "ln -s /dev/stdout l.png; gsic decode photo.gsi l.png --json > out.png",
+        "ln -s /dev/stdout link; gsic decode photo.gsi link --json > out.png",
         "gsic decode photo.gsi out.png --json > out.png",
         "mkfifo p.png; cat p.png > out.png & gsic decode photo.gsi p.png --json > p.png; wait",
     ],
