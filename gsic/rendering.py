@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from gsic.options import Limits, check_positive, check_region_inside, scale_size
 from gsic.profiles.base import Profile, Scene, SymbolScene
 from gsic_kernels.backend import Backend
 from gsic_kernels.constants import CUTOFF_MAX, MAX_SIDE_PX
+from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import SHAPE_ROWS, LogGrid, LogSymbols, Splats, Window, round_splats
 
 # Largest share of the variance along a Gaussian's thinner axis that magnification takes away.
@@ -182,17 +183,17 @@ class Picture:
     mode: Mode
     view: View
 
-    @cached_property
+    @lazy_property
     def scene(self) -> Scene:
         """The Gaussians in px of the image."""
         return self.profile.dequantise(self.image)
 
-    @cached_property
+    @lazy_property
     def splats(self) -> Splats:
         """The Gaussians in samples of the output; raises LimitError if they are too large."""
         return make_splats(self.scene, self.view)
 
-    @cached_property
+    @lazy_property
     def symbol_scene(self) -> SymbolScene | None:
         """The Gaussians as symbols, None where a kernel cannot draw the view from these alone."""
         # With alpha, colour is divided by alpha before it is rounded, so floats are needed.

@@ -7,7 +7,6 @@ arrays: `Tables`. All frequencies of a table sum to 2^24; FORMAT.md section 3 is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import constriction
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from gsic.arrays import Float64, Int64, UInt32
 from gsic_kernels.cpu.ans import layout
+from gsic_kernels.lazy import lazy_property
 
 PRECISION = layout.PRECISION
 """Frequencies of a model sum to 2^PRECISION."""
@@ -128,19 +128,19 @@ class Model:
         # A symbol of frequency f takes log2(2^24 / f) bits, which is at least 1 - f / 2^24.
         self.least_cost = TOTAL - int(table.max())
 
-    @cached_property
+    @lazy_property
     def coder_model(self) -> Any:
         """The model as constriction takes it."""
         # constriction distributes 2^24 - n over n given weights and adds 1 to each, so weights of
         # f - 1 give exactly f; `perfect` is always given because its default has changed before.
         return Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
 
-    @cached_property
+    @lazy_property
     def tables(self) -> Tables:
         """The model as the decoder takes it."""
         return Tables.from_models([self])
 
-    @cached_property
+    @lazy_property
     def code_lengths(self) -> Float64:
         """Ideal code length of each symbol in bits, float64 (n,)."""
         return PRECISION - np.log2(self.frequencies)

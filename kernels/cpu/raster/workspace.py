@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from gsic_kernels.cpu.raster.work_division import count_gradient_items, count_re
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import F32, I32, Gradients, Splats, Window
 
 # Float32 values in a cache line.
@@ -85,17 +85,17 @@ class Workspace:
         self._sizes = np.zeros(2, np.int64)
         self._count = -1
 
-    @cached_property
+    @lazy_property
     def scratch(self) -> F32:
         """One strip per thread, (threads, floats)."""
         return allocate_aligned((self.threads, self.height * self.planes * self.pitch + LANES))
 
-    @cached_property
+    @lazy_property
     def spans(self) -> I32:
         """One table of the spans of a batch of Gaussians per thread; see `column_spans`."""
         return allocate_spans(self.shape[0], self.threads)
 
-    @cached_property
+    @lazy_property
     def planar(self) -> F32:
         """Room for an image in planar rows."""
         return np.empty(self.shape[1] * len(self.channels) * self.pitch, np.float32)

@@ -59,7 +59,8 @@ class KernelFiles:
     Args:
         folder: where they are; it is created when there is something to write. None for nowhere.
         reason: why there is no folder, as a part of a sentence.
-        patience: seconds, in all, to wait for other processes that compile the same kernels.
+        patience: seconds to wait for another process that compiles the same kernel. Whoever has
+            waited in vain once does not wait again.
 
     Attributes:
         folder: as above.
@@ -72,7 +73,7 @@ class KernelFiles:
         self.problems: list[str] = []
         self.complete = True
         self._reason = reason
-        self._patience = patience
+        self._patience = self._left = patience
         self._said: set[str] = set()
 
     def read(self, name: str, key: bytes) -> bytes | None:
@@ -129,7 +130,7 @@ class KernelFiles:
         """Keep other processes from compiling the same kernel, where files can be locked.
 
         The system frees the lock of a process however it ends. Waiting for one that does not end is
-        limited by `patience`, after which both compile.
+        limited by `patience`; then both compile.
         """
         with ExitStack() as stack:
             # Without a lock, or without a module for locks as on Windows, each compiles for itself.
@@ -138,10 +139,13 @@ class KernelFiles:
                 lock = os.open(self._made_folder() / "lock", flags, 0o644)
                 stack.callback(os.close, lock)
                 # A byte of the lock file stands for each kernel.
-                while not _lock_byte(lock, int.from_bytes(key[:7], "big")) and self._patience > 0:
+                while not (locked := _lock_byte(lock, int.from_bytes(key[:7], "big"))):
+                    if self._left <= 0:
+                        break
                     self._say_once("wait", "waiting for another process that compiles kernels")
                     time.sleep(_SLICE)
-                    self._patience -= _SLICE
+                    self._left -= _SLICE
+                self._left = self._patience if locked else 0
             yield
 
     def inspect(self) -> Inspection:

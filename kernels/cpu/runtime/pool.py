@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,7 +70,7 @@ def run(threads: int, steps: Sequence[Step]) -> None:
     if threads == 1:
         work(0, steps)
         return
-    futures = [_pool().submit(work, worker, steps) for worker in range(1, threads)]
+    futures = list(_ask_for_help(threads, work, steps))
     complete = False
     try:
         # The barrier, which has an index behind the last step, waits for the others' work items.
@@ -84,6 +84,18 @@ def run(threads: int, steps: Sequence[Step]) -> None:
     if not complete:
         for future in running:
             future.result()
+
+
+def _ask_for_help(
+    threads: int, work: Callable[[int, Sequence[Step]], bool], steps: Sequence[Step]
+) -> Iterator[Future[bool]]:
+    """Start `work` on threads of the pool, as many of them as there are."""
+    for worker in range(1, threads):
+        try:
+            yield _pool().submit(work, worker, steps)
+        except RuntimeError:
+            # The system starts no more threads, or the main thread has ended: others do the work.
+            return
 
 
 def _pool() -> ThreadPoolExecutor:

@@ -140,7 +140,7 @@ def test_without_a_folder_every_process_compiles(
         lambda patch: patch.setattr(numba, "__version__", "0.0"),
         lambda patch: patch.setattr(numba.config, "BOUNDSCHECK", 1),
         lambda patch: patch.setattr(sys.implementation, "cache_tag", "cpython-1"),
-        lambda patch: patch.setattr(numba.core.codegen.CPUCodegen, "magic_tuple", lambda _: ("",)),
+        lambda patch: patch.setattr(compiling, "find_target", lambda: ("x86_64", "old", "+sse2")),
     ],
     ids=["numba", "setting", "python", "cpu"],
 )

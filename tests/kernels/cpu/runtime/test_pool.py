@@ -76,6 +76,26 @@ def test_an_error_in_a_work_item_reaches_the_caller_and_no_thread_waits(threads:
     assert sorted(later) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("started", [0, 1])
+def test_work_is_done_where_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, started: int
+) -> None:
+    """As at a limit of the system, and in threads that outlive the main thread."""
+    executor, left = pool._pool(), [True] * started
+
+    class Limited:
+        def submit(self, *arguments: Any) -> Any:
+            if not left:
+                raise RuntimeError("can't start new thread")
+            left.pop()
+            return executor.submit(*arguments)
+
+    monkeypatch.setattr(pool, "_pool", Limited)
+    done: list[int] = []
+    pool.run(4, [python_step(done.append, 5), python_step(done.append, 5)])
+    assert sorted(done) == sorted([*range(5)] * 2)
+
+
 @njit
 def take_all(counters: Any, worker: int, count: int) -> list[int]:
     taken = []
