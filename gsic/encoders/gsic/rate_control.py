@@ -37,6 +37,11 @@ _PAYLOAD_BYTES = 6
 # First guess of what an octave of the step does to the bytes, log2.
 _LOG2_BYTES_PER_OCTAVE = 0.5
 
+# How far below the estimate a PSNR may be: the error of the estimate has a standard deviation of
+# 0.9 dB for photographs. Estimates are taken to be at most the other number, which nobody can tell
+# from more.
+_TOLERATED_DB, _MOST_PROMISED_DB = 4.0, 44.0
+
 # How many Gaussians are left out at the first try.
 _FIRST_GUESS = 8
 
@@ -77,16 +82,19 @@ class Target(Protocol):
 
 
 class StepTarget:
-    """A given step index; whatever file comes of it will do.
+    """A given step index; whatever file comes of it will do, unless it lacks Gaussians.
 
     Args:
         gaussians: number of Gaussians to fit.
         index: step index.
+        promised: dB that the complexity estimate promises at that step; with much less, the
+            encoding starts again with more Gaussians. None if their number is given.
     """
 
-    def __init__(self, gaussians: int, index: int) -> None:
+    def __init__(self, gaussians: int, index: int, promised: float | None = None) -> None:
         self.gaussians = gaussians
         self.index = index
+        self._promised = promised
 
     def list_choices(self, recipe: EncodeRecipe) -> Iterable[float]:
         # The index stays, but the classes are chosen again with it.
@@ -102,7 +110,11 @@ class StepTarget:
         return one.psnr > other.psnr
 
     def retry_with_more(self, coded: Coded, most: int) -> Target | None:
-        return None
+        if self._promised is None or self.gaussians >= most:
+            return None
+        if coded.psnr >= min(self._promised, _MOST_PROMISED_DB) - _TOLERATED_DB:
+            return None
+        return StepTarget(min(2 * self.gaussians, most), self.index, self._promised)
 
     def fit_to_budget(self, shorten: Shorten, count: int) -> tuple[int, Coded]:
         return 0, shorten(0)
