@@ -105,6 +105,8 @@ def _lead(seed: int, first: int, end: int, step: int, results: "queue.Queue[Any]
         said: list[bytes] = []
         listener = threading.Thread(target=lambda w=worker, s=said: s.append(w.stderr.read()))
         listener.start()
+        # Kernels may have to be compiled first.
+        worker.stdout.readline()
         while True:
             guard = threading.Timer(_HANG_S, worker.kill)
             guard.start()
@@ -135,6 +137,7 @@ def _work(seed: int, indices: range) -> int:
     # A warning on a user's terminal because of a bad file is a fault, too.
     warnings.simplefilter("error")
     _load_kernels()
+    print("ready", flush=True)
     for index in indices:
         case = fuzz_checks.make_case(seed, index)
         outcome = fuzz_checks.check_case(case)

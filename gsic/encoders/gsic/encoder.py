@@ -89,8 +89,8 @@ def _choose_target(context: EncoderContext) -> Target:
         index = index_of_quality(int(value))
         gaussians = given or complexity.count_gaussians(index)
         # With fewer steps than any effort has, it is not Gaussians that are missing.
-        promised = complexity.predict_psnr(index) if context.recipe.steps >= LEAST_STEPS else None
-        return StepTarget(gaussians, index, promised)
+        enough = context.recipe.steps >= LEAST_STEPS
+        return StepTarget(gaussians, index, complexity.find_need(index) if enough else None)
     index = _calibrate_step(context, complexity, float(value))
     gaussians = given or complexity.count_gaussians(index)
     planes = context.planes

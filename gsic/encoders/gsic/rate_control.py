@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gsic.encoders.base import Coded
-from gsic.encoders.gsic.complexity import most_gaussians
+from gsic.encoders.gsic.complexity import Need, most_gaussians
 from gsic.encoders.gsic.qat import Qat, solve_bits
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import InputError
@@ -37,10 +37,11 @@ _PAYLOAD_BYTES = 6
 # First guess of what an octave of the step does to the bytes, log2.
 _LOG2_BYTES_PER_OCTAVE = 0.5
 
-# How far below the estimate a PSNR may be: the error of the estimate has a standard deviation of
-# 0.9 dB for photographs. Estimates are taken to be at most the other number, which nobody can tell
-# from more.
-_TOLERATED_DB, _MOST_PROMISED_DB = 4.0, 44.0
+# How many times as many Gaussians an encoding has that starts again because it lacks some.
+_MORE_GAUSSIANS = 1.5
+
+# What such an encoding must gain if the one before would do. Photographs gain less than 2 dB.
+_WORTH_DB = 3.0
 
 # How many Gaussians are left out at the first try.
 _FIRST_GUESS = 8
@@ -87,14 +88,18 @@ class StepTarget:
     Args:
         gaussians: number of Gaussians to fit.
         index: step index.
-        promised: dB that the complexity estimate promises at that step; with much less, the
-            encoding starts again with more Gaussians. None if their number is given.
+        need: what the file must reach or the encoding starts again with more Gaussians; None if
+            their number is given.
+        before: PSNR in dB of the best encoding with fewer Gaussians.
     """
 
-    def __init__(self, gaussians: int, index: int, promised: float | None = None) -> None:
+    def __init__(
+        self, gaussians: int, index: int, need: Need | None = None, before: float = -math.inf
+    ) -> None:
         self.gaussians = gaussians
         self.index = index
-        self._promised = promised
+        self._need = need
+        self._before = before
 
     def list_choices(self, recipe: EncodeRecipe) -> Iterable[float]:
         # The index stays, but the classes are chosen again with it.
@@ -107,14 +112,17 @@ class StepTarget:
         return None
 
     def prefers(self, one: Coded, other: Coded) -> bool:
-        return one.psnr > other.psnr
+        enough = self._need is not None and other.psnr >= self._need.psnr
+        return one.psnr > other.psnr + (_WORTH_DB if enough else 0.0)
 
     def retry_with_more(self, coded: Coded, most: int) -> Target | None:
-        if self._promised is None or self.gaussians >= most:
+        if self._need is None or self.gaussians >= most:
             return None
-        if coded.psnr >= min(self._promised, _MOST_PROMISED_DB) - _TOLERATED_DB:
+        growing = self._need.explores and coded.psnr > self._before + _WORTH_DB
+        if coded.psnr >= (self._need.most if growing else self._need.psnr):
             return None
-        return StepTarget(min(2 * self.gaussians, most), self.index, self._promised)
+        gaussians = min(math.ceil(_MORE_GAUSSIANS * self.gaussians), most)
+        return StepTarget(gaussians, self.index, self._need, max(coded.psnr, self._before))
 
     def fit_to_budget(self, shorten: Shorten, count: int) -> tuple[int, Coded]:
         return 0, shorten(0)
