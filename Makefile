@@ -9,7 +9,7 @@ JOBS ?= auto
 PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-all test-gpu bench-gpu triton-aot lint fmt \
+.PHONY: help install demo test test-slow test-all test-gpu fuzz bench-gpu triton-aot lint fmt \
   golden-check wheel clean
 
 help:  ## list the targets
@@ -43,6 +43,12 @@ test-slow: $(STAMP)  ## run the slow tests, which `make test` leaves out
 
 test-all: $(STAMP)  ## run all tests
 	$(PYTEST)
+
+# COUNT files, made from SEED and their numbers; what is found is kept in build/fuzz.
+COUNT ?= 100000
+SEED ?= 1
+fuzz: $(STAMP)  ## read damaged files, which takes up to an hour [COUNT=100000] [SEED=1]
+	$(BIN)/python tests/support/fuzz.py --count $(COUNT) --seed $(SEED)
 
 test-gpu: $(STAMP)  ## run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -m gpu tests/kernels/gpu

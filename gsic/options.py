@@ -166,8 +166,9 @@ class Limits:
 
     Args:
         pixels: int >= 1, largest width times height.
-        area_per_pixel: float > 0, largest summed area of the Gaussians, clipped to the image, in
-            splat-pixels per pixel.
+        area_per_pixel: float > 0, largest summed area of the boxes around the Gaussians, clipped
+            to the image, in pixels per pixel of the image or of the output.
+        area: float > 0, largest such area in all, in pixels. The time to draw grows with it.
 
     Raises:
         OptionError: a value outside its domain.
@@ -175,10 +176,16 @@ class Limits:
 
     pixels: int = 2**27
     area_per_pixel: float = 4096.0
+    area: float = 2.0**35
 
     def __post_init__(self) -> None:
         _set(self, "pixels", check_whole("pixels", self.pixels, 1, 2**62))
         _set(self, "area_per_pixel", check_positive("area_per_pixel", self.area_per_pixel))
+        _set(self, "area", check_positive("area", self.area))
+
+    def most_area(self, pixels: int) -> float:
+        """Return the largest area of Gaussians in an image or output of so many pixels."""
+        return min(self.area_per_pixel * pixels, self.area)
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> int:

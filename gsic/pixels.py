@@ -86,12 +86,13 @@ def to_image(planes: NDArray[Any], mode: Mode) -> Bytes:
     return image
 
 
-def average_blocks(planes: Float32, times: int) -> Float32:
-    """Average blocks of `times` x `times` pixels, (H, W, C) -> (H / times, W / times, C)."""
-    if times == 1:
+def average_blocks(planes: Float32, size: tuple[int, int]) -> Float32:
+    """Average blocks of this width and height, (H, W, C) -> (H / height, W / width, C)."""
+    if size == (1, 1):
         return planes
     height, width, channels = planes.shape
-    blocks = planes.reshape(height // times, times, width // times, times, channels)
+    across, down = size
+    blocks = planes.reshape(height // down, down, width // across, across, channels)
     means: Float32 = blocks.mean(axis=(1, 3), dtype=np.float32)
     return means
 

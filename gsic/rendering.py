@@ -44,15 +44,14 @@ class View(NamedTuple):
     Attributes:
         window: the part of the output that is drawn, in pixels of the output.
         pitch: input px per output px, along x and y.
-        image, output: number of pixels of the image and of the whole output.
-        density: limit of the summed area of all Gaussians, per pixel.
+        image: width and height of the image, px.
+        limits: of the area of all Gaussians.
     """
 
     window: Window
     pitch: tuple[float, float]
-    image: int
-    output: int
-    density: float
+    image: tuple[int, int]
+    limits: Limits
 
 
 def choose_view(width: int, height: int, scale: float, region: Any, limits: Limits) -> View:
@@ -81,15 +80,32 @@ def choose_view(width: int, height: int, scale: float, region: Any, limits: Limi
     if part[2] * part[3] > limits.pixels:
         raise LimitError(f"output: {part[2]}x{part[3]} pixels, the limit is {limits.pixels} in all")
     pitch = width / columns, height / rows
-    return View(Window(*part), pitch, width * height, columns * rows, limits.area_per_pixel)
+    return View(Window(*part), pitch, (width, height), limits)
 
 
-def count_samples(view: View, scene: Scene) -> int:
-    """Count the samples per output pixel along each axis that a scene needs."""
+def count_samples(view: View, scene: Scene) -> tuple[int, int]:
+    """Count the samples per output pixel along x and y that a scene needs."""
     if scene.opacity is None:
-        return 1
+        return 1, 1
     # The margin keeps a side that was rounded to whole pixels from asking for one more sample.
-    return max(1, math.ceil(max(view.pitch) - 0.125))
+    x, y = (max(1, math.ceil(pitch - 0.125)) for pitch in view.pitch)
+    return x, y
+
+
+def multiply_window(window: Window, times: tuple[int, int]) -> Window:
+    """Convert a window of pixels to one of samples, so many per pixel along x and y.
+
+    Raises:
+        LimitError: a side is beyond what kernels draw.
+    """
+    x, y, width, height = window
+    samples = Window(x * times[0], y * times[1], width * times[0], height * times[1])
+    if max(samples.x + samples.width, samples.y + samples.height) > MAX_SIDE_PX:
+        raise LimitError(
+            f"output: {width}x{height} pixels of {times[0]}x{times[1]} samples, a side has at most "
+            f"{MAX_SIDE_PX}"
+        )
+    return samples
 
 
 def make_splats(scene: Scene, view: View) -> Splats:
@@ -100,12 +116,14 @@ def make_splats(scene: Scene, view: View) -> Splats:
         view: which part is drawn, and at which scale.
 
     Raises:
-        LimitError: the Gaussians cover more of the image or of the output than the limits allow.
+        LimitError: the Gaussians cover more of the image or of the output than the limits allow, or
+            a side of the output has too many samples.
     """
     mean, entries, color, cutoff, offset, *_ = scene
-    _check_area("image", entries, scene, view.image, view.density * view.image)
+    image = math.prod(view.image)
+    _check_area("image", entries, scene, view.image, view.limits.most_area(image))
     times = count_samples(view, scene)
-    pitch = view.pitch[0] / times, view.pitch[1] / times
+    pitch = view.pitch[0] / times[0], view.pitch[1] / times[1]
     if pitch != (1.0, 1.0):
         mean = mean / pitch
         if scene.opacity is None:
@@ -113,25 +131,28 @@ def make_splats(scene: Scene, view: View) -> Splats:
             color = color * np.sqrt(entries.det / filtered.det)[:, None]
             entries = filtered
         entries = _scale_covariances(entries, pitch)
-        output = view.output * times**2
+        _, _, *size = multiply_window(view.window, times)
         # A small output still draws all Gaussians of the image, so it may cost as much as that.
-        most = view.density * max(view.image, output)
-        _check_area("output", entries, scene, output, most)
+        most = view.limits.most_area(max(image, math.prod(size)))
+        _check_area("output", entries, scene, (size[0], size[1]), most)
     return round_splats(mean, compute_factor(entries), color, cutoff, offset)
 
 
-def can_draw_symbols(root_det: Float64, view: View) -> bool:
+def can_draw_symbols(variance: Float64, view: View) -> bool:
     """Tell whether a kernel may draw a scene from its symbols, without a look at its cutoffs.
 
     It may if the view has scale 1 and the Gaussians are within the limits even with the largest
-    cutoff.
+    cutoff, and in any direction.
 
     Args:
-        root_det: float64 (N,), sqrt(det Sigma) in px^2.
+        variance: float64 (N,), the variance along the longer axis in px^2.
         view: which part is drawn, and at which scale.
     """
-    each = np.minimum(2.0 * math.pi * CUTOFF_MAX * root_det, float(view.image))
-    return view.pitch == (1.0, 1.0) and float(each.sum()) <= view.density * view.image
+    if view.pitch != (1.0, 1.0):
+        return False
+    cutoff = np.full(len(variance), CUTOFF_MAX)
+    area = _sum_boxes(variance, variance, cutoff, view.image)
+    return area <= view.limits.most_area(math.prod(view.image))
 
 
 def _filter_covariances(
@@ -155,16 +176,29 @@ def _scale_covariances(entries: CovarianceEntries, pitch: tuple[float, float]) -
 
 
 def _check_area(
-    name: str, entries: CovarianceEntries, scene: Scene, pixels: int, most: float
+    name: str, entries: CovarianceEntries, scene: Scene, size: tuple[int, int], most: float
 ) -> None:
-    """Check the summed area of the ellipses within the cutoff, each at most all `pixels`."""
-    cutoff = np.clip(scene.cutoff, 0.0, CUTOFF_MAX)
-    each = np.minimum(2.0 * math.pi * cutoff * np.sqrt(entries.det), float(pixels))
-    area = float(each.sum())
+    """Check the summed area of the Gaussians in a picture of this width and height (7.6)."""
+    count = len(scene.cutoff)
+    if count * math.prod(size) <= most:
+        return
+    s12, s22, det = entries
+    area = _sum_boxes((det + s12 * s12) / s22, s22, scene.cutoff, size)
     if area > most:
         raise LimitError(
-            f"{name}: {len(cutoff)} Gaussians cover {area:.3g} pixels, the limit is {most:.3g}"
+            f"{name}: {count} Gaussians cover {area:.3g} pixels, the limit is {most:.3g}"
         )
+
+
+def _sum_boxes(s11: Float64, s22: Float64, cutoff: Float64, size: tuple[int, int]) -> float:
+    """Sum the areas of the boxes around ellipses, each a pixel larger, within a width and height.
+
+    Boxes, because kernels look for the pixels of a thin ellipse in all of its box.
+    """
+    radius = 2.0 * np.sqrt(2.0 * np.clip(cutoff, 0.0, CUTOFF_MAX))
+    across = np.minimum(radius * np.sqrt(s11) + 1.0, float(size[0]))
+    down = np.minimum(radius * np.sqrt(s22) + 1.0, float(size[1]))
+    return float((across * down)[cutoff > 0.0].sum())
 
 
 @dataclass(frozen=True)
@@ -200,7 +234,7 @@ class Picture:
         if self.mode.alpha:
             return None
         scene = self.profile.make_symbol_scene(self.image)
-        if scene is None or not can_draw_symbols(scene.root_det, self.view):
+        if scene is None or not can_draw_symbols(scene.variance, self.view):
             return None
         return scene
 
@@ -250,7 +284,7 @@ class Picture:
     ) -> Float32:
         """Blend at several samples per pixel, and average them."""
         times = count_samples(self.view, self.scene)
-        window = Window(*(times * edge for edge in self.view.window))
+        window = multiply_window(self.view.window, times)
         blended = backend.render_alpha(
             splats, opacity.astype(np.float32), window, self._background, threads
         )

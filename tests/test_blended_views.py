@@ -57,5 +57,5 @@ def test_samples_are_at_least_as_dense_as_the_image(pitch: float, expected: int)
     one = np.ones(1)
     entries = (0 * one, one, one)
     blended = Scene(np.ones((1, 2)), entries, np.ones((1, 3)), one, 0 * one, np.zeros(3), one)  # type: ignore[arg-type]
-    assert rendering.count_samples(view, blended) == expected
-    assert rendering.count_samples(view, blended._replace(opacity=None)) == 1
+    assert rendering.count_samples(view, blended) == (expected, expected)
+    assert rendering.count_samples(view, blended._replace(opacity=None)) == (1, 1)

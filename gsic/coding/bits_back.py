@@ -24,6 +24,9 @@ from gsic.coding.ans import check_finished, load_coder, new_coder, save_coder
 from gsic.coding.models import CoderModel, Uniform
 from gsic.errors import CorruptFile
 
+# Rows of a block of `_SortedRows`, to twice as many.
+_BLOCK_ROWS = 2048
+
 
 def count_plain_rows(row_bits: Sequence[float]) -> int:
     """Count the rows to code plainly, so that the rows after them never lack bits to pop.
@@ -99,15 +102,42 @@ def decode(payload: bytes, models: Sequence[CoderModel], count: int, plain: int 
     if count > 8 * len(payload):
         raise CorruptFile(f"payload: {count} rows are more than its bytes can hold")
     coder = load_coder(payload)
-    rows: list[tuple[int, ...]] = []
+    rows = _SortedRows()
     for done in range(1, count + 1):
         row = tuple(int(coder.decode(m.coder_model)) + m.lowest for m in models)
-        rank = bisect_left(rows, row)
-        rows.insert(rank, row)
+        rank = rows.insert(row)
         if 1 < done <= count - plain:
             coder.encode_reverse(rank, Uniform(done))
     check_finished(coder)
-    return np.array(rows, np.int32).reshape(count, len(models))
+    return np.array(rows.list_all(), np.int32).reshape(count, len(models))
+
+
+class _SortedRows:
+    """Rows in ascending order, in blocks: one list would take quadratic time to grow."""
+
+    def __init__(self) -> None:
+        self._blocks: list[list[tuple[int, ...]]] = [[]]
+        self._sizes = [0]
+        # The first row of each block but the first one.
+        self._borders: list[tuple[int, ...]] = []
+
+    def insert(self, row: tuple[int, ...]) -> int:
+        """Insert a row, and return how many rows are less."""
+        at = bisect_left(self._borders, row)
+        block = self._blocks[at]
+        place = bisect_left(block, row)
+        block.insert(place, row)
+        self._sizes[at] += 1
+        rank = sum(self._sizes[:at]) + place
+        if len(block) >= 2 * _BLOCK_ROWS:
+            self._blocks[at : at + 1] = block[:_BLOCK_ROWS], block[_BLOCK_ROWS:]
+            self._sizes[at : at + 1] = _BLOCK_ROWS, len(block) - _BLOCK_ROWS
+            self._borders.insert(at, block[_BLOCK_ROWS])
+        return rank
+
+    def list_all(self) -> list[tuple[int, ...]]:
+        """Return all rows in ascending order."""
+        return [row for block in self._blocks for row in block]
 
 
 def _push_row(coder: Any, row: Sequence[int], models: Sequence[CoderModel]) -> None:

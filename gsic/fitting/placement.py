@@ -67,6 +67,30 @@ def place_initial(
     return values
 
 
+def place_on_pixels(
+    planes: Float32, background: Float64, covariance: Covariance, sigma: float
+) -> Float64:
+    """Place a Gaussian of the colour of the pixel on each pixel.
+
+    Args:
+        planes: float32 (H, W, C), 0..1, the image.
+        background: float64 (C,), the colour behind the Gaussians.
+        covariance: parameterisation of the result.
+        sigma: standard deviation, px.
+
+    Returns:
+        float64 (H W, 5 + C): mean, covariance parameters, colour.
+    """
+    height, width, channels = planes.shape
+    rows, columns = np.divmod(np.arange(height * width), width)
+    values = np.empty((height * width, 5 + channels))
+    values[:, 0] = columns + 0.5
+    values[:, 1] = rows + 0.5
+    values[:, 2:5] = covariance.from_sigmas(np.full(height * width, sigma))
+    values[:, 5:] = planes[rows, columns] - background
+    return values
+
+
 def place_at_errors(
     error: Float32,
     count: int,

@@ -37,7 +37,7 @@ class SymbolScene(NamedTuple):
     """A scene without opacities as integers, for a backend that dequantises by itself."""
 
     symbols: LogSymbols
-    root_det: Float64  # (N,) px^2, sqrt(det Sigma)
+    variance: Float64  # (N,) px^2, along the longer axis
     background: Float64  # (C,) 1.0 = full scale
 
 

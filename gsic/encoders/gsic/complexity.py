@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,12 +24,34 @@ from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, compute_step
 _COUNT_SLOPE, _COUNT_OFFSET = 1.406, -1.25
 _PSNR_OFFSET = 0.0
 
+# Up to so many coefficients take a Gaussian each: the regression knows no images of so few.
+_FEW_COEFFICIENTS = 16
+
+# An image of up to so many pixels may get a Gaussian for each of them.
+_SMALL_PIXELS = 64 * 64
+
+# How far below the estimate a PSNR may be. Photographs miss it by up to 2.2 dB at low efforts, and
+# more Gaussians would not help them; small images, whose encoding takes no time, are held to it.
+# Estimates are taken to be at most the last number, which nobody can tell from more.
+_TOLERANCE_DB, _TOLERANCE_OF_SMALL_DB, _MOST_PROMISED_DB = 4.0, 1.0, 44.0
+
 _SIDE = 8
 _MOST_BLOCKS = 1 << 16
 
-_k = np.arange(_SIDE)
-_DCT = np.sqrt(2.0 / _SIDE) * np.cos(np.pi * (_k[None, :] + 0.5) * _k[:, None] / _SIDE)
-_DCT[0] /= math.sqrt(2.0)
+
+class Need(NamedTuple):
+    """What the complexity estimate asks of an encoding.
+
+    Attributes:
+        psnr: dB; an encoding with less lacks Gaussians.
+        most: dB; an encoding with so much does not need more Gaussians, whatever they gain.
+        explores: whether to try more Gaussians as long as they gain much: in small images, where
+            that takes no time, and where a few more may make all the difference.
+    """
+
+    psnr: float
+    most: float
+    explores: bool
 
 
 class Complexity:
@@ -44,23 +67,28 @@ class Complexity:
         height, width = planes.shape[:2]
         self._values = planes.size
         self._pixels = height * width
-        blocks = _split_blocks(planes)
+        # Blocks of a thin image are as thin, as padding would multiply what there is.
+        rows, columns = min(height, _SIDE), min(width, _SIDE)
+        blocks = _split_blocks(planes, rows, columns)
         # Blocks of a large image stand for their neighbours.
         every = -(-len(blocks) // _MOST_BLOCKS)
         self._repeats = len(blocks) / len(blocks[::every])
         # Padding counts as much as it covers.
-        self._repeats *= height * width / (len(blocks) * _SIDE * _SIDE)
+        self._repeats *= height * width / (len(blocks) * rows * columns)
         coded = (blocks[::every] - background) @ transform.T
-        coefficients = np.einsum("ur,vs,nrsc->nuvc", _DCT, _DCT, coded, optimize=True)
+        down, across = _make_dct(rows), _make_dct(columns)
+        coefficients = np.einsum("ur,vs,nrsc->nuvc", down, across, coded, optimize=True)
         self._magnitude = np.sort(np.abs(coefficients).ravel())
         self._energy = np.concatenate(([0.0], np.cumsum(self._magnitude**2)))
 
     def count_gaussians(self, index: int) -> int:
         """Return the number of Gaussians to fit for a step index, 1 or more."""
-        density = self._count_above(compute_step(index)) / self._pixels
-        if density == 0.0:
+        count = self._count_above(compute_step(index))
+        if count == 0.0:
             return 1
+        density = count / self._pixels
         wanted: float = 2.0 ** (_COUNT_SLOPE * math.log2(density) + _COUNT_OFFSET) * self._pixels
+        wanted = max(wanted, min(count, _FEW_COEFFICIENTS))
         return min(max(1, int(wanted)), most_gaussians(self._pixels))
 
     def index_of_gaussians(self, count: int) -> int:
@@ -74,6 +102,13 @@ class Complexity:
         rounding = (len(self._magnitude) - below) * threshold**2 / 12.0
         error = (float(self._energy[below]) + rounding) * self._repeats / self._values
         return _PSNR_OFFSET - 10.0 * math.log10(error) if error > 0.0 else math.inf
+
+    def find_need(self, index: int) -> Need:
+        """Return what an encoding at a step index has to reach."""
+        small = self._pixels <= _SMALL_PIXELS
+        promised = min(self.predict_psnr(index), _MOST_PROMISED_DB)
+        tolerance = _TOLERANCE_OF_SMALL_DB if small else _TOLERANCE_DB
+        return Need(promised - tolerance, _MOST_PROMISED_DB, small)
 
     def index_of_psnr(self, psnr: float) -> int:
         """Return the step index whose estimated PSNR is nearest below `psnr` dB."""
@@ -90,16 +125,32 @@ def most_gaussians(pixels: int) -> int:
     return max(16, pixels // 6)
 
 
+def most_gaussians_at_all(pixels: int) -> int:
+    """Return the largest number of Gaussians where fewer do not do: one per pixel if it is small.
+
+    In a small image no pixel need resemble its neighbours: in noise, dots, letters.
+    """
+    return max(most_gaussians(pixels), min(pixels, _SMALL_PIXELS))
+
+
 def _find_first(below: Callable[[int], bool]) -> int:
     """Find the smallest step index at which a falling quantity is below its target."""
     return bisect_left(range(MAX_STEP_INDEX), True, key=below)
 
 
-def _split_blocks(planes: Float32) -> Float32:
-    """Split planes into blocks, float32 (B, 8, 8, C); the last rows and columns are repeated."""
+def _make_dct(side: int) -> Float64:
+    """Make the orthonormal DCT of so many samples, float64 (side, side)."""
+    k = np.arange(side)
+    transform = np.sqrt(2.0 / side) * np.cos(np.pi * (k[None, :] + 0.5) * k[:, None] / side)
+    transform[0] /= math.sqrt(2.0)
+    return np.asarray(transform, np.float64)
+
+
+def _split_blocks(planes: Float32, rows: int, columns: int) -> Float32:
+    """Split planes into blocks, float32 (B, rows, columns, C); the last ones are padded."""
     height, width, channels = planes.shape
-    pad = ((0, -height % _SIDE), (0, -width % _SIDE), (0, 0))
+    pad = ((0, -height % rows), (0, -width % columns), (0, 0))
     padded = np.pad(planes, pad, mode="edge")
-    down, across = padded.shape[0] // _SIDE, padded.shape[1] // _SIDE
-    blocks = padded.reshape(down, _SIDE, across, _SIDE, channels).swapaxes(1, 2)
-    return blocks.reshape(down * across, _SIDE, _SIDE, channels)
+    down, across = padded.shape[0] // rows, padded.shape[1] // columns
+    blocks = padded.reshape(down, rows, across, columns, channels).swapaxes(1, 2)
+    return blocks.reshape(down * across, rows, columns, channels)

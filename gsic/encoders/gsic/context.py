@@ -79,6 +79,10 @@ class EncoderContext:
         """Tell whether all pixels of the image have the same colour."""
         return not np.ptp(self.planes, axis=(0, 1)).any()
 
+    def has_one_per_pixel(self, gaussians: int) -> bool:
+        """Tell whether an encoding of so many Gaussians begins with one on each pixel."""
+        return self.init is None and gaussians >= self.pixels
+
     def make_empty(self) -> QuantisedImage:
         """Return the symbols of a file that has a background and no Gaussians."""
         return QuantisedImage(self.header, make_empty_symbols(self.header.channels))

@@ -14,7 +14,7 @@ import numpy as np
 
 from gsic.encoders.base import Coded, EncodeJob, Encoding
 from gsic.encoders.gsic.budget import fit_to_budget
-from gsic.encoders.gsic.complexity import Complexity, most_gaussians
+from gsic.encoders.gsic.complexity import Complexity, most_gaussians_at_all
 from gsic.encoders.gsic.context import EncoderContext
 from gsic.encoders.gsic.psnr_control import PsnrTarget, predict_psnr, trim_to_psnr
 from gsic.encoders.gsic.qat import Qat, split_steps
@@ -26,10 +26,12 @@ from gsic.encoders.gsic.rate_control import (
     make_bytes_target,
 )
 from gsic.encoders.gsic.rdoq import run_rdoq
+from gsic.encoders.gsic.recipe import LEAST_STEPS
 from gsic.errors import OptionError
 from gsic.fitting.adam_fit import Schedule, optimise
-from gsic.fitting.adam_state import GaussianFit
+from gsic.fitting.adam_state import FIT_MIN_SIGMA_PX, GaussianFit
 from gsic.fitting.adam_state_gpu import make_gaussian_fit
+from gsic.fitting.placement import place_on_pixels
 from gsic.gaussians import COVARIANCES
 from gsic.profiles.gsic.dequantisation import make_color_transform
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, find_step_index
@@ -48,14 +50,14 @@ def encode(job: EncodeJob) -> Encoding:
         return _encode_background(context)
     target = _choose_target(context)
     # A fit to continue from keeps its number of Gaussians.
-    most = most_gaussians(context.pixels) if context.init is None else 0
-    while True:
-        state, coded = _attempt(context, target)
-        retry = target.retry_with_more(coded, most)
-        if retry is None:
-            break
+    most = most_gaussians_at_all(context.pixels) if context.init is None else 0
+    state, coded = _attempt(context, target)
+    while (retry := target.retry_with_more(coded, most)) is not None:
         target = retry
         context.planned += context.recipe.steps
+        again = _attempt(context, target)
+        if target.prefers(again[1], coded):
+            state, coded = again
     if isinstance(target, PsnrTarget) and context.recipe.rdoq_passes:
         state = trim_to_psnr(context, target, state, coded)
     return fit_to_budget(context, target, state)
@@ -85,7 +87,10 @@ def _choose_target(context: EncoderContext) -> Target:
         return StepTarget(int(value), complexity.index_of_gaussians(int(value)))
     if name == "quality":
         index = index_of_quality(int(value))
-        return StepTarget(given or complexity.count_gaussians(index), index)
+        gaussians = given or complexity.count_gaussians(index)
+        # With fewer steps than any effort has, it is not Gaussians that are missing.
+        enough = context.recipe.steps >= LEAST_STEPS
+        return StepTarget(gaussians, index, complexity.find_need(index) if enough else None)
     index = _calibrate_step(context, complexity, float(value))
     gaussians = given or complexity.count_gaussians(index)
     planes = context.planes
@@ -160,10 +165,14 @@ def _fit_and_quantise(
     recipe = context.recipe
     float_steps = recipe.float_steps(steps)
     lr_factor = context.learning_rate_factor(steps)
+    choices = target.list_choices(recipe)
+    if context.has_one_per_pixel(target.gaussians):
+        # They are in their places already, and the usual steps would carry them off.
+        float_steps, lr_factor, choices = 0, recipe.correction_lr, ()
     schedule = Schedule(recipe, steps, float_steps, lr_factor)
     fit = _fit_floats(context, target.gaussians, float_steps, schedule)
     qat = Qat(fit, recipe, _guess_header(context, fit), lr_factor)
-    for share, segment in split_steps(steps - float_steps, target.list_choices(recipe)):
+    for share, segment in split_steps(steps - float_steps, choices):
         qat.freeze(target.choose_step(qat, share))
         factors = [schedule.learning_rate_factor(float_steps + step) for step in segment]
         state = qat.train(factors, context.count_step)
@@ -173,7 +182,7 @@ def _fit_and_quantise(
 def _fit_floats(
     context: EncoderContext, gaussians: int, steps: int, schedule: Schedule
 ) -> GaussianFit:
-    """Fit unquantised Gaussians to the image, or take those of the fit to continue from."""
+    """Fit unquantised Gaussians to the image, or take those that are there already."""
     fit = make_gaussian_fit(
         context.backend,
         context.planes,
@@ -183,11 +192,14 @@ def _fit_floats(
         COVARIANCES["log"],
         context.recipe,
     )
-    if context.init is None:
+    if context.init is not None:
+        fit.adam.append(context.init.log_rows())
+    elif context.has_one_per_pixel(gaussians):
+        background, sigma = context.header.background_color, FIT_MIN_SIGMA_PX
+        fit.adam.append(place_on_pixels(context.planes, background, COVARIANCES["log"], sigma))
+    else:
         rng = np.random.default_rng(context.seed)
         optimise(fit, context.planes, gaussians, steps, schedule, rng, context.count_step)
-    else:
-        fit.adam.append(context.init.log_rows())
     return fit
 
 

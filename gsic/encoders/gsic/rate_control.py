@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gsic.encoders.base import Coded
-from gsic.encoders.gsic.complexity import most_gaussians
+from gsic.encoders.gsic.complexity import Need, most_gaussians
 from gsic.encoders.gsic.qat import Qat, solve_bits
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.errors import InputError
@@ -36,6 +36,12 @@ _PAYLOAD_BYTES = 6
 
 # First guess of what an octave of the step does to the bytes, log2.
 _LOG2_BYTES_PER_OCTAVE = 0.5
+
+# How many times as many Gaussians an encoding has that starts again because it lacks some.
+_MORE_GAUSSIANS = 1.5
+
+# What such an encoding must gain if the one before would do. Photographs gain less than 2 dB.
+_WORTH_DB = 3.0
 
 # How many Gaussians are left out at the first try.
 _FIRST_GUESS = 8
@@ -77,16 +83,23 @@ class Target(Protocol):
 
 
 class StepTarget:
-    """A given step index; whatever file comes of it will do.
+    """A given step index; whatever file comes of it will do, unless it lacks Gaussians.
 
     Args:
         gaussians: number of Gaussians to fit.
         index: step index.
+        need: what the file must reach or the encoding starts again with more Gaussians; None if
+            their number is given.
+        before: PSNR in dB of the best encoding with fewer Gaussians.
     """
 
-    def __init__(self, gaussians: int, index: int) -> None:
+    def __init__(
+        self, gaussians: int, index: int, need: Need | None = None, before: float = -math.inf
+    ) -> None:
         self.gaussians = gaussians
         self.index = index
+        self._need = need
+        self._before = before
 
     def list_choices(self, recipe: EncodeRecipe) -> Iterable[float]:
         # The index stays, but the classes are chosen again with it.
@@ -99,10 +112,17 @@ class StepTarget:
         return None
 
     def prefers(self, one: Coded, other: Coded) -> bool:
-        return one.psnr > other.psnr
+        enough = self._need is not None and other.psnr >= self._need.psnr
+        return one.psnr > other.psnr + (_WORTH_DB if enough else 0.0)
 
     def retry_with_more(self, coded: Coded, most: int) -> Target | None:
-        return None
+        if self._need is None or self.gaussians >= most:
+            return None
+        growing = self._need.explores and coded.psnr > self._before + _WORTH_DB
+        if coded.psnr >= (self._need.most if growing else self._need.psnr):
+            return None
+        gaussians = min(math.ceil(_MORE_GAUSSIANS * self.gaussians), most)
+        return StepTarget(gaussians, self.index, self._need, max(coded.psnr, self._before))
 
     def fit_to_budget(self, shorten: Shorten, count: int) -> tuple[int, Coded]:
         return 0, shorten(0)

@@ -94,6 +94,7 @@ class EncodeRecipe(FitRecipe):
 
 # Optimiser steps of each effort, 1 to 9.
 _EFFORT_STEPS = (110, 350, 700, 1200, 1800, 2500, 3500, 4700, 6250)
+LEAST_STEPS = _EFFORT_STEPS[0]
 
 # RDOQ passes of each effort; a pass takes about as long as twenty steps.
 _EFFORT_PASSES = (1, 2, 3, 4, 4, 6, 8, 8, 8)

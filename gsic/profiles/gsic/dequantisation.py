@@ -170,9 +170,12 @@ def make_symbol_scene(image: QuantisedImage) -> SymbolScene:
     """Pack an image for a backend that dequantises by itself."""
     header, symbols = image
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
-    root_det = np.exp2(dequantise_log_scale(symbols.log_scale, precision))
+    # At most, whatever bounds the log-anisotropy further.
+    rho = np.hypot(*symbols.log_anisotropy.T) * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)
+    rho = np.minimum(rho, MAX_LOG_ANISOTROPY)
+    variance = np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
     packed = LogSymbols(pack_symbols(symbols), make_log_grid(header))
-    return SymbolScene(packed, root_det, header.background_color)
+    return SymbolScene(packed, variance, header.background_color)
 
 
 def make_log_grid(header: Header) -> LogGrid:

@@ -195,9 +195,12 @@ def test_areas_that_may_be_too_large_are_checked_on_the_cpu(sent_symbols: list[L
         codec.decode(data, limits=Limits(area_per_pixel=0.5), device="cuda")
     # The area is within the limit, but would not be with the largest cutoff.
     picture = decoding.open_file(data, 1.0, None, Limits()).picture
-    scene, pixels = picture.scene, picture.view.image
-    area = 2 * np.pi * np.clip(scene.cutoff, 0, CUTOFF_MAX) * np.sqrt(scene.entries.det)
-    limit = np.minimum(area, pixels).sum() / pixels
+    scene, (width, height) = picture.scene, picture.view.image
+    s12, s22, det = scene.entries
+    radius = 2 * np.sqrt(2 * np.clip(scene.cutoff, 0, CUTOFF_MAX))
+    across = np.minimum(radius * np.sqrt((det + s12**2) / s22) + 1, width)
+    down = np.minimum(radius * np.sqrt(s22) + 1, height)
+    limit = (across * down)[scene.cutoff > 0].sum() / (width * height)
     check_close(
         codec.decode(data, limits=Limits(area_per_pixel=1.001 * limit), device="cuda"),
         picture.draw(CPU, 1),
