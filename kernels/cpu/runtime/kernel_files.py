@@ -133,15 +133,16 @@ class KernelFiles:
         limited by `patience`; then both compile.
         """
         with ExitStack() as stack:
-            # Without a lock, or without a module for locks as on Windows, each compiles for itself.
+            # Without locks, as on Windows and on some filesystems, each compiles for itself.
             with contextlib.suppress(OSError, ImportError):
+                import fcntl  # noqa: F401, before what is not there without it
+
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
                 lock = os.open(self._made_folder() / "lock", flags, 0o644)
                 stack.callback(os.close, lock)
                 # A byte of the lock file stands for each kernel.
-                while not (locked := _lock_byte(lock, int.from_bytes(key[:7], "big"))):
-                    if self._left <= 0:
-                        break
+                place = int.from_bytes(key[:7], "big")
+                while not (locked := _lock_byte(lock, place)) and self._left > 0:
                     self._say_once("wait", "waiting for another process that compiles kernels")
                     time.sleep(_SLICE)
                     self._left -= _SLICE
