@@ -47,6 +47,8 @@ def check_source(source: str | Path) -> None:
     """
     if source == STREAM:
         return
+    if not str(source):
+        raise InputError("the name of the input is empty")
     try:
         found = os.stat(source)
     except OSError as error:

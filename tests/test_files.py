@@ -301,6 +301,11 @@ def test_no_input_is_a_target_under_any_name(tmp_path: Path, kind: str) -> None:
     assert b"would overwrite the input" in done.stderr
 
 
+def test_an_empty_name_is_no_input() -> None:
+    with pytest.raises(InputError, match="the name of the input is empty"):
+        read_bytes("")
+
+
 def test_a_path_in_python_is_never_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_bytes_atomically(Path("-"), b"data")

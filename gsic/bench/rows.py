@@ -123,7 +123,7 @@ def is_table(path: Path) -> bool:
     """Tell whether a file is empty or begins like a results.csv of any version."""
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         header = file.readline(_LONGEST_HEADER)
-    return not header or {"image", "codec", "setting"} <= set(next(csv.reader([header])))
+    return not header or {"image", "codec", "setting"} <= set(_split(header))
 
 
 def read(path: Path) -> list[Row]:
@@ -133,21 +133,28 @@ def read(path: Path) -> list[Row]:
     rows with one key the last one counts.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = path.read_bytes().decode(errors="replace")
+    except OSError:
         return []
-    if not text.endswith("\n"):  # the last line was cut: even its complete cells may be too short
-        text = text[: text.rfind("\n") + 1]
-    lines = csv.reader(io.StringIO(text))
-    columns = next(lines, [])
+    header, *lines = text.split("\n")
+    lines = lines[:-1]  # nothing, or a line that was cut, of which even complete cells may be short
+    columns = _split(header)
     if not set(columns) <= set(COLUMNS):
         return []
     rows = {}
-    for cells in lines:
-        row = _parsed(columns, cells)
+    for line in lines:
+        row = _parsed(columns, _split(line))
         if row is not None:
             rows[row.key] = row
     return list(rows.values())
+
+
+def _split(line: str) -> list[str]:
+    """Split a line into cells; none of a damaged one. What follows does not depend on it."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def to_csv(rows: Iterable[Row], columns: Iterable[str] = COLUMNS) -> str:

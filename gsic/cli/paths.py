@@ -3,7 +3,7 @@
 import os
 
 from gsic.errors import OptionError
-from gsic.files import check_source, check_target
+from gsic.files import check_source, check_target, is_replaceable
 
 # Of images and of what cameras and drawing programs write, whether gsic reads it or not.
 IMAGE_SUFFIXES = frozenset(
@@ -46,10 +46,13 @@ def refuse_image_name(output: str, kind: str) -> None:
         kind: what the command writes, for the message.
 
     Raises:
-        OptionError: the path has the suffix of an image.
+        OptionError: the path, or that of the file that it leads to, has the suffix of an image.
     """
-    suffix = os.path.splitext(output)[1].lower()
-    if suffix in IMAGE_SUFFIXES:
-        raise OptionError(
-            f"{output}: {kind} would get the suffix of an image, {suffix}; --force writes it"
-        )
+    if not is_replaceable(output):
+        return
+    for name in (output, os.path.realpath(output)):  # a link is followed
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix in IMAGE_SUFFIXES:
+            raise OptionError(
+                f"{output}: {kind} would get the suffix of an image, {suffix}; --force writes it"
+            )

@@ -68,6 +68,19 @@ def test_a_line_that_was_cut_is_left_out(tmp_path: Path, cut: int) -> None:
     assert read(path) == [OURS]
 
 
+@pytest.mark.parametrize(
+    "damage", [b'"', b'a.png,"', b"\xff\xfe", bytes(4096), b'"' + b"x" * 200_000, b"a.png\r", b""]
+)
+def test_a_damaged_line_costs_no_other(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "results.csv"
+    header, first, second = to_csv([OURS, LADDER]).encode().splitlines()
+    path.write_bytes(b"\n".join([header, first, damage, second, damage, b""]))
+    assert read(path) == [OURS, LADDER]
+    assert rows.is_table(path)
+    path.write_bytes(b"\n".join([header, first, second, damage]))
+    assert read(path) == [OURS, LADDER]
+
+
 def test_a_text_of_several_lines_is_one_line(tmp_path: Path) -> None:
     failed = Row(image="a.png", error='two\nlines, a "quote"')
     text = to_csv([failed])

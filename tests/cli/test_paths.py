@@ -47,6 +47,17 @@ def test_an_image_name_is_written_by_force_but_never_an_input(
     assert photo.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["encode", "fit"])
+def test_a_link_to_an_image_is_refused(gsic: Run, photo: Path, command: str) -> None:
+    image, link = photo.with_name("b.png"), photo.with_name("b.gsi")
+    image.write_bytes(b"an image")
+    link.symlink_to(image)
+    done = gsic(command, photo, link)
+    assert done.code == 2
+    assert done.err.startswith(f"gsic: error: {link}: ")
+    assert image.read_bytes() == b"an image"
+
+
 def test_an_earlier_output_is_replaced(gsic: Run, photo: Path) -> None:
     for name in ("photo.gsi", "photo", "photo.png.gsi"):
         target = photo.with_name(name)
