@@ -37,8 +37,8 @@ _PAYLOAD_BYTES = 6
 # First guess of what an octave of the step does to the bytes, log2.
 _LOG2_BYTES_PER_OCTAVE = 0.5
 
-# How many times as many Gaussians an encoding has that starts again because it lacks some: in images
-# where that takes no time, and in others.
+# How many times as many Gaussians an encoding has that starts again because it lacks some, in
+# images where that takes no time, and in others.
 _SOME_MORE, _MANY_MORE = 1.5, 2.0
 
 # What such an encoding must gain if the one before would do; photographs gain less than 2 dB. And
