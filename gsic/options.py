@@ -179,7 +179,7 @@ class Limits:
 
     pixels: int = 2**27
     area_per_pixel: float = 4096.0
-    area: float = 2.0**35
+    area: float = 2.0**34
     gaussians: int = MAX_GAUSSIANS
 
     def __post_init__(self) -> None:
