@@ -11,6 +11,7 @@ from gsic import container, devices, rendering
 from gsic.arrays import Bytes
 from gsic.coding import columns
 from gsic.container import ICC, Container
+from gsic.errors import LimitError
 from gsic.options import Limits, Region, count_threads
 from gsic.profiles import registry
 from gsic.rendering import Picture
@@ -84,6 +85,11 @@ def open_file(data: bytes, scale: float, region: Region | None, limits: Limits) 
     began = time.perf_counter()
     file = container.read(data, limits)
     profile = registry.find_by_number(file.profile)
+    # A payload may hold a hundred Gaussians in a byte, each of which takes 240 bytes of memory.
+    gaussians = profile.describe(file)["gaussians"]
+    most = limits.most_gaussians(file.width * file.height)
+    if gaussians > most:
+        raise LimitError(f"parameters: {gaussians} Gaussians, the limit is {most}")
     found = time.perf_counter()
     columns.load()
     loading = time.perf_counter() - found

@@ -28,6 +28,7 @@ DEVICES = ("auto", "cpu", "cuda")
 RATES = ("quality", "bpp", "max_bytes", "psnr", "gaussians")
 
 MAX_GAUSSIANS = 2**24
+SPARE_GAUSSIANS = 2**20
 MAX_ITERATIONS = 10**7
 MAX_SEED = 2**63 - 1
 MAX_THREADS = 1024
@@ -169,6 +170,8 @@ class Limits:
         area_per_pixel: float > 0, largest summed area of the boxes around the Gaussians, clipped
             to the image, in pixels per pixel of the image or of the output.
         area: float > 0, largest such area in all, in pixels. The time to draw grows with it.
+        gaussians: int >= 1, largest number of Gaussians; also, an image may have `SPARE_GAUSSIANS`
+            and one more for each of its pixels.
 
     Raises:
         OptionError: a value outside its domain.
@@ -176,16 +179,22 @@ class Limits:
 
     pixels: int = 2**27
     area_per_pixel: float = 4096.0
-    area: float = 2.0**35
+    area: float = 2.0**34
+    gaussians: int = MAX_GAUSSIANS
 
     def __post_init__(self) -> None:
         _set(self, "pixels", check_whole("pixels", self.pixels, 1, 2**62))
         _set(self, "area_per_pixel", check_positive("area_per_pixel", self.area_per_pixel))
         _set(self, "area", check_positive("area", self.area))
+        _set(self, "gaussians", check_whole("gaussians", self.gaussians, 1, 2**62))
 
     def most_area(self, pixels: int) -> float:
         """Return the largest area of Gaussians in an image or output of so many pixels."""
         return min(self.area_per_pixel * pixels, self.area)
+
+    def most_gaussians(self, pixels: int) -> int:
+        """Return the largest number of Gaussians in an image of so many pixels."""
+        return min(SPARE_GAUSSIANS + pixels, self.gaussians)
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> int:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from two_dgs_scenes import bounds, file_of
 
 import gsic
+from gsic import container
 from gsic.coding import bits_back
-from gsic.container import Mode
-from gsic.errors import LimitError
+from gsic.container import Container, Mode, encode_varint
+from gsic.errors import CorruptFile, LimitError
 from gsic.options import Limits
 from gsic.profiles.gsic.symbols import Header, Symbols
 from gsic.profiles.two_dgs.symbols import Codebook, Grid, QuantisedImage, Quantiser
@@ -53,11 +54,26 @@ def test_long_thin_gaussians_count_with_their_boxes() -> None:
             gsic.decode(data)
 
 
+def test_gaussians_are_limited_before_they_are_read() -> None:
+    """A payload may hold a hundred Gaussians in a byte, each of which takes memory."""
+    many = make_wide(64, 64, 30)
+    assert gsic.decode(many, limits=Limits(gaussians=30)).shape == (64, 64)
+    with pytest.raises(LimitError, match="parameters: 30 Gaussians, the limit is 29"):
+        gsic.decode(many, limits=Limits(gaussians=29))
+    count = 2**20 + 64 * 64
+    for more in (0, 1):
+        parameters = encode_varint(600) + b"\0" + encode_varint(count + more) + b"\1\0"
+        data = container.write(Container(1, 64, 64, Mode.L, parameters, bytes(4000) + b"\1"))
+        assert gsic.info(data)["gaussians"] == count + more
+        with pytest.raises(LimitError if more else CorruptFile):
+            gsic.decode(data)
+
+
 def test_the_area_is_limited_in_all() -> None:
     """A file of a few bytes may not ask for minutes, however many pixels it has."""
-    data = make_wide(11585, 11585, 257)
-    assert len(data) < 60
-    with pytest.raises(LimitError, match=r"257 Gaussians cover 3\.45e\+10 pixels"):
+    data = make_wide(11585, 11585, 129)
+    assert len(data) < 80
+    with pytest.raises(LimitError, match=r"129 Gaussians cover 1\.73e\+10 pixels"):
         gsic.decode(data)
     small = make_wide(64, 64, 4)
     assert gsic.decode(small, limits=Limits(area=4 * 64 * 64)).shape == (64, 64)
@@ -106,7 +122,7 @@ def test_sets_come_back_from_blocks(rows: int, monkeypatch: pytest.MonkeyPatch) 
     twins = gaussianimage_scenes.with_twins(image)
     for scene in (image, gaussianimage_scenes.choose_bits_back(twins, "full")):
         read = gaussianimage_scenes.PROFILE.read(
-            gsic.container.read(gaussianimage_scenes.file_of(scene))
+            container.read(gaussianimage_scenes.file_of(scene))
         )
         assert sort_rows(read.rows) == sort_rows(scene.rows)
 

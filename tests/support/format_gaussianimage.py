@@ -50,7 +50,7 @@ def draw_planes(fields: dict[str, int | bytes], width: int, height: int, channel
             books = np.array(color).reshape(stages, size, channels)
             c = sum(books[j, symbol] for j, symbol in enumerate(symbols[3:]))
         mean = (np.tanh([convert_half(x), convert_half(y)]) + 1) * [width / 2, height / 2] + 0.5
-        draw(out, mean, compute_covariance(rs, s), c)
+        draw(out, mean, compute_root(rs, s), c)
     return out
 
 
@@ -155,25 +155,24 @@ def convert_half(bits: int) -> float:
     return value
 
 
-def compute_covariance(rs: bool, s: list[float]) -> Float64:
-    """Compute the covariance matrix of a shape (section 8.3)."""
+def compute_root(rs: bool, s: list[float]) -> Float64:
+    """Compute the matrix of a shape whose product with its transpose is the covariance (8.3)."""
     if rs:
         a, b, t = s[0] + 0.5, s[1] + 0.5, s[2]
         turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
-        root = turn @ np.diag([a, b])
-    else:
-        root = np.array([[s[0] + 0.5, 0.0], [s[1], s[2] + 0.5]])
-    return root @ root.T
+        return turn @ np.diag([a, b])
+    return np.array([[s[0] + 0.5, 0.0], [s[1], s[2] + 0.5]])
 
 
-def draw(out: Float64, mean: Float64, sigma: Float64, color: Float64) -> None:
+def draw(out: Float64, mean: Float64, root: Float64, color: Float64) -> None:
     """Add one Gaussian (sections 7.4 and 8.3)."""
-    deviations = np.sqrt(np.maximum(np.linalg.eigvalsh(sigma), 0))
+    deviations = np.linalg.svd(root, compute_uv=False)
     if deviations.min() < 1e-3 or deviations.max() > 1e9:
         return
-    inverse = np.linalg.inv(sigma)
+    # The inverse of the covariance itself would have no digits left if the Gaussian is very thin.
+    (a, b), (c, d) = np.linalg.inv(root)
     height, width, _ = out.shape
     dx = np.arange(width) + 0.5 - mean[0]
     dy = (np.arange(height) + 0.5 - mean[1])[:, None]
-    q = (inverse[0, 0] * dx**2 + 2 * inverse[0, 1] * dx * dy + inverse[1, 1] * dy**2) / 2
+    q = ((a * dx + b * dy) ** 2 + (c * dx + d * dy) ** 2) / 2
     out += np.where(q <= np.log(255), np.exp(-q), 0.0)[..., None] * color

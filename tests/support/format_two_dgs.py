@@ -154,9 +154,9 @@ def blend(
     opacity = color[-1]
     if 255 * opacity < 1 or np.linalg.svd(root)[1].min() < 1e-3:
         return
-    (p, q), (_, s) = np.linalg.inv(root @ root.T)
+    (p, q), (r, s) = np.linalg.inv(root)
     dx, dy = np.arange(width) + 0.5 - x, (np.arange(height) + 0.5 - y)[:, None]
-    exponent = (p * dx**2 + 2 * q * dx * dy + s * dy**2) / 2
+    exponent = ((p * dx + q * dy) ** 2 + (r * dx + s * dy) ** 2) / 2
     alpha = np.minimum(opacity * np.exp(-exponent), 0.999)
     alpha[(exponent > min(np.log(255 * opacity), 16)) | (alpha < 1 / 255)] = 0
     left = transmittance * (1 - alpha)

@@ -45,6 +45,7 @@ def main() -> int:
     if options.only is not None:
         case = fuzz_checks.make_case(options.seed, options.only)
         print(case)
+        _load_kernels()
         outcome = fuzz_checks.check_case(case)
         print(outcome)
         return outcome.finding is not None

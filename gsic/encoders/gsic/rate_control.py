@@ -37,11 +37,13 @@ _PAYLOAD_BYTES = 6
 # First guess of what an octave of the step does to the bytes, log2.
 _LOG2_BYTES_PER_OCTAVE = 0.5
 
-# How many times as many Gaussians an encoding has that starts again because it lacks some.
-_MORE_GAUSSIANS = 1.5
+# How many times as many Gaussians an encoding has that starts again because it lacks some, in
+# images where that takes no time, and in others.
+_SOME_MORE, _MANY_MORE = 1.5, 2.0
 
-# What such an encoding must gain if the one before would do. Photographs gain less than 2 dB.
-_WORTH_DB = 3.0
+# What such an encoding must gain if the one before would do; photographs gain less than 2 dB. And
+# what it must gain in a large image, or it is not Gaussians that are missing.
+_WORTH_DB, _LEAST_GAIN_DB = 3.0, 1.0
 
 # How many Gaussians are left out at the first try.
 _FIRST_GUESS = 8
@@ -118,10 +120,14 @@ class StepTarget:
     def retry_with_more(self, coded: Coded, most: int) -> Target | None:
         if self._need is None or self.gaussians >= most:
             return None
-        growing = self._need.explores and coded.psnr > self._before + _WORTH_DB
-        if coded.psnr >= (self._need.most if growing else self._need.psnr):
+        gain = coded.psnr - self._before
+        explores = self._need.explores
+        if coded.psnr >= (self._need.most if explores and gain > _WORTH_DB else self._need.psnr):
             return None
-        gaussians = min(math.ceil(_MORE_GAUSSIANS * self.gaussians), most)
+        if not explores and gain < _LEAST_GAIN_DB:
+            return None
+        factor = _SOME_MORE if explores else _MANY_MORE
+        gaussians = min(math.ceil(factor * self.gaussians), most)
         return StepTarget(gaussians, self.index, self._need, max(coded.psnr, self._before))
 
     def fit_to_budget(self, shorten: Shorten, count: int) -> tuple[int, Coded]:
