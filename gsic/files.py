@@ -13,8 +13,7 @@ from typing import BinaryIO
 
 from gsic import streams
 from gsic.errors import InputError, OptionError
-from gsic.streams import STDIN, STDOUT
-from gsic.streams import STREAM as STREAM
+from gsic.streams import STDIN, STDOUT, STREAM
 
 TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".gsi-", ".part"
 """Of the name beside the target that a file has for a moment before it is renamed."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from gsic.errors import InputError
-from gsic.files import STREAM, read_bytes
+from gsic.files import read_bytes
 from gsic.images import bmp, boxes, colour, gif, jpeg, jpegxl, png, psd, tiff
 from gsic.images import icc as icc_profiles
 from gsic.images.channels import Channels, read_channels
@@ -20,6 +20,7 @@ from gsic.images.inspection import Inspected
 from gsic.images.opening import find_depth, list_what_is_left, open_with_pillow, read_exif
 from gsic.images.samples import add_alpha, divide_by_alpha, reduce_to_8_bits, turn_upright
 from gsic.options import Limits
+from gsic.streams import STREAM
 
 _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
     "PNG": png.inspect,

@@ -15,7 +15,7 @@ LAYERS = {
     "names": set(),
     "streams": set(),
     "files": {"errors", "streams"},
-    "images": {"arrays", "errors", "files", "options"},
+    "images": {"arrays", "errors", "files", "options", "streams"},
     "metrics": {"arrays"},
     "gaussians": {"arrays", "errors"},
     "coding": {"arrays", "errors", "options"},
