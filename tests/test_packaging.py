@@ -101,7 +101,8 @@ def test_the_torch_range_is_the_one_tested(project: dict[str, Any]) -> None:
 
 def test_every_import_is_a_declared_dependency(project: dict[str, Any]) -> None:
     declared = project["project"]["dependencies"]
-    declared += project["project"]["optional-dependencies"]["bench"]
+    for extra in ("bench", "images"):
+        declared += project["project"]["optional-dependencies"][extra]
     distributions = {re.split(r"[<>=; \[]", entry)[0].lower() for entry in declared}
     packages = {"PIL": "pillow", "llvmlite": "numba", "pillow_heif": "pillow-heif"}
     ours = {"gsic", "gsic_kernels", *sys.stdlib_module_names}
