@@ -141,12 +141,19 @@ def encode(
     callback=parse_region,
     help="Part of the output to decode, in pixels.",
 )
+@click.option(
+    "--png-level",
+    type=int,
+    metavar="0..9",
+    help="How hard a PNG file is compressed, without loss. [default: fast]",
+)
 @common_options
 def decode(
     source: str,
     image: str,
     scale: float,
     region: Region | None,
+    png_level: int | None,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -165,7 +172,7 @@ def decode(
 
     from gsic import images
 
-    writer = images.choose_writer(image)
+    writer = images.choose_writer(image, png_level)
     data = read_bytes(source)
 
     from gsic import decoding

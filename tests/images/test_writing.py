@@ -106,3 +106,20 @@ def test_unknown_suffixes_are_refused_with_the_known_ones() -> None:
             images.choose_writer(name)
     assert images.choose_writer("-").name == "PNG"
     assert images.choose_writer("/dev/stdout").name == "PNG"
+
+
+def test_the_level_of_png_changes_bytes_and_no_pixel(scene: Scene, tmp_path: Path) -> None:
+    target, image = tmp_path / "out.png", scene(120, 160)
+    sizes = []
+    for level in (None, 0, 1, 9):
+        images.save(target, image, format=images.choose_writer(target, level))
+        np.testing.assert_array_equal(images.load(target).image, image)
+        sizes.append(target.stat().st_size)
+    fast, none, least, most = sizes
+    assert none > image.size > least >= most
+    assert fast < 1.25 * most
+    for level in (-1, 10):
+        with pytest.raises(OptionError, match="png-level"):
+            images.choose_writer(target, level)
+    with pytest.raises(OptionError, match="png-level is for PNG files, this one is WEBP"):
+        images.choose_writer("out.webp", 3)
