@@ -21,11 +21,9 @@ from gsic import files, images, metrics
 from gsic.bench import machine, plot, roundtrip
 from gsic.bench.bdrate import psnr_at_rate
 from gsic.bench.options import DEFAULT_BPP, BenchOptions
-from gsic.bench.report import write_markdown
 from gsic.bench.rows import Row, read
 from gsic.bench.runner import run
 from gsic.bench.summary import summarise
-from gsic.cli import reports
 from gsic.errors import BackendError, InputError, OptionError
 from gsic.names import make_key
 from gsic.options import EncodeOptions
@@ -309,50 +307,6 @@ def test_reports_are_derived_from_the_rows(stand_in: StandIn, folder: Path) -> N
     json.dumps(result.report, allow_nan=False)
 
 
-def rung(image: str, codec: str, rate: float, psnr: float) -> Row:
-    return Row(image=image, codec=codec, setting=f"bpp={rate}", bytes=1, bpp=rate, psnr=psnr)
-
-
-def test_bd_rates_are_taken_image_by_image() -> None:
-    rates = (0.1, 0.2, 0.4)
-    jpeg = [rung(i, "jpeg", r, 10 * math.log10(1000 * r)) for i in "ab" for r in rates]
-    ours_ = [
-        rung(image, "gsic", rate * factor, 10 * math.log10(1000 * rate))
-        for image, factor in (("a", 0.5), ("b", 1.1))
-        for rate in rates
-    ]
-    report = summarise([*jpeg, *ours_], ["jpeg", "webp"])
-    assert report["bd_rate"]["webp"] is None
-    found = report["bd_rate"]["jpeg"]
-    assert found["percent"] == pytest.approx((-50 + 10) / 2)
-    assert (found["least"], found["largest"]) == pytest.approx((-50, 10))
-    assert (found["worst_image"], found["images"]) == ("b", 2)
-    assert {"low_db", "high_db"} <= set(found)
-    line = reports.describe_bench({"images": 2, "rates": [], "bd_rate": report["bd_rate"]})
-    assert "jpeg -20.0 % [-50.0, +10.0]" in line
-
-
-def test_means_beside_each_other_are_over_the_same_images() -> None:
-    """Where a codec cannot reach a rate on one image, ours beside it leaves that image out."""
-    ours_ = [rung("a", "gsic", 0.1, 30.0), rung("b", "gsic", 0.1, 20.0)]
-    matched = [
-        replace(rung("a", "webp", 0.1, 29.0), matched="bpp=0.1", psnr_at_rate=29.0),
-        Row(image="b", codec="webp", matched="bpp=0.1", note="no file of this size"),
-    ]
-    report = summarise([*ours_, *matched], ["webp"])
-    (rate,) = report["rates"]
-    against = rate["against"]["webp"]
-    assert rate["psnr"] == 25.0
-    assert (against["psnr"], against["psnr_ours"], against["images"]) == (29.0, 30.0, 1)
-    written = {
-        **machine.stamp("gsic bench"),
-        **report,
-        **{"folder": "f", "options": {}, "notes": []},
-    }
-    page = write_markdown(written, [*ours_, *matched], plot=False)
-    assert "29.00 against our 30.00 (+1.00, better on 1/1; only 1 of 2 images)" in page
-
-
 def test_ssimulacra2_stands_in_rows_and_report(stand_in: StandIn, folder: Path) -> None:
     result = run(options(folder))
     scores = [row.ssimulacra2 for row in ours(result.rows) if row.setting == "bpp=1.6"]
@@ -449,17 +403,6 @@ def test_broken_claims() -> None:
     assert roundtrip.check_claim(None, math.inf) is None
     assert "exact" in str(roundtrip.check_claim(None, 50.0))
     assert "30.00010" in str(roundtrip.check_claim(30.0001, 30.0))
-
-
-def test_machine_description_names_no_path_or_host() -> None:
-    text = json.dumps(machine.describe())
-    assert "/" not in text.replace("GNU/Linux", "")
-    assert json.loads(text)["libraries"]["numpy"] == np.__version__
-
-
-def test_the_code_digest_covers_the_codec(tmp_path: Path) -> None:
-    assert machine.hash_code() == machine.hash_code()
-    assert len(machine.hash_code()) == 12
 
 
 def test_real_files_decoded_in_a_fresh_process(folder: Path) -> None:
