@@ -21,9 +21,7 @@ def report() -> dict[str, Any]:
 def test_it_says_what_a_bug_report_needs(report: dict[str, Any]) -> None:
     assert report["gsic"]["version"]
     assert len(report["gsic"]["sources"]) == 12
-    assert {"numpy", "numba", "llvmlite", "pillow", "imageio", "constriction"} <= {
-        *report["packages"]
-    }
+    assert {"numpy", "numba", "llvmlite", "pillow", "constriction"} <= {*report["packages"]}
     assert {"click", "tqdm", "torch", "matplotlib"} <= {*report["packages"]}
     assert "pytest" not in report["packages"]
     assert {"avif", "webp", "jpg_2000", "littlecms2"} <= {*report["image_formats"]}

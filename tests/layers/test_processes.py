@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"numpy", "numba", "llvmlite", "torch", "triton", "PIL", "imageio", "constriction", "tqdm"}
+HEAVY = {"numpy", "numba", "llvmlite", "torch", "triton", "PIL", "constriction", "tqdm"}
 
 
 def loaded_by(code: str) -> set[str]:

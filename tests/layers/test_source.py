@@ -54,7 +54,6 @@ HOMES = {
     "click": ("gsic/cli/",),
     "tqdm": ("gsic/cli/console.py",),
     "PIL": ("gsic/images/", "gsic/bench/", "gsic/doctor/"),
-    "imageio": ("gsic/images/",),
     "matplotlib": ("gsic/bench/",),
     "ssimulacra2": ("gsic/metrics.py",),
     "pillow_heif": ("gsic/bench/codecs/heic.py",),

@@ -108,7 +108,9 @@ def read_groups(
             return TOO_MANY
     state, left = coder[STATE], np.int64(coder[LEFT])
     buckets = np.empty(_BUCKETS, np.uint64)
-    places = np.empty(64 + len(out) // 16, np.int64)
+    # As many as there can be: a larger array that is made inside the loop keeps the compiler from
+    # holding what the loop reads in registers.
+    places = np.empty(len(out), np.int64)
     escapes = last = 0
     column = row = 0
     for g in range(len(rows)):
@@ -143,10 +145,6 @@ def read_groups(
             place = column + order[value]
             out[place] = index + add
             if index in (over, under):
-                if escapes == len(places):
-                    fewer, places = places, np.empty(2 * escapes, np.int64)
-                    for k in range(escapes):
-                        places[k] = fewer[k]
                 places[escapes] = place if index == over else ~place
                 escapes += 1
         row += size

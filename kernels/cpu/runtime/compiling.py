@@ -41,6 +41,9 @@ _SETTINGS = (
     *("DEBUG_NRT", "ENABLE_PROFILING", "LLVM_REFPRUNE_PASS", "LLVM_REFPRUNE_FLAGS"),
 )
 
+# The newest version of Numba of which it is known what machine code refers to.
+_LAST_TRIED = (0, 68)
+
 # Which errors Numba's own reading and writing of a kernel raises, of bytes that another version may
 # have written, cannot be known, and a kernel can be compiled instead; but not after one of these.
 _REAL_FAILURES = (MemoryError, RecursionError)
@@ -200,7 +203,7 @@ class _Slot:
 
         if self.body is None:
             return None
-        target_context.refresh()
+        _make_ready(target_context)
         try:
             result = CompileResult._rebuild(target_context, *pickle.loads(self.body))
         except _REAL_FAILURES:
@@ -223,6 +226,22 @@ class _Slot:
             raise
         except Exception as error:
             self._files.give_up(f"{self._name}: {type(error).__name__}: {error}")
+
+
+def _make_ready(target_context: Any) -> None:
+    """Let Numba load machine code.
+
+    `refresh`, which Numba calls for that, also imports all that it can compile: 0.3 s, or half of a
+    decoding command. What machine code refers to, and it would be fatal if that were missing, are
+    the functions of Numba's runtime; in versions that nobody has tried here there may be more.
+    """
+    import numba
+    from numba.core.runtime import rtsys
+
+    if numba.version_info.short <= _LAST_TRIED:
+        rtsys.initialize(target_context)
+    else:
+        target_context.refresh()
 
 
 @contextmanager

@@ -63,6 +63,34 @@ def test_a_kernel_is_compiled_once(
     assert "compiled anew" not in capsys.readouterr().err
 
 
+def test_a_kept_kernel_is_loaded_without_what_compiling_needs(tmp_path: Path) -> None:
+    """It takes 0.3 s to import; and what is compiled after all still finds it."""
+    program = """if True:
+        import sys
+        from small_kernels import SIGNATURE, add, multiply
+        from gsic_kernels.cpu.runtime import compiling
+        assert compiling.kernel(SIGNATURE, add)(6, 7) == 13
+        print("numba.np.linalg" in sys.modules)
+        if "numba.np.linalg" not in sys.modules:
+            assert compiling.kernel(SIGNATURE, multiply)(6, 7) == 42
+            print(compiling.count_kernels())
+    """
+    paths = [str(SUPPORT), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment["NUMBA_CACHE_DIR"] = str(tmp_path)
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=environment,
+        ).stdout.split("\n")[:-1]
+        for _ in range(2)
+    ]
+    assert printed == [["True"], ["False", "(1, 1)"]]
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "bit"])
 def test_a_damaged_file_is_compiled_anew_and_replaced(
     start: Callable[..., KernelFiles], capsys: pytest.CaptureFixture[str], damage: str
