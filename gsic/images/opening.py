@@ -1,5 +1,6 @@
 """Opens image files with Pillow, and asks it what it knows of them beside their pixels."""
 
+import contextlib
 import importlib
 import io
 from typing import Any
@@ -48,16 +49,18 @@ def open_with_pillow(format: Format, data: bytes) -> Image.Image:
 
 
 def read_exif(opened: Image.Image) -> tuple[int, Colours | None]:
-    """Return orientation and colours as EXIF has them; unreadable EXIF data say nothing."""
-    try:
-        # Not `getexif`: it takes the orientation of XMP, which browsers leave out.
-        exif = Image.Exif()
+    """Return orientation and colours as EXIF has them; what is unreadable says nothing."""
+    # Not `getexif`: it takes the orientation of XMP, which browsers leave out.
+    exif = Image.Exif()
+    # EXIF blocks are damaged more often than images, and one half of a block may be whole.
+    with contextlib.suppress(Exception):
         exif.load(opened.info.get("exif", b""))
+    orientation, space, index = 1, None, ""
+    with contextlib.suppress(Exception):
         orientation = int(exif.get(_ORIENTATION, 1))
+    with contextlib.suppress(Exception):
         space = exif.get_ifd(_EXIF_FOLDER).get(_COLOUR_SPACE)
         index = str(exif.get_ifd(_INTEROPERABILITY).get(1, ""))
-    except Exception:  # EXIF blocks are damaged more often than images
-        return 1, None
     # DCF 2.0: Adobe RGB is an uncalibrated space with the index R03; some cameras write 2.
     is_adobe = space == 2 or (space == 0xFFFF and index.startswith("R03"))
     return orientation, colour.ADOBE_RGB if is_adobe else None

@@ -1,5 +1,6 @@
 """Image files to arrays: modes, depths, orientation, profiles, and everything refused."""
 
+import struct
 import sys
 import zlib
 from collections.abc import Callable
@@ -180,6 +181,18 @@ def test_adobe_rgb_that_only_exif_tells_is_converted() -> None:
     assert loaded.notes == ["image data: colours are converted from Adobe RGB to sRGB"]
     # Linear light (0.127, 0.586, 0.028), XYZ (0.187, 0.408, 0.072) by Lindbloom's matrices.
     assert np.abs(loaded.image[0, 0].astype(int) - (0, 201, 12)).max() <= 1
+
+
+def test_the_orientation_counts_where_the_rest_of_exif_is_damaged(scene: Scene) -> None:
+    upright = scene(5, 7)
+    # Little-endian EXIF: orientation 6, and a folder far behind the end.
+    entries = struct.pack("<HHIHHHHII", 0x0112, 3, 1, 6, 0, 0x8769, 4, 1, 0xFFFFFF)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x02\0" + entries + bytes(4)
+    stored = Image.fromarray(np.ascontiguousarray(upright.swapaxes(0, 1)[::-1]))
+    for format in ("PNG", "WEBP"):
+        options = {"lossless": True} if format == "WEBP" else {}
+        loaded = images.load(file_of(stored, format, exif=exif, **options))
+        np.testing.assert_array_equal(loaded.image, upright)
 
 
 def test_the_orientation_of_xmp_is_left_out_as_in_browsers(scene: Scene) -> None:
