@@ -91,7 +91,7 @@ def _print_summary(rows: list[dict[str, Any]], seed: int, seconds: float) -> Non
             f"most {unit}: {most[unit]:.2f} {name} for file {most['index']} of {most['bytes']} "
             f"bytes and {most['pixels']} pixels"
         )
-    print(f"CPU seconds in all: {sum(row['seconds'] for row in rows):.0f}")
+    print(f"CPU seconds of decoding: {sum(row['seconds'] for row in rows):.0f}")
 
 
 def _lead(seed: int, first: int, end: int, step: int, results: "queue.Queue[Any]") -> None:
