@@ -3,12 +3,14 @@
 ISO/IEC 14496-12 has the boxes, 23008-12 the properties of AVIF, 15444-1 annex I those of JPEG 2000.
 """
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from gsic.errors import InputError
 from gsic.images import colour
@@ -81,9 +83,27 @@ def inspect_jpeg2000(data: bytes) -> Inspected:
     inspected.depth = depths.pop()
     right, bottom, left, top = struct.unpack_from(">4I", header, 8)
     inspected.size = right - left, bottom - top
-    if inspected.depth > 8 and count > 1:
+    if inspected.depth < 8:
+        inspected.read = lambda: _read_shallow_jpeg2000(data, inspected.depth)
+    elif inspected.depth > 8 and count > 1:
         inspected.read = lambda: _read_deep_jpeg2000(data, inspected.depth)
     return inspected
+
+
+def _read_shallow_jpeg2000(data: bytes, depth: int) -> NDArray[np.uint8]:
+    """Decode samples of less than 8 bits, which Pillow shifts up: their white would be grey.
+
+    Returns:
+        uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4).
+    """
+    with Image.open(io.BytesIO(data), formats=["JPEG2000"]) as opened:
+        if opened.mode not in ("L", "LA", "RGB", "RGBA"):
+            raise InputError(f"has {depth}-bit samples ({opened.mode}); convert it to PNG first")
+        shifted = np.asarray(opened)
+    full = (1 << depth) - 1
+    levels = (np.arange(256) >> (8 - depth)) * 255
+    scaled: NDArray[np.uint8] = ((levels + full // 2) // full).astype(np.uint8)[shifted]
+    return scaled
 
 
 def _read_deep_jpeg2000(data: bytes, depth: int) -> NDArray[Any]:

@@ -46,14 +46,14 @@ def test_the_depth_of_avif(depth: int, high: int, twelve: int) -> None:
     assert inspected.depth == depth
 
 
-@pytest.mark.parametrize("depth", [8, 12, 16])
+@pytest.mark.parametrize("depth", [1, 2, 4, 7, 8, 12, 16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("format", ["jp2", "j2k"])
 def test_the_depths_of_jpeg_2000(depth: int, channels: int, format: str) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     full = (1 << depth) - 1
     shape = (17, 19) if channels == 1 else (17, 19, channels)
-    dtype = np.uint8 if depth == 8 else np.uint16
+    dtype = np.uint8 if depth <= 8 else np.uint16
     samples = np.random.default_rng(0).integers(0, full, shape, dtype, endpoint=True)
     data = imagecodecs.jpeg2k_encode(
         samples, level=0, codecformat=format, bitspersample=depth, reversible=True
