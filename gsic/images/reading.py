@@ -22,6 +22,12 @@ from gsic.images.samples import add_alpha, divide_by_alpha, reduce_to_8_bits, tu
 from gsic.options import Limits
 from gsic.streams import STREAM
 
+
+def _inspect_sgi(data: bytes) -> Inspected:
+    """Read the depth of an SGI file: byte 3 is the number of bytes of a sample."""
+    return Inspected(data, depth=8 * int.from_bytes(data[3:4], "big"))
+
+
 _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
     "PNG": png.inspect,
     "JPEG": jpeg.inspect,
@@ -33,6 +39,7 @@ _INSPECTORS: dict[str, Callable[[bytes], Inspected]] = {
     "BMP": bmp.inspect,
     "GIF": gif.inspect,
     "PSD": psd.inspect,
+    "SGI": _inspect_sgi,
 }
 
 # What makes whole files of one that is damaged at its end: if all of them decode to the same

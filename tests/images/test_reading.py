@@ -93,6 +93,14 @@ def test_sixteen_bit_pgm_is_read() -> None:
     np.testing.assert_array_equal(loaded.image, [[255, 1]])
 
 
+def test_sixteen_bit_sgi_is_said_too() -> None:
+    header = struct.pack(">HBBHHHH", 474, 0, 2, 3, 2, 1, 3).ljust(512, b"\0")
+    samples = np.array([[0, 65535], [32768, 257], [65535, 0]], ">u2")  # a row for each channel
+    loaded = images.load(header + samples.tobytes())
+    np.testing.assert_array_equal(loaded.image, [[[0, 128, 255], [255, 1, 0]]])
+    assert loaded.notes == ["image data: 16-bit channels are reduced to 8 bits"]
+
+
 def test_integers_beyond_sixteen_bits_are_refused() -> None:
     data = file_of(Image.fromarray(np.array([[0, 70000]], np.int32)), "TIFF")
     with pytest.raises(InputError, match="integer samples from 0 to 70000"):
