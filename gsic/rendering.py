@@ -4,10 +4,12 @@ The way of a pixel: `choose_view` decides which part of the output is drawn, `Pi
 dequantises the image and converts its Gaussians to pixels of the output (`make_splats`), and
 `Picture.draw` calls the kernel and converts the drawn planes to an image (`pixels.to_image`).
 
-At scale 1 a pixel is a sample of the sum of Gaussians. An output pixel that covers p input pixels
-along an axis is their mean, which is a convolution of each Gaussian with a box: approximately a
-Gaussian with (p^2 - 1) / 12 px^2 more variance along that axis and the same integral. For p < 1
-this takes variance away. Cutoff and offset of a Gaussian do not change.
+At scale 1 a pixel is a sample of the sum of Gaussians, of which wide ones are drawn on coarser
+lattices. An output pixel that covers p input pixels along an axis is their mean, which is a
+convolution of each Gaussian with a box: approximately a Gaussian with (p^2 - 1) / 12 px^2 more
+variance along that axis and the same integral. For p < 1 this takes variance away. Cutoff and offset
+of a Gaussian do not change. In a smaller output, wide Gaussians are drawn as in the image and
+averaged, because their lattices show at 64 dB; a larger one has them without lattices.
 
 Blended Gaussians hide each other, and the mean of a blend is not the blend of means. Therefore they
 are sampled at a whole multiple of the output, at least as densely as the image, and averaged.
@@ -22,11 +24,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gsic import pixels
+from gsic import pixels, reduction
 from gsic.arrays import Bytes, Float32, Float64
 from gsic.container import Mode
 from gsic.errors import LimitError
 from gsic.gaussians import CovarianceEntries, compute_factor
+from gsic.lattices import LatticeGaussians
 from gsic.options import Limits, check_positive, check_region_inside, scale_size
 from gsic.profiles.base import Profile, Scene, SymbolScene
 from gsic_kernels.backend import Backend
@@ -122,6 +125,8 @@ def make_splats(scene: Scene, view: View) -> Splats:
     mean, entries, color, cutoff, offset, *_ = scene
     image = math.prod(view.image)
     _check_area("image", entries, scene, view.image, view.limits.most_area(image))
+    if view.pitch == (1.0, 1.0) and scene.level is not None:
+        return LatticeGaussians(mean, entries, color, cutoff, scene.level).splats
     times = count_samples(view, scene)
     pitch = view.pitch[0] / times[0], view.pitch[1] / times[1]
     if pitch != (1.0, 1.0):
@@ -224,8 +229,24 @@ class Picture:
 
     @lazy_property
     def splats(self) -> Splats:
-        """The Gaussians in samples of the output; raises LimitError if they are too large."""
-        return make_splats(self.scene, self.view)
+        """The Gaussians that are drawn in samples of the output, without `wide_splats`.
+
+        Raises LimitError if all of them together are too large.
+        """
+        splats = make_splats(self.scene, self.view)
+        if self.wide_splats is None:
+            return splats
+        assert self.scene.level is not None
+        return Splats(*(array[self.scene.level == 0] for array in splats))
+
+    @lazy_property
+    def wide_splats(self) -> Splats | None:
+        """In a smaller output, the Gaussians of coarser lattices, in cells of these; else None."""
+        level, pitch = self.scene.level, self.view.pitch
+        if level is None or pitch == (1.0, 1.0) or min(pitch) < 1.0 or not level.any():
+            return None
+        splats = make_splats(self.scene, self.view._replace(pitch=(1.0, 1.0)))
+        return Splats(*(array[level > 0] for array in splats))
 
     @lazy_property
     def symbol_scene(self) -> SymbolScene | None:
@@ -264,6 +285,8 @@ class Picture:
             planes = self._draw_symbols(backend, prepared)
         elif self.scene.opacity is not None:
             planes = self._draw_blended(backend, prepared, self.scene.opacity, threads)
+        elif self.wide_splats is not None:
+            planes = self._draw_reduced(backend, prepared, self.wide_splats, threads)
         else:
             # Planes with alpha are divided by it before they are rounded, so floats are needed.
             render = backend.render_sum if self.mode.alpha else backend.render_sum_bytes
@@ -278,6 +301,19 @@ class Picture:
         assert backend.render_symbols_bytes is not None
         background = scene.background.astype(np.float32)
         return backend.render_symbols_bytes(scene.symbols, self.view.window, background)
+
+    def _draw_reduced(
+        self, backend: Backend, narrow: Splats, wide: Splats, threads: int
+    ) -> Float32:
+        """Draw narrow Gaussians in the output, and the mean of wide ones over each of its pixels."""
+        view = self.view
+        black = np.zeros(self.mode.channels, np.float32)
+        planes = reduction.average_window(
+            lambda window: backend.render_sum(wide, window, black, threads),
+            *(view.image, view.pitch, view.window),
+        )
+        planes += backend.render_sum(narrow, view.window, self._background, threads)
+        return planes
 
     def _draw_blended(
         self, backend: Backend, splats: Splats, opacity: Float64, threads: int
@@ -301,7 +337,8 @@ def warm_up(picture: Picture, backend: Backend) -> None:
 @cache
 def _warm_up(backend: Backend, channels: int, alpha: bool, blended: bool, symbols: bool) -> None:
     none = np.zeros((0, 3), np.float32)
-    splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), none[:, 0], none[:, 0])
+    level, flat = np.zeros(0, np.int32), none[:, 0]
+    splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), flat, flat, level)
     window, background = Window(0, 0, 1, 1), np.zeros(channels, np.float32)
     if symbols and backend.render_symbols_bytes is not None:
         grid = LogGrid(0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, np.eye(channels))

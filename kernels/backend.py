@@ -28,7 +28,7 @@ class BackendUnavailable(RuntimeError):
 
 
 class RenderSum(Protocol):
-    """See `cpu.raster.sum.render_sum`."""
+    """See `cpu.sums.render.render_sum`."""
 
     def __call__(
         self, splats: Splats, window: Window, background: F32, threads: int = 1
@@ -36,7 +36,7 @@ class RenderSum(Protocol):
 
 
 class RenderSumBytes(Protocol):
-    """See `cpu.raster.sum.render_sum_bytes`."""
+    """See `cpu.sums.render.render_sum_bytes`."""
 
     def __call__(self, splats: Splats, window: Window, background: F32, threads: int = 1) -> U8: ...
 
@@ -48,7 +48,7 @@ class RenderSymbolsBytes(Protocol):
 
 
 class RenderSumBackward(Protocol):
-    """See `cpu.raster.sum.render_sum_backward`."""
+    """See `cpu.sums.render.render_sum_backward`."""
 
     def __call__(
         self, splats: Splats, window: Window, grad: F32, threads: int = 1
@@ -95,7 +95,10 @@ class Surrogate(Protocol):
     def offsets(self) -> F32: ...
     @property
     def constant(self) -> float: ...
+    @property
+    def is_due(self) -> bool: ...
     def follow(self, error: F32) -> None: ...
+    def skip(self) -> None: ...
     def weight_at(self, mean: F64) -> F64: ...
 
 

@@ -40,3 +40,9 @@ SSIM_K1, SSIM_K2 = 0.01, 0.03
 
 # MS-SSIM (Wang, Simoncelli and Bovik, 2003): exponents of the five scales, the finest first.
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+# Levels of lattices: a cell of level L is 2^L px wide (FORMAT.md 7.4).
+LEVELS_MAX = 8
+# A lattice is enlarged by two with these weights of four coarse cells, along each axis: a cubic
+# B-spline a quarter of a coarse cell beside a coarse centre.
+ENLARGING_FILTER = (1 / 384, 121 / 384, 235 / 384, 27 / 384)

@@ -14,18 +14,19 @@ from gsic_kernels.constants import (
     ALPHA_MAX,
     ALPHA_MIN,
     CUTOFF_MAX,
+    ENLARGING_FILTER,
     SIGMA_MAX_PX,
     SIGMA_MIN_PX,
     TRANSMITTANCE_MIN,
 )
-from gsic_kernels.types import F32, F64, I64, Splats, Window
+from gsic_kernels.types import F32, F64, I64, Splats, Window, count_levels
 
 
 def contributes(splats: Splats) -> NDArray[np.bool_]:
     """Tell which Gaussians contribute, by the rules of `constants`: bool (N,)."""
     answer = np.zeros(len(splats.mean), bool)
     for n in range(len(answer)):
-        values = np.concatenate([np.ravel(array[n]) for array in splats])
+        values = np.concatenate([np.ravel(array[n]) for array in splats[:5]])
         if not np.isfinite(values).all() or splats.cutoff[n] < 0:
             continue
         p, r, t = (float(value) for value in splats.factor[n])
@@ -46,10 +47,42 @@ def render_sum(splats: Splats, window: Window, background: F32) -> F64:
         float64 (height, width, C), not clamped.
     """
     image = np.tile(background.astype(np.float64), (window.height, window.width, 1))
-    for n in np.flatnonzero(contributes(splats)).tolist():
+    return image + _render_level(splats, 0, window)
+
+
+def _render_level(splats: Splats, level: int, window: Window) -> F64:
+    """Render the Gaussians of a level and the coarser ones in a window of its lattice."""
+    image = np.zeros((window.height, window.width, splats.color.shape[1]))
+    for n in np.flatnonzero(contributes(splats) & (splats.level == level)).tolist():
         _, _, _, _, _, weight = _terms(splats, n, window)
         image += weight[:, :, None] * splats.color[n].astype(np.float64)
+    if level + 1 < count_levels(splats):
+        coarse, down, across = _make_enlarging(window)
+        image += enlarge(_render_level(splats, level + 1, coarse), down, across)
     return image
+
+
+def enlarge(coarse: F64, down: F64, across: F64) -> F64:
+    """Enlarge a lattice (H, W, C) by the matrices of its columns and of its rows."""
+    return np.einsum("ij,jkc,lk->ilc", down, coarse, across)
+
+
+def _make_enlarging(window: Window) -> tuple[Window, F64, F64]:
+    """Return the coarse window that a window is enlarged from, and the matrices that do it."""
+    first_x, across = _make_filter(window.x, window.width)
+    first_y, down = _make_filter(window.y, window.height)
+    return Window(first_x, first_y, across.shape[1], down.shape[1]), down, across
+
+
+def _make_filter(first: int, count: int) -> tuple[int, F64]:
+    """Return the first coarse cell that some fine cells read, and the weights of all they read."""
+    cells = np.arange(first, first + count)
+    # The cells 2 j and 2 j + 1 read four coarse cells each, from j - 2 and from j - 1 on.
+    begins = cells // 2 - 2 + cells % 2
+    matrix = np.zeros((count, begins[-1] + 4 - begins[0]))
+    for row, (begin, odd) in enumerate(zip(begins - begins[0], cells % 2, strict=True)):
+        matrix[row, begin : begin + 4] = ENLARGING_FILTER[:: -1 if odd else 1]
+    return int(begins[0]), matrix
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64, F64, F64]:
@@ -61,19 +94,23 @@ def render_sum_backward(splats: Splats, window: Window, grad: F64) -> tuple[F64,
         grad: float64 (height, width, C), the derivative by each rendered value.
 
     Returns:
-        The derivatives by mean (N, 2), factor (N, 3) and color (N, C), float64. `cutoff` and
-        `offset` are taken as fixed.
+        The derivatives by mean (N, 2), factor (N, 3) and color (N, C), float64, in cells of the
+        lattice of each Gaussian. `cutoff` and `offset` are taken as fixed.
     """
     count, channels = splats.color.shape
     d_mean, d_factor = np.zeros((count, 2)), np.zeros((count, 3))
     d_color = np.zeros((count, channels))
-    for n in np.flatnonzero(contributes(splats)).tolist():
-        p, r, t = (float(value) for value in splats.factor[n])
-        dx, dy, u, v, bell, weight = _terms(splats, n, window)
-        d_color[n] = (grad * weight[:, :, None]).sum(axis=(0, 1))
-        d_q = -bell * (grad @ splats.color[n].astype(np.float64))
-        d_factor[n] = (d_q * u * dx).sum(), (d_q * u * dy).sum(), (d_q * v * dy).sum()
-        d_mean[n] = (d_q * -u * p).sum(), (d_q * -(u * r + v * t)).sum()
+    for level in range(count_levels(splats)):
+        for n in np.flatnonzero(contributes(splats) & (splats.level == level)).tolist():
+            p, r, t = (float(value) for value in splats.factor[n])
+            dx, dy, u, v, bell, weight = _terms(splats, n, window)
+            d_color[n] = (grad * weight[:, :, None]).sum(axis=(0, 1))
+            d_q = -bell * (grad @ splats.color[n].astype(np.float64))
+            d_factor[n] = (d_q * u * dx).sum(), (d_q * u * dy).sum(), (d_q * v * dy).sum()
+            d_mean[n] = (d_q * -u * p).sum(), (d_q * -(u * r + v * t)).sum()
+        # The gradient by the next coarser lattice is that of the enlarging.
+        window, down, across = _make_enlarging(window)
+        grad = np.einsum("ij,ilc,lk->jkc", down, grad, across)
     return d_mean, d_factor, d_color
 
 

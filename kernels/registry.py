@@ -10,11 +10,8 @@ from typing import Any
 from gsic_kernels.backend import Backend, BackendUnavailable
 from gsic_kernels.cpu.runtime import forks
 
-# "cpu-scalar" is the fallback of "cpu" for where vectors do not compile. It can be selected so that
-# tests can compare the two.
 _MODULES = {
     "cpu": "gsic_kernels.cpu.backend",
-    "cpu-scalar": "gsic_kernels.cpu.backend",
     "cuda": "gsic_kernels.gpu.backend",
 }
 
@@ -27,7 +24,7 @@ def get(device: str = "auto") -> Backend:
     """Return the backend of a device.
 
     Args:
-        device: "auto" (cuda where it works, else cpu), "cpu", "cpu-scalar" or "cuda".
+        device: "auto" (cuda where it works, else cpu), "cpu" or "cuda".
 
     Returns:
         The functions of the device.
@@ -43,7 +40,7 @@ def get(device: str = "auto") -> Backend:
     if name not in _MODULES:
         raise ValueError(f"device must be auto, cpu or cuda, got {device!r}")
     with forks.no_forks():  # modules of the CPU import Numba
-        backend: Backend = importlib.import_module(_MODULES[name]).backend(name)
+        backend: Backend = importlib.import_module(_MODULES[name]).backend()
     return backend
 
 

@@ -22,6 +22,10 @@ SHAPE_ROWS = 7
 class Splats(NamedTuple):
     """N Gaussians as arrays; the weight of one is exp(-q) - offset where q <= cutoff, else 0.
 
+    A Gaussian of level L is drawn on a lattice whose cells are 2^L px wide, with cell (0, 0) in the
+    corner of pixel (0, 0). Its arrays are in cells of that lattice, which is then enlarged to pixels
+    (FORMAT.md 7.4). Level 0 is the pixels.
+
     q = (u^2 + v^2) / 2 with u = p dx + r dy, v = t dy and (dx, dy) = pixel centre - mean.
 
     The factor [[p, r], [0, t]] is the upper-triangular Cholesky factor U of the precision matrix,
@@ -35,6 +39,7 @@ class Splats(NamedTuple):
     color: F32  # (N, C) 1.0 = full scale, not limited to 0..1
     cutoff: F32  # (N,) the q beyond which the weight is exactly zero
     offset: F32  # (N,) subtracted from exp(-q) within the cutoff
+    level: I32  # (N,) 0..LEVELS_MAX - 1
 
 
 class LogGrid(NamedTuple):
@@ -110,11 +115,13 @@ def round_splats(
     color: NDArray[np.float64],
     cutoff: NDArray[np.float64],
     offset: NDArray[np.float64],
+    level: I32 | None = None,
 ) -> Splats:
     """Make splats of float64 arrays by rounding each value once.
 
     Args:
         mean, factor, color, cutoff, offset: float64, with the shapes and units of `Splats`.
+        level: as in `Splats`; None for level 0.
 
     Returns:
         Splats of new float32 arrays.
@@ -125,4 +132,10 @@ def round_splats(
         color.astype(np.float32),
         cutoff.astype(np.float32),
         offset.astype(np.float32),
+        np.zeros(len(mean), np.int32) if level is None else level,
     )
+
+
+def count_levels(splats: Splats) -> int:
+    """Count the levels from 0 to the highest one that occurs, 1 or more."""
+    return int(splats.level.max(initial=0)) + 1

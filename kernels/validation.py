@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gsic_kernels.constants import BLENDED_MAX, CHANNELS_MAX, MAX_SIDE_PX
-from gsic_kernels.types import F32, SHAPE_ROWS, Blended, LogSymbols, Splats, Window
+from gsic_kernels.constants import BLENDED_MAX, CHANNELS_MAX, LEVELS_MAX, MAX_SIDE_PX
+from gsic_kernels.types import F32, I32, SHAPE_ROWS, Blended, LogSymbols, Splats, Window
 
 
 def check_splats(value: Splats) -> Splats:
@@ -25,7 +25,7 @@ def check_splats(value: Splats) -> Splats:
         TypeError: an array is not a float32 NumPy array.
         ValueError: a shape does not fit, or there are not 1 to 4 channels.
     """
-    mean, factor, color, cutoff, offset = value
+    mean, factor, color, cutoff, offset, level = value
     count = len(mean)
     channels = color.shape[-1] if color.ndim == 2 else 0
     if not 1 <= channels <= CHANNELS_MAX:
@@ -36,7 +36,20 @@ def check_splats(value: Splats) -> Splats:
         _check_array("color", color, (count, channels)),
         _check_array("cutoff", cutoff, (count,)),
         _check_array("offset", offset, (count,)),
+        _check_level(level, count),
     )
+
+
+def _check_level(value: I32, count: int) -> I32:
+    """Check the levels of `count` Gaussians."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.int32:
+        kind = getattr(value, "dtype", type(value).__name__)
+        raise TypeError(f"level must be an int32 NumPy array, got {kind}")
+    if value.shape != (count,):
+        raise ValueError(f"level must have shape {(count,)}, got {value.shape}")
+    if count and not 0 <= value.min() <= value.max() < LEVELS_MAX:
+        raise ValueError(f"level must be 0..{LEVELS_MAX - 1}, got {value.min()}..{value.max()}")
+    return np.ascontiguousarray(value)
 
 
 def check_log_symbols(value: LogSymbols) -> LogSymbols:

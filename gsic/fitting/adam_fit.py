@@ -115,6 +115,7 @@ def fit_gaussians(
         target.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES[options.covariance],
         recipe,
+        on_lattices=False,
     )
     steps = options.iterations
     watch = FitProgress(fit.error, steps, progress)

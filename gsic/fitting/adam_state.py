@@ -11,10 +11,10 @@ from gsic.arrays import Float32, Float64
 from gsic.fitting import placement
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
-from gsic.gaussians import Covariance, CovarianceEntries, compute_factor, factor_backward
+from gsic.gaussians import Covariance
+from gsic.lattices import LatticeGaussians, choose_levels_of_entries
 from gsic.metrics import psnr_from_sse
 from gsic.profiles.gsic.symbols import MAX_LOG_ANISOTROPY, MIN_SIGMA_PX
-from gsic_kernels import types
 from gsic_kernels.backend import SumLoss
 from gsic_kernels.types import Gradients, Splats
 
@@ -33,6 +33,7 @@ class GaussianFit:
         background: float64 (C,), the colour behind the Gaussians.
         covariance: parameterisation that is optimised.
         recipe: constants.
+        on_lattices: draw wide Gaussians as a file of profile `gsic` does, on coarser lattices.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class GaussianFit:
         background: Float64,
         covariance: Covariance,
         recipe: FitRecipe,
+        on_lattices: bool,
     ) -> None:
         self.height, self.width, self.channels = planes.shape
         self.loss = loss
         self.background = background
         self.covariance = covariance
         self.recipe = recipe
+        self._on_lattices = on_lattices
         self._rounded_background = background.astype(np.float32)
         self._adam = Adam(
             np.zeros((0, 5 + self.channels)), self.learning_rates(), (recipe.beta1, recipe.beta2)
@@ -87,12 +90,17 @@ class GaussianFit:
 
     def make_splats(self) -> Splats:
         """Return the Gaussians as float32 splats for a kernel."""
-        return self._make_splats(compute_factor(self.covariance.entries(self.theta)))
+        return self._draw().splats
 
-    def _make_splats(self, factor: Float64) -> Splats:
+    def _draw(self) -> LatticeGaussians:
+        entries = self.covariance.entries(self.theta)
         peak = np.abs(self.color).max(axis=1, initial=0.0)
         cutoff = np.log(np.maximum(255.0 * self.recipe.cutoff_divisor * peak, 1.0))
-        return types.round_splats(self.mean, factor, self.color, cutoff, np.exp(-cutoff))
+        if self._on_lattices:
+            level = choose_levels_of_entries(entries)
+        else:
+            level = np.zeros(len(self), np.int32)
+        return LatticeGaussians(self.mean, entries, self.color, cutoff, level)
 
     def error(self) -> Float32:
         """Return the clamped rendering of the last step minus the image, float32 (H, W, C)."""
@@ -100,31 +108,25 @@ class GaussianFit:
 
     def step(self, scale: float) -> SupportsFloat:
         """Take one optimiser step at `scale` times the learning rates; return the loss before."""
-        entries = self.covariance.entries(self.theta)
-        factor = compute_factor(entries)
-        loss, gradients = self.evaluate(self._make_splats(factor))
-        self.move(self.backward(gradients, self.theta, entries, factor), scale)
+        drawn = self._draw()
+        loss, gradients = self.evaluate(drawn.splats)
+        self.move(self.backward(gradients, drawn, self.theta), scale)
         return loss
 
-    def backward(
-        self, gradients: Gradients, theta: Float64, entries: CovarianceEntries, factor: Float64
-    ) -> Float64:
+    def backward(self, gradients: Gradients, drawn: LatticeGaussians, theta: Float64) -> Float64:
         """Compute the vector-Jacobian product from splats to parameters.
 
         Args:
             gradients: gradients of the loss by the arrays of N splats.
-            theta: float64 (N, 3), the covariance parameters that the splats were made of.
-            entries: covariance entries of `theta`.
-            factor: float64 (N, 3), Cholesky factors of the precision matrices of `theta`.
+            drawn: what the splats were made of.
+            theta: float64 (N, 3), the covariance parameters of what was drawn.
 
         Returns:
             The gradient by mean, covariance parameters and colour, float64 (N, 5 + C).
         """
         gradient = np.empty_like(self.adam.values)
-        gradient[:, :2] = gradients.mean
-        by_entries = factor_backward(entries, factor, gradients.factor.astype(np.float64))
+        gradient[:, :2], by_entries, gradient[:, 5:] = drawn.backward(gradients)
         gradient[:, 2:5] = self.covariance.backward(theta, by_entries)
-        gradient[:, 5:] = gradients.color
         return gradient
 
     def move(self, gradient: Float64, scale: float) -> None:

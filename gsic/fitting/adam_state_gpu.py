@@ -23,7 +23,7 @@ class ResidentGaussianFit(GaussianFit):
     The parameters are copied back when `adam` is read, and to the device with the next step.
 
     Args:
-        planes, loss, background, covariance, recipe: as for `GaussianFit`.
+        planes, loss, background, covariance, recipe, on_lattices: as for `GaussianFit`.
         loss_name: "l2" or "l1", the loss of the steps.
         backend: kernels, with a `ResidentFit`.
     """
@@ -36,9 +36,11 @@ class ResidentGaussianFit(GaussianFit):
         background: Float64,
         covariance: Covariance,
         recipe: FitRecipe,
+        on_lattices: bool,
         backend: Backend,
     ) -> None:
-        super().__init__(planes, loss, background, covariance, recipe)
+        # The steps on the device draw every Gaussian on the pixels, which hardly differs.
+        super().__init__(planes, loss, background, covariance, recipe, on_lattices)
         assert backend.ResidentFit is not None
         self._resident: ResidentFit = backend.ResidentFit(
             planes,
@@ -84,15 +86,18 @@ def make_gaussian_fit(
     background: Float64,
     covariance: Covariance,
     recipe: FitRecipe,
+    on_lattices: bool,
 ) -> GaussianFit:
     """Return a fit without Gaussians, on the device if the backend can keep it there.
 
     Args:
         backend: kernels.
-        planes, background, covariance, recipe: as for `GaussianFit`.
+        planes, background, covariance, recipe, on_lattices: as for `GaussianFit`.
         loss_name: name of the loss.
         loss: that loss against the image.
     """
     if backend.ResidentFit and covariance.name == "log" and loss_name in _RESIDENT_LOSSES:
-        return ResidentGaussianFit(planes, loss_name, loss, background, covariance, recipe, backend)
-    return GaussianFit(planes, loss, background, covariance, recipe)
+        return ResidentGaussianFit(
+            planes, loss_name, loss, background, covariance, recipe, on_lattices, backend
+        )
+    return GaussianFit(planes, loss, background, covariance, recipe, on_lattices)

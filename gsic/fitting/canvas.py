@@ -120,6 +120,7 @@ class Geometry:
             color.astype(np.float32, order="C"),
             cutoff,
             np.zeros(len(cutoff), np.float32),
+            np.zeros(len(cutoff), np.int32),
         )
 
     def backward(self, mean: Float32, factor: Float32) -> tuple[Float64, Float64]:

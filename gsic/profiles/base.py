@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from gsic.arrays import Float64
+from gsic.arrays import Float64, Int32
 from gsic.container import Container
 from gsic.gaussians import CovarianceEntries
 from gsic_kernels.types import LogSymbols
@@ -31,6 +31,7 @@ class Scene(NamedTuple):
     offset: Float64  # (N,)
     background: Float64  # (C,) 1.0 = full scale
     opacity: Float64 | None = None  # (N,) in 0..1
+    level: Int32 | None = None  # (N,), the lattices that they are drawn on; None: all on the pixels
 
 
 class SymbolScene(NamedTuple):

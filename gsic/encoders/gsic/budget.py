@@ -7,12 +7,11 @@ import numpy as np
 from gsic.arrays import Float32, Float64
 from gsic.encoders.base import Encoding
 from gsic.encoders.gsic.context import EncoderContext
-from gsic.encoders.gsic.qat import WeightAt, splats_of
+from gsic.encoders.gsic.qat import WeightAt
 from gsic.encoders.gsic.rate_control import Target
 from gsic.metrics import psnr_from_sse
 from gsic.profiles.gsic.dequantisation import Dequantised, dequantise_gaussians
 from gsic.profiles.gsic.symbols import QuantisedImage
-from gsic_kernels.types import Gradients
 
 
 def fit_to_budget(context: EncoderContext, target: Target, state: QuantisedImage) -> Encoding:
@@ -36,7 +35,7 @@ def fit_to_budget(context: EncoderContext, target: Target, state: QuantisedImage
     dropped, coded = target.fit_to_budget(lambda n: context.code(shorten(n)), len(order))
     header, symbols = shorten(dropped)
     seen = dequantise_gaussians(header, symbols)
-    sse = context.loss.sse(splats_of(seen, seen.factor()), _background(context))
+    sse = context.loss.sse(seen.place_on_lattices().splats, _background(context))
     psnr = psnr_from_sse(sse, context.planes.size)
     return Encoding(coded.data, psnr, context.iterations)
 
@@ -44,12 +43,14 @@ def fit_to_budget(context: EncoderContext, target: Target, state: QuantisedImage
 def _estimate_values(context: EncoderContext, state: QuantisedImage) -> Float64:
     """Estimate by how much the loss grows without each Gaussian alone, float64 (N,)."""
     seen = dequantise_gaussians(*state)
-    _, drawn = context.loss.step(splats_of(seen, seen.factor()), _background(context))
-    return estimate_removal_costs(seen, drawn, context.weight_at)
+    placed = seen.place_on_lattices()
+    _, gradients = context.loss.step(placed.splats, _background(context))
+    _, _, by_color = placed.backward(gradients)
+    return estimate_removal_costs(seen, by_color, context.weight_at)
 
 
 def estimate_removal_costs(
-    seen: Dequantised, drawn: Gradients, weight_at: WeightAt | None = None
+    seen: Dequantised, by_color: Float64, weight_at: WeightAt | None = None
 ) -> Float64:
     """Estimate by how much the squared error grows without each Gaussian alone, float64 (N,).
 
@@ -58,7 +59,7 @@ def estimate_removal_costs(
 
     Args:
         seen: N Gaussians.
-        drawn: gradients of the squared error by what was drawn of them.
+        by_color: float64 (N, C), gradient of the squared error by their colours.
         weight_at: weights of squared errors at positions in px; None where all are 1. <w, w> takes
             the weight at the mean.
     """
@@ -66,7 +67,7 @@ def estimate_removal_costs(
     if weight_at is not None:
         area *= weight_at(seen.mean)
     growth: Float64 = (seen.color**2).sum(axis=1) * area
-    growth -= (seen.color * drawn.color).sum(axis=1)
+    growth -= (seen.color * by_color).sum(axis=1)
     return growth
 
 

@@ -191,6 +191,7 @@ def _fit_floats(
         context.header.background_color,
         COVARIANCES["log"],
         context.recipe,
+        on_lattices=True,
     )
     if context.init is not None:
         fit.adam.append(context.init.log_rows())

@@ -48,7 +48,10 @@ class HostSurrogateLoss:
         loss = float(((slopes + surrogate.offsets) * error).sum(dtype=np.float64))
         loss += surrogate.constant
         slopes *= np.float32(2.0)
-        surrogate.follow(error)
+        if surrogate.is_due:
+            surrogate.follow(error)
+        else:
+            surrogate.skip()
         gradient = np.ascontiguousarray(slopes.transpose(0, 2, 1))
         return loss, self._backend.render_sum_backward(
             splats, self._window, gradient, self._threads

@@ -16,9 +16,8 @@ from gsic.arrays import Float64
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.progress import Tick
-from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.code_lengths import estimate_bits
-from gsic.profiles.gsic.dequantisation import Dequantised, dequantise_gaussians
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians
 from gsic.profiles.gsic.quantisation import Classes, classify, quantise
 from gsic.profiles.gsic.symbols import (
     MAX_STEP_INDEX,
@@ -27,8 +26,6 @@ from gsic.profiles.gsic.symbols import (
     QuantisedImage,
     Symbols,
 )
-from gsic_kernels import types
-from gsic_kernels.types import Splats
 
 WeightAt = Callable[[Float64], Float64]
 """Returns the weights (N,) of small squared errors at positions (N, 2) in px."""
@@ -89,7 +86,7 @@ class Qat:
     def measure_psnr(self, state: QuantisedImage) -> float:
         """Return the PSNR in dB of the clamped rendering of symbols."""
         seen = dequantise_gaussians(*state)
-        return self.fit.measure_psnr(splats_of(seen, seen.factor()))
+        return self.fit.measure_psnr(seen.place_on_lattices().splats)
 
     def step(self, factor: float) -> tuple[float, QuantisedImage]:
         """Take one step at `factor` times the learning rates.
@@ -99,11 +96,10 @@ class Qat:
         """
         symbols = self._quantise(self.header, self.classes)
         seen = dequantise_gaussians(self.header, symbols)
-        entries = seen.entries
-        cholesky = compute_factor(entries)
-        loss, drawn = self.fit.evaluate(splats_of(seen, cholesky))
+        drawn = seen.place_on_lattices()
+        loss, gradients = self.fit.evaluate(drawn.splats)
         # Straight through: the gradient by what was rounded moves what was not.
-        self.fit.move(self.fit.backward(drawn, seen.theta, entries, cholesky), factor)
+        self.fit.move(self.fit.backward(gradients, drawn, seen.theta), factor)
         return loss, QuantisedImage(self.header, symbols)
 
     def _classify(self, header: Header) -> Classes:
@@ -135,11 +131,6 @@ def split_steps(steps: int, shares: Iterable[float]) -> list[tuple[float, range]
     starts = sorted(choices)
     ends = [*starts[1:], steps]
     return [(choices[start], range(start, end)) for start, end in zip(starts, ends, strict=True)]
-
-
-def splats_of(seen: Dequantised, factor: Float64) -> Splats:
-    """Return dequantised Gaussians as splats, rounded once for a kernel."""
-    return types.round_splats(seen.mean, factor, seen.color, seen.cutoff, np.exp(-seen.cutoff))
 
 
 def solve_bits(qat: Qat, target: float) -> int:

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic.arrays import Float32
-from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.code_lengths import compute_code_lengths
 from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, run_rdoq_pass
 from gsic_kernels.registry import get
-from gsic_kernels.types import LogSymbols, Window, round_splats
+from gsic_kernels.types import LogSymbols, Window
 
 # How far symbols may leave the range of those of their class in one pass.
 _MARGIN = 16
@@ -90,10 +89,7 @@ class Rdoq:
 
 def _render(header: Header, symbols: Symbols) -> Float32:
     """Render Gaussians without clamping, float32 (C, H, W)."""
-    seen = dequantise_gaussians(header, symbols)
-    splats = round_splats(
-        seen.mean, compute_factor(seen.entries), seen.color, seen.cutoff, np.exp(-seen.cutoff)
-    )
+    splats = dequantise_gaussians(header, symbols).place_on_lattices().splats
     window = Window(0, 0, header.width, header.height)
     background = header.background_color.astype(np.float32)
     image = get("cpu").render_sum(splats, window, background)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic.arrays import Float64, Int64
-from gsic.gaussians import Covariance, CovarianceEntries, LogCovariance, compute_factor
+from gsic.gaussians import Covariance, CovarianceEntries, LogCovariance
+from gsic.lattices import LatticeGaussians, choose_levels
 from gsic.profiles.base import Scene, SymbolScene
 from gsic.profiles.gsic.symbols import (
     LOG_ANISOTROPY_EXPONENT,
@@ -62,6 +63,7 @@ class Dequantised:
         cutoff: (N,), the exponent beyond which the weight is zero; at most 0 for Gaussians that
             draw nothing.
         amplitude: (N,), full scale per global step of a coded channel.
+        level: int32 (N,), the lattices that they are drawn on.
     """
 
     mean: Float64
@@ -69,15 +71,16 @@ class Dequantised:
     color: Float64
     cutoff: Float64
     amplitude: Float64
+    level: NDArray[np.int32]
 
     @property
     def entries(self) -> CovarianceEntries:
         """Covariance entries of `theta`, px^2 and px^4."""
         return COVARIANCE.entries(self.theta)
 
-    def factor(self) -> Float64:
-        """Compute the Cholesky factors of the precision matrices, (N, 3) in px^-1."""
-        return compute_factor(self.entries)
+    def place_on_lattices(self) -> LatticeGaussians:
+        """Convert the Gaussians to what a kernel draws."""
+        return LatticeGaussians(self.mean, self.entries, self.color, self.cutoff, self.level)
 
 
 def dequantise(image: QuantisedImage) -> Scene:
@@ -98,6 +101,7 @@ def dequantise(image: QuantisedImage) -> Scene:
         gaussians.cutoff,
         np.exp(-gaussians.cutoff),
         header.background_color,
+        level=gaussians.level,
     )
 
 
@@ -119,12 +123,13 @@ def dequantise_gaussians(header: Header, symbols: Symbols) -> Dequantised:
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
     theta[:, 0] = dequantise_log_scale(symbols.log_scale, precision)
     theta[:, 1:] = symbols.log_anisotropy * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)[:, None]
-    clamp_log_anisotropy(theta)
+    ratio = clamp_log_anisotropy(theta)
+    level = choose_levels(theta[:, 0], ratio)
     amplitude = compute_amplitude_unit(header, theta[:, 0])
     color = (symbols.color * amplitude[:, None]) @ make_color_transform(header.channels)
     cutoff = _compute_cutoff(header, symbols, theta[:, 0])
     theta *= _LN2
-    return Dequantised(mean, theta, color, cutoff, amplitude)
+    return Dequantised(mean, theta, color, cutoff, amplitude, level)
 
 
 def dequantise_log_scale(log_scale: Int64, precision: Float64) -> Float64:
@@ -140,17 +145,21 @@ def dequantise_log_scale(log_scale: Int64, precision: Float64) -> Float64:
     return np.clip(log_scale * precision * 2.0**LOG_SCALE_EXPONENT, MIN_LOG_SCALE, MAX_LOG_SCALE)
 
 
-def clamp_log_anisotropy(theta: Float64) -> None:
+def clamp_log_anisotropy(theta: Float64) -> Float64:
     """Scale (u, v) of log2 covariances (N, 3) down to the bounds of the format, in place.
 
     The smaller variance stays above MIN_SIGMA_PX^2 and the ratio of the axes below
     2^MAX_LOG_ANISOTROPY; the direction of the axes is kept.
+
+    Returns:
+        float64 (N,), log2 of the ratio of the axes within the bounds.
     """
     rho = np.sqrt(theta[:, 1] ** 2 + theta[:, 2] ** 2)
     most = np.minimum(MAX_LOG_ANISOTROPY, theta[:, 0] - MIN_LOG_SCALE)
     (over,) = (rho > most).nonzero()
     if len(over):
         theta[over, 1:] *= (most[over] / rho[over])[:, None]
+    return np.minimum(rho, most)
 
 
 def compute_amplitude_unit(header: Header, log_scale: Float64) -> Float64:

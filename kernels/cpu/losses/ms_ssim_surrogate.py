@@ -12,6 +12,8 @@ import numpy as np
 
 from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
+from gsic_kernels.cpu.raster.column_spans import row_pitch
+from gsic_kernels.cpu.sums import layout
 from gsic_kernels.types import F32, F64, Gradients, Splats
 
 # Share of the weights of small errors that the quadratic function takes as its curvature. All of
@@ -52,23 +54,31 @@ class Surrogate:
         self.offsets = np.zeros_like(target)
         self.constant = 0.0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether this step compares the image with the target."""
+        return self._age % self._period == 0
+
+    def skip(self) -> None:
+        """Pass over a step at which no comparison is due."""
+        self._age += 1
+
     def follow(self, error: F32) -> None:
-        """Compare an image with the target if it is time, and fit the function to the mix there.
+        """Compare an image with the target, and fit the function to the mix there.
 
         Args:
             error: float32 (H, C, pitch), image - target of this step.
         """
-        if self._age % self._period == 0:
-            rest = 1.0 - self._share
-            value = rest * self._loss.measure(error, self.offsets)
-            # `offsets` is half the gradient of the second term. Half the gradient of the quadratic
-            # function is weights e + offsets, which must be that plus share e.
-            self.offsets *= np.float32(rest)
-            product = (self.weights - np.float32(self._share)) * error
-            self.offsets -= product
-            product += 2.0 * self.offsets
-            product *= error
-            self.constant = value - float(product.sum(dtype=np.float64))
+        rest = 1.0 - self._share
+        value = rest * self._loss.measure(error, self.offsets)
+        # `offsets` is half the gradient of the second term. Half the gradient of the quadratic
+        # function is weights e + offsets, which must be that plus share e.
+        self.offsets *= np.float32(rest)
+        product = (self.weights - np.float32(self._share)) * error
+        self.offsets -= product
+        product += 2.0 * self.offsets
+        product *= error
+        self.constant = value - float(product.sum(dtype=np.float64))
         self._age += 1
 
     def weight_at(self, mean: F64) -> F64:
@@ -90,30 +100,45 @@ class Surrogate:
 class SurrogateLoss(SumLoss):
     """The `Surrogate` of clamp(render, 0, 1) against a target, fused with the rendering pass."""
 
-    def __init__(
-        self, target: F32, share: float, period: int, threads: int = 1, *, plain: bool = False
-    ) -> None:
+    def __init__(self, target: F32, share: float, period: int, threads: int = 1) -> None:
         """Prepare the target.
 
         Args:
-            target, threads, plain: as for `SumLoss`.
+            target, threads: as for `SumLoss`.
             share, period: as for `Surrogate`.
 
         Raises:
             TypeError, ValueError: as `SumLoss`.
         """
-        super().__init__(target, "l2", threads, plain=plain)
-        rows, width, channels = self._shape
-        self._planar = rows, channels, self._workspace.pitch
-        planes = self._target.reshape(self._planar)
+        super().__init__(target, "l2", threads)
+        planes, width = make_planar(target), target.shape[1]
         self.surrogate = Surrogate(planes, width, share, period, threads)
-        self._slopes = np.zeros_like(self._error)
-        self._weights = self.surrogate.weights.reshape(-1)
-        self._offsets = self.surrogate.offsets.reshape(-1)
+        self._own_slopes = True
+        self._use_levels(self._workspace.levels)
+        self._weights = layout.to_blocks(_view_pixels(self.surrogate.weights, width))
+        self._shifts = np.zeros_like(self._weights)
 
     def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:
         """Compute the loss and its gradient; see `SumLoss.step`."""
         loss, gradients = super().step(splats, background)
-        loss += self.surrogate.constant
-        self.surrogate.follow(self._error.reshape(self._planar))
+        surrogate = self.surrogate
+        loss += surrogate.constant
+        if surrogate.is_due:
+            surrogate.follow(make_planar(self.error()))
+            self._shifts = layout.to_blocks(_view_pixels(surrogate.offsets, self._shape[1]))
+        else:
+            surrogate.skip()
         return loss, gradients
+
+
+def make_planar(image: F32) -> F32:
+    """Copy an image (H, W, C) to planar rows (H, C, pitch), with 0 in the slack."""
+    rows, width, channels = image.shape
+    planes = np.zeros((rows, channels, row_pitch(width)), np.float32)
+    planes[:, :, :width] = image.transpose(0, 2, 1)
+    return planes
+
+
+def _view_pixels(planes: F32, width: int) -> F32:
+    """View planar rows (H, C, pitch) as an image (H, W, C)."""
+    return planes[:, :, :width].transpose(0, 2, 1)

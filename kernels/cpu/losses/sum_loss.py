@@ -1,6 +1,6 @@
-"""The inner loop of a fit: the loss against one target and its gradient, in one pass over strips.
+"""The inner loop of a fit: the loss against one target and its gradient, in one pass over tiles.
 
-A strip is rendered and compared with the target while it is in the cache, so the rendering itself
+A tile is rendered and compared with the target while it is in the cache, so the rendering itself
 is never written to memory.
 """
 
@@ -12,11 +12,12 @@ import numpy as np
 
 from gsic_kernels import validation
 from gsic_kernels.constants import CHANNELS_MAX
-from gsic_kernels.cpu.raster.column_spans import row_pitch
-from gsic_kernels.cpu.raster.workspace import Workspace, allocate_gradients
 from gsic_kernels.cpu.runtime import pool
-from gsic_kernels.cpu.runtime.dispatch import kernel
-from gsic_kernels.types import F32, Gradients, Splats, Window
+from gsic_kernels.cpu.sums import layout
+from gsic_kernels.cpu.sums.workspace import Workspace, allocate_gradients
+from gsic_kernels.types import F32, Gradients, Splats, Window, count_levels
+
+_NONE = np.zeros(0, np.float32)
 
 
 class SumLoss:
@@ -35,16 +36,14 @@ class SumLoss:
         threads: int = 1,
         *,
         stopped: bool = False,
-        plain: bool = False,
     ) -> None:
-        """Keep a planar copy of the target.
+        """Keep a copy of the target, block by block.
 
         Args:
             target: float32 (H, W, C), 0..1, C = 1..4.
             loss: "l2", the sum of squared errors, or "l1", the sum of absolute errors.
             threads: number of threads; no result depends on it.
             stopped: the gradient is 0 where the clamp changes something.
-            plain: use the kernels of `raster.sum_scalar`, which are slower and round differently.
 
         Raises:
             TypeError: the target is not float32.
@@ -57,21 +56,25 @@ class SumLoss:
         rows, width, channels = self._shape = target.shape
         target = validation.check_image("target", target, self._shape)
         self._window = validation.check_window(Window(0, 0, width, rows))
-        self._l1, self._stopped, self._plain = loss == "l1", stopped, plain
-        pitch = row_pitch(width)
-        planar = np.zeros((rows, channels, pitch), np.float32)
-        planar[:, :, :width] = target.transpose(0, 2, 1)
-        self._target = planar.reshape(-1)
-        self._inside = (np.arange(pitch) < width).astype(np.float32)
-        self._error = np.zeros(rows * channels * pitch, np.float32)
-        own_slopes = self._l1 or stopped
-        none = np.zeros(0, np.float32)
-        self._slopes = np.zeros_like(self._error) if own_slopes else none
-        # A quadratic loss has weights and offsets; see `raster.sum_loss.sum_loss`.
-        self._weights = self._offsets = none
-        self._workspace = Workspace(width, rows, channels, validation.check_threads(threads))
-        self._sums = np.zeros((rows, 2))
+        self._threads = validation.check_threads(threads)
+        self._l1, self._stopped = loss == "l1", stopped
+        self._target = layout.to_blocks(target)
+        self._inside = layout.mark_inside(width, rows)
+        # A quadratic loss has weights and shifts; see `sums.comparison.compare_tile`.
+        self._weights = self._shifts = _NONE
+        # Where the slope of the loss is the error, one array serves for both.
+        self._own_slopes = self._l1 or stopped
+        self._use_levels(1)
         self._gradients: Gradients | None = None
+
+    def _use_levels(self, levels: int) -> None:
+        """Make a workspace for Gaussians of so many levels."""
+        workspace = Workspace(self._window, levels, self._shape[2], self._threads)
+        slopes = workspace.slopes[: len(self._target)]
+        slopes[:] = 0.0
+        self._workspace, self._slopes = workspace, slopes
+        self._errors = np.zeros_like(self._target) if self._own_slopes else slopes
+        self._sums = np.zeros((workspace.count_rows_of_tiles(), 2))
 
     def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:
         """Compute the loss, summed over all values, and its gradient.
@@ -86,17 +89,14 @@ class SumLoss:
         splats = self._check(splats)
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
             self._gradients = allocate_gradients(splats)
-        image = self._slopes if len(self._slopes) else self._error
         scale = 1.0 if self._l1 else 2.0
         workspace, gradients = self._workspace, self._gradients
-        background = validation.check_background(background, self._shape[2])
         workspace.run(
             splats,
-            self._window,
             (),
             lambda: [
-                self._plan_rendering(background),
-                workspace.backward_step(gradients, self._window, image, scale, self._plain),
+                *self._plan_rendering(background),
+                *workspace.backward_steps(splats, gradients, scale),
             ],
         )
         workspace.clear_idle(gradients)
@@ -105,32 +105,32 @@ class SumLoss:
 
     def sse(self, splats: Splats, background: F32) -> float:
         """Compute the sum of squared errors of the clamped rendering, without a gradient."""
-        splats, background = (
-            self._check(splats),
-            validation.check_background(background, self._shape[2]),
-        )
-        self._workspace.run(splats, self._window, (), lambda: [self._plan_rendering(background)])
+        splats = self._check(splats)
+        self._workspace.run(splats, (), lambda: self._plan_rendering(background))
         return float(self._sums[:, 1].sum())
 
     def error(self) -> F32:
-        """Return clamp(render) - target of the last call: a strided view, float32 (H, W, C)."""
-        rows, width, channels = self._shape
-        planar = self._error.reshape(rows, channels, self._workspace.pitch)
-        return planar[:, :, :width].transpose(0, 2, 1)
+        """Return clamp(render) - target of the last call, float32 (H, W, C)."""
+        rows, width, _ = self._shape
+        return layout.from_blocks(self._errors, width, rows)
 
     def _check(self, splats: Splats) -> Splats:
         splats = validation.check_splats(splats)
         if splats.color.shape[1] != self._shape[2]:
             channels = splats.color.shape[1]
             raise ValueError(f"splats have {channels} channels, the target {self._shape[2]}")
+        if count_levels(splats) > self._workspace.levels:
+            self._use_levels(count_levels(splats))
         return splats
 
-    def _plan_rendering(self, background: F32) -> pool.Step:
-        """Make the step that renders and computes errors and sums."""
-        workspace, (_, width, channels) = self._workspace, self._shape
-        images = self._target, self._inside, self._error, self._slopes
-        arguments = (
-            *(*workspace.lists, background, width, *workspace.strip_memory, *images),
-            *(self._weights, self._offsets, int(self._l1), int(self._stopped), self._sums),
+    def _plan_rendering(self, background: F32) -> list[pool.Step]:
+        """Make the steps that render and compute errors and sums."""
+        workspace = self._workspace
+        background = validation.check_background(background, self._shape[2])
+        slopes = self._slopes if self._own_slopes else _NONE
+        outputs = (
+            *(self._target, *self._inside, self._errors, slopes, self._weights, self._shifts),
+            *(int(self._l1), int(self._stopped), self._sums),
         )
-        return pool.Step(kernel("sum_loss", channels, self._plain), arguments, workspace.strips)
+        last = workspace.tiles_step("compare_tile", background, *outputs)
+        return [*workspace.coarse_steps(), last]

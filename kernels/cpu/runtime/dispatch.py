@@ -45,6 +45,11 @@ class _Entry(NamedTuple):
     function: str | None = None  # its name in the module, if it is not that of the kernel
 
 
+# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin; the
+# next coarser lattice, tiles, offsets, places and buffers follow the background.
+_SUM = f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I64}, {_I32}, {_I64_2D}"
+_TILE = f"{_F32}, {_F32_2D}, {_F32_3D}, {_I32_2D}, {_F32_2D}"
+
 _KERNELS = {
     "barrier": _Entry("step", "runtime.work_items", ""),
     "prepare_records": _Entry(
@@ -56,35 +61,39 @@ _KERNELS = {
     "bin_to_strips": _Entry(
         "step", "raster.binning", f"{_I32_2D}, int64, {_I64}, {_I32}, {_I32}, {_I64}"
     ),
-    "sum_forward": _Entry(
-        "items", "raster.sum_forward", f"{_RENDER}, {_WINDOW}, {_F32_3D}", "raster.sum_scalar"
-    ),
-    "sum_forward_bytes": _Entry(
+    "prepare_splats": _Entry(
         "items",
-        "raster.sum_forward",
-        f"{_RENDER}, {_WINDOW}, {_U8_3D}",
-        "raster.sum_scalar",
-        "sum_forward",
+        "sums.records",
+        f"{_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, {_I32}, {_I64_2D}, {_F32_2D}, {_I32_2D}",
     ),
-    "sum_loss": _Entry(
-        "items",
-        "raster.sum_loss",
-        f"{_RENDER}, int64, int64, {_F32_2D}, {_SPANS}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32},"
-        f" {_F32}, int64, int64, {_F64_2D}",
-        "raster.sum_scalar",
+    "bin_to_tiles": _Entry(
+        "step",
+        "sums.binning",
+        f"{_I32_2D}, {_I32}, {_I64_2D}, {_I64}, {_I32}, {_I64}, {_I32}",
     ),
-    "split_planes": _Entry(
+    "render_planes": _Entry(
+        "items", "sums.forward", f"{_SUM}, int64, {_F32}, {_TILE}, {_F32}"
+    ),
+    "render_bytes": _Entry(
+        "items", "sums.forward", f"{_SUM}, {_F32}, {_TILE}, {_PAIR}, {_U8_3D}"
+    ),
+    "compare_tile": _Entry(
         "items",
-        "raster.sum_backward",
-        f"{_CHANNELS}, {_F32_3D}, {_F32}, int64",
-        "raster.sum_scalar",
+        "sums.comparison",
+        f"{_SUM}, {_F32}, {_TILE}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, int64,"
+        f" int64, {_F64_2D}",
+    ),
+    "split_to_blocks": _Entry(
+        "items", "sums.shrinking", f"{_CHANNELS}, {_F32_3D}, {_PAIR}, {_I64_2D}, {_F32}"
+    ),
+    "shrink_gradient": _Entry(
+        "items", "sums.shrinking", f"{_CHANNELS}, {_I64_2D}, int64, {_F32_2D}, {_I64}, {_F32}"
     ),
     "sum_backward": _Entry(
         "items",
-        "raster.sum_backward",
-        f"{_CHANNELS}, {_F32_2D}, {_I32}, {_I64}, {_PAIR}, int64, int64, {_SPANS},"
-        f" {_F32}, int64, float32, {_F32_2D}, {_F32_2D}, {_F32_2D}",
-        "raster.sum_scalar",
+        "sums.backward",
+        f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I32}, {_I32}, {_I64}, {_I64_2D}, {_F32}, {_I64},"
+        f" {_F32_3D}, {_I32_2D}, float32, {_F32_2D}, {_F32_2D}, {_F32_2D}",
     ),
     "limit_cutoffs": _Entry(
         "items", "raster.alpha_per_gaussian", f"{_F32}, {_F32}, {_F32}, {_F32}"

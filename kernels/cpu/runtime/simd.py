@@ -162,6 +162,17 @@ def _emit_absolute(builder: Any, a: Any) -> Any:
     return _larger(builder, a, builder.fsub(emit_constant(0.0), a))
 
 
+def _emit_unary(name: str) -> Any:
+    """Return a function that emits an operation of LLVM on one vector."""
+
+    def emit(builder: Any, a: Any) -> Any:
+        kind = ir.FunctionType(VECTOR, [VECTOR])
+        name_of_kind = f"llvm.{name}.v{LANES}f32"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name_of_kind), [a])
+
+    return emit
+
+
 def emit_total(builder: Any, value: Any) -> Any:
     """Emit the sum over all lanes: halves are added until one number is left."""
     width = LANES
@@ -189,6 +200,12 @@ where_le = _vector_function(3, _emit_where_le)
 select_le = _vector_function(4, _emit_select_le)
 #: Select the smaller of a and b, and b where one of them is not a number.
 smaller = _vector_function(2, _smaller)
+#: Select the larger of a and b, and b where one of them is not a number.
+larger = _vector_function(2, _larger)
+#: Compute the square root.
+square_root = _vector_function(1, _emit_unary("sqrt"))
+#: Round down to a whole number.
+floor = _vector_function(1, _emit_unary("floor"))
 #: Clamp to 0..1; what is not a number becomes 0.
 clamp01 = _vector_function(1, emit_clamp01)
 #: Compute the sign: -1, 0 or 1.
@@ -264,6 +281,30 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), lower
+
+
+@intrinsic
+def store_integers(typing: Any, array: Any, index: Any, base: Any, step: Any, value: Any) -> Any:
+    """Store base + step * value to the LANES int32 at array[index:], for a vector of integers."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array, index, base, step, value = args
+        kind = ir.VectorType(INT32, LANES)
+
+        def spread(number: Any) -> Any:
+            first = builder.insert_element(
+                ir.Constant(kind, ir.Undefined), builder.trunc(number, INT32), INT32(0)
+            )
+            zeros = ir.Constant(kind, [0] * LANES)
+            return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), zeros)
+
+        whole = builder.mul(builder.fptosi(value, kind), spread(step))
+        pointer = element_pointer(context, builder, sig.args[0], array, index)
+        pointer = builder.bitcast(pointer, kind.as_pointer())
+        builder.store(builder.add(whole, spread(base)), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, types.intp, lanes), lower
 
 
 @intrinsic

@@ -1,0 +1,85 @@
+"""The lattices on which Gaussians are drawn: their size in blocks, and how they are divided in tiles.
+
+Level 0 is the pixels. A cell of level L is 2^L px wide, and cell (0, 0) of every level has its upper
+left corner in that of the image. A lattice has the blocks that a window of pixels needs; blocks lie
+at multiples of their size from the corner of the image, so that neither the window nor the division
+into tiles changes any arithmetic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba.extending import register_jitable
+
+from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.types import I64, Window
+
+# Fields of a lattice: its first column and row, and the number of its columns and rows; the columns
+# and rows of a tile; the number of tiles side by side; the index of its first tile among those of
+# all levels. All but the last two are in blocks.
+LEFT, TOP, COLUMNS, ROWS, TILE_COLUMNS, TILE_ROWS, TILES_ACROSS, FIRST_TILE = range(8)
+FIELDS = 8
+
+# A tile has at most so many pixels; those of three channels then take 384 KB, which stay in the
+# second-level cache of a core, and a Gaussian is seldom cut.
+_TILE_COLUMNS = 128
+_TILE_ROWS_PX = 64
+# Each thread should get several tiles, so that none waits long for the slowest.
+_TILES_PER_THREAD = 6
+_LEAST_TILE_ROWS_PX = 16
+
+
+def divide_window(window: Window, levels: int, threads: int) -> I64:
+    """Choose the blocks of each level that a window needs, and divide them into tiles.
+
+    Args:
+        window: pixels of level 0.
+        levels: number of levels, 1 or more.
+        threads: number of threads that share the tiles.
+
+    Returns:
+        int64 (levels + 1, FIELDS); of the last row only FIRST_TILE counts, the number of all tiles.
+    """
+    lattices = np.zeros((levels + 1, FIELDS), np.int64)
+    x0, y0 = window.x, window.y
+    x1, y1 = x0 + window.width - 1, y0 + window.height - 1
+    for level in range(levels):
+        left, top = x0 // BLOCK_WIDTH, y0 // BLOCK_HEIGHT
+        columns, rows = x1 // BLOCK_WIDTH + 1 - left, y1 // BLOCK_HEIGHT + 1 - top
+        across = -(-columns // _TILE_COLUMNS)
+        tile_columns = min(columns, _TILE_COLUMNS)
+        tile_rows = _choose_tile_rows(rows, across, threads)
+        tiles = across * -(-rows // tile_rows)
+        first = int(lattices[level, FIRST_TILE])
+        lattices[level] = left, top, columns, rows, tile_columns, tile_rows, across, first
+        lattices[level + 1, FIRST_TILE] = first + tiles
+        # Enlarging reads from 2 cells before to 2 cells behind (see `enlarging`).
+        x0, x1 = left * BLOCK_WIDTH // 2 - 2, (left + columns) * BLOCK_WIDTH // 2 + 1
+        y0, y1 = top * BLOCK_HEIGHT // 2 - 2, (top + rows) * BLOCK_HEIGHT // 2 + 1
+    return lattices
+
+
+def _choose_tile_rows(rows: int, across: int, threads: int) -> int:
+    """Choose the block rows of a tile so that every thread gets several tiles."""
+    tall, least = _TILE_ROWS_PX // BLOCK_HEIGHT, _LEAST_TILE_ROWS_PX // BLOCK_HEIGHT
+    if threads > 1:
+        while tall > least and -(-rows // tall) * across < _TILES_PER_THREAD * threads:
+            tall //= 2
+    return min(tall, rows)
+
+
+@register_jitable
+def plane_pitch(columns: int) -> int:
+    """Compute the floats of a row of one channel of a lattice, with slack for whole vectors."""
+    return (columns * BLOCK_WIDTH + 3 * LANES - 1) // LANES * LANES
+
+
+@register_jitable
+def find_tile(lattice: I64, item: int) -> tuple[int, int, int, int]:
+    """Return the first column and row of tile `item` of a lattice, and its columns and rows."""
+    column = item % lattice[TILES_ACROSS] * lattice[TILE_COLUMNS]
+    row = item // lattice[TILES_ACROSS] * lattice[TILE_ROWS]
+    columns = min(lattice[TILE_COLUMNS], lattice[COLUMNS] - column)
+    rows = min(lattice[TILE_ROWS], lattice[ROWS] - row)
+    return lattice[LEFT] + column, lattice[TOP] + row, columns, rows
