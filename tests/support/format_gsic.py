@@ -3,7 +3,8 @@
 Everything is float64, with a loop over the Gaussians. Sections are those of FORMAT.md.
 """
 
-from math import ceil, floor, log2
+from math import ceil, floor, log2, sqrt
+from typing import NamedTuple
 
 import format_gaussianimage
 import format_two_dgs
@@ -16,6 +17,7 @@ POSITION_CLASSES = range(-8, 8)
 LOG_SCALE, LOG_ANISOTROPY = 1, 1
 MIN_LOG_SCALE, MAX_LOG_SCALE, MAX_LOG_ANISOTROPY = 2 * log2(0.3), 28, 6
 ROWS = 16
+LEVELS = 8
 VISIBLE = 543
 
 Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s, a, b, amplitudes
@@ -32,9 +34,15 @@ def decode(data: bytes) -> NDArray[np.uint8]:
         return to_image(np.clip(drawn, 0, 1), mode)
     assert fields["profile"] == 1
     step, background, gaussians = read_symbols(fields, width, height, channels)
-    planes = np.zeros((height, width, channels)) + np.array(list(background)) / 255
+    lattices = [Lattice(0, 0, np.zeros((height, width, channels)))]
+    for _ in range(1, LEVELS):
+        lattices.append(make_coarser(lattices[-1]))
     for gaussian in gaussians:
-        draw(planes, step, gaussian)
+        draw(lattices, step, gaussian)
+    for fine, coarse in zip(lattices[-2::-1], lattices[:0:-1], strict=True):
+        across = enlarge(coarse.cells.transpose(1, 0, 2), coarse.x, fine.x, fine.cells.shape[1])
+        fine.cells[:] += enlarge(across.transpose(1, 0, 2), coarse.y, fine.y, len(fine.cells))
+    planes = lattices[0].cells + np.array(list(background)) / 255
     return to_image(np.clip(planes, 0, 1), mode)
 
 
@@ -78,14 +86,42 @@ def read_symbols(
     return step, background, gaussians
 
 
-def draw(planes: NDArray[np.float64], step: int, gaussian: Gaussian) -> None:
-    """Add one Gaussian (sections 7.3 and 7.4)."""
+class Lattice(NamedTuple):
+    """Cells (rows, columns, channels) of a lattice, the first of which is cell (x, y)."""
+
+    x: int
+    y: int
+    cells: NDArray[np.float64]
+
+
+def make_coarser(fine: Lattice) -> Lattice:
+    """Make the empty coarser lattice that a lattice needs (7.4, enlarging)."""
+    rows, columns, channels = fine.cells.shape
+    x, y = fine.x // 2 - 2, fine.y // 2 - 2
+    right, bottom = (fine.x + columns - 1) // 2 + 2, (fine.y + rows - 1) // 2 + 2
+    return Lattice(x, y, np.zeros((bottom + 1 - y, right + 1 - x, channels)))
+
+
+def enlarge(cells: NDArray[np.float64], begin: int, first: int, count: int) -> NDArray[np.float64]:
+    """Enlarge rows of cells, from row `begin` on, to `count` finer rows from `first` on (7.4)."""
+    weights = np.array([1, 121, 235, 27]) / 384
+    rows = []
+    for row in range(first, first + count):
+        j, odd = divmod(row, 2)
+        place = j - 1 - begin if odd else j - 2 - begin
+        order = weights[::-1] if odd else weights
+        rows.append(np.tensordot(order, cells[place : place + 4], 1))
+    return np.array(rows)
+
+
+def draw(lattices: list[Lattice], step: int, gaussian: Gaussian) -> None:
+    """Add one Gaussian to its lattice (sections 7.3 and 7.4)."""
     p, fineness, x, y, scale, a, b, amplitudes = gaussian
     mean = (x + 0.5) * 2.0**-p - MARGIN, (y + 0.5) * 2.0**-p - MARGIN
     m = min(max(scale * 2.0 ** (LOG_SCALE - fineness), MIN_LOG_SCALE), MAX_LOG_SCALE)
     step_uv = 2.0 ** (LOG_ANISOTROPY - fineness)
     u, v = a * step_uv, b * step_uv
-    rho, most = np.hypot(u, v), min(MAX_LOG_ANISOTROPY, m - MIN_LOG_SCALE)
+    rho, most = sqrt(u * u + v * v), min(MAX_LOG_ANISOTROPY, m - MIN_LOG_SCALE)
     if rho > most:
         u, v, rho = u * most / rho, v * most / rho, most
     energy = min(sum(amplitude**2 for amplitude in amplitudes), 2**52)
@@ -98,18 +134,25 @@ def draw(planes: NDArray[np.float64], step: int, gaussian: Gaussian) -> None:
         luma, first, second = color[:3] / np.sqrt([3, 2, 6])
         color[:3] = luma + first + second, luma - 2 * second, luma - first + second
 
+    number = min(max(floor((m - rho) / 2), 0), LEVELS - 1)
+    lattice, cell = lattices[number], 2.0**number
     m, u, v, rho = np.log(2) * np.array([m, u, v, rho])
     ratio = np.sinh(rho) / rho if rho else 1.0
     s12 = np.exp(m) * ratio * v
     s22 = np.exp(m) * (np.cosh(rho) - ratio * u)
     det = np.exp(2 * m)
-    height, width, _ = planes.shape
-    dx = np.arange(width) + 0.5 - mean[0]
-    dy = (np.arange(height) + 0.5 - mean[1])[:, None]
+    s11 = (det + s12 * s12) / s22
+    added = 4 * (cell**2 - 1) / 9
+    left = det - added * (s11 + s22 - added)
+    color *= np.sqrt(det / left)
+    s12, s22, det = s12 / cell**2, (s22 - added) / cell**2, left / cell**4
+    height, width, _ = lattice.cells.shape
+    dx = lattice.x + np.arange(width) + 0.5 - mean[0] / cell
+    dy = (lattice.y + np.arange(height) + 0.5 - mean[1] / cell)[:, None]
     across = np.sqrt(s22 / det) * dx - s12 / np.sqrt(s22 * det) * dy
     q = (across**2 + dy**2 / s22) / 2
     weight = np.where(q <= min(cutoff, 16), np.exp(-q) - np.exp(-cutoff), 0.0)
-    planes += weight[..., None] * color
+    lattice.cells[:] += weight[..., None] * color
 
 
 def to_image(planes: NDArray[np.float64], mode: int) -> NDArray[np.uint8]:

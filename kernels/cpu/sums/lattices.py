@@ -21,6 +21,10 @@ from gsic_kernels.types import I64, Window
 LEFT, TOP, COLUMNS, ROWS, TILE_COLUMNS, TILE_ROWS, TILES_ACROSS, FIRST_TILE = range(8)
 FIELDS = 8
 
+# Columns of a lattice are a multiple of this: so many blocks give two vectors of each row of cells,
+# and no vector is loaded or stored beyond the last block of a row.
+GROUP = 2 * BLOCK_HEIGHT
+
 # A tile has at most so many pixels; those of three channels then take 384 KB, which stay in the
 # second-level cache of a core, and a Gaussian is seldom cut.
 _TILE_COLUMNS = 128
@@ -46,7 +50,8 @@ def divide_window(window: Window, levels: int, threads: int) -> I64:
     x1, y1 = x0 + window.width - 1, y0 + window.height - 1
     for level in range(levels):
         left, top = x0 // BLOCK_WIDTH, y0 // BLOCK_HEIGHT
-        columns, rows = x1 // BLOCK_WIDTH + 1 - left, y1 // BLOCK_HEIGHT + 1 - top
+        columns = round_up(x1 // BLOCK_WIDTH + 1 - left, GROUP)
+        rows = y1 // BLOCK_HEIGHT + 1 - top
         across = -(-columns // _TILE_COLUMNS)
         tile_columns = min(columns, _TILE_COLUMNS)
         tile_rows = _choose_tile_rows(rows, across, threads)
@@ -58,6 +63,11 @@ def divide_window(window: Window, levels: int, threads: int) -> I64:
         x0, x1 = left * BLOCK_WIDTH // 2 - 2, (left + columns) * BLOCK_WIDTH // 2 + 1
         y0, y1 = top * BLOCK_HEIGHT // 2 - 2, (top + rows) * BLOCK_HEIGHT // 2 + 1
     return lattices
+
+
+def round_up(number: int, multiple: int) -> int:
+    """Round a number up to a multiple."""
+    return -(-number // multiple) * multiple
 
 
 def _choose_tile_rows(rows: int, across: int, threads: int) -> int:

@@ -1,7 +1,8 @@
 """Images as blocks of pixels, as the kernels of sums keep them, and back.
 
-An image that begins at pixel (0, 0) lies block by block, row after row of blocks; the C channels of
-a block are adjacent, with BLOCK_HEIGHT x BLOCK_WIDTH values each.
+An image that begins at pixel (0, 0) lies block by block, row after row of blocks, like the lattice of
+level 0 that `lattices.divide_window` makes for it; the C channels of a block are adjacent, with
+BLOCK_HEIGHT x BLOCK_WIDTH values each.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.lattices import GROUP, round_up
 from gsic_kernels.types import F32
 
 
@@ -47,4 +49,4 @@ def mark_inside(width: int, height: int) -> tuple[F32, F32]:
 
 def _count_blocks(width: int, height: int) -> tuple[int, int]:
     """Return the rows and columns of blocks of an image."""
-    return -(-height // BLOCK_HEIGHT), -(-width // BLOCK_WIDTH)
+    return -(-height // BLOCK_HEIGHT), round_up(-(-width // BLOCK_WIDTH), GROUP)

@@ -37,7 +37,8 @@ def count_shrinking_items(rows: int) -> int:
 
 def count_shrinking_floats(columns: int) -> int:
     """Count the floats of scratch memory of a worker, for coarse lattices of so many columns."""
-    return (_FINE_ROWS + 2 * BLOCK_HEIGHT + 2 * BLOCK_HEIGHT) * _buffer_pitch(columns)
+    fine = BLOCK_HEIGHT * (2 * columns * BLOCK_WIDTH + LANES)
+    return (_FINE_ROWS + 3 * BLOCK_HEIGHT) * _buffer_pitch(columns) + fine
 
 
 @register_jitable
@@ -90,8 +91,11 @@ def shrink_gradient(
     fine, coarse = lattices[level - 1], lattices[level]
     pitch = _buffer_pitch(coarse[COLUMNS])
     buffer = buffers[worker]
-    halves = buffer[_FINE_ROWS * pitch :]
+    halves = buffer[_FINE_ROWS * pitch : (_FINE_ROWS + 2 * BLOCK_HEIGHT) * pitch]
     lines = buffer[(_FINE_ROWS + 2 * BLOCK_HEIGHT) * pitch :]
+    # The slack of `halves` stays 0.
+    for x in range(0, len(halves), LANES):
+        store(halves, x, broadcast(_ZERO))
     first_block = item * (_ROWS_PER_ITEM // BLOCK_HEIGHT)
     blocks = min(_ROWS_PER_ITEM // BLOCK_HEIGHT, coarse[ROWS] - first_block)
     size = len(channels) * LANES
@@ -103,15 +107,14 @@ def shrink_gradient(
             at = begins[level - 1] + (y - fine[TOP]) * fine[COLUMNS] * size + c * LANES
             known = fine[TOP] <= y < fine[TOP] + fine[ROWS]
             if known:
-                _split_columns(grad, at, size, fine, coarse, halves, pitch)
+                _split_columns(grad, at, size, fine, coarse, halves, pitch, lines)
             for i in range(BLOCK_HEIGHT):
                 k = y * BLOCK_HEIGHT + i - first_fine
                 if 0 <= k < _FINE_ROWS:
-                    line = buffer[k * pitch : (k + 1) * pitch]
                     if known:
-                        _shrink_row(halves, 2 * i * pitch, pitch, coarse[COLUMNS], line)
+                        _shrink_row(halves, 2 * i * pitch, pitch, coarse[COLUMNS], buffer, k * pitch)
                     else:
-                        line[:] = _ZERO
+                        buffer[k * pitch : (k + 1) * pitch] = _ZERO
         for y in range(blocks):
             for i in range(BLOCK_HEIGHT):
                 at = 2 * (y * BLOCK_HEIGHT + i) * pitch
@@ -126,39 +129,36 @@ def shrink_gradient(
                     value = fma(load(buffer, at + 7 * pitch + x), broadcast(A), value)
                     store(lines, i * pitch + x, value)
             to = begins[level] + (first_block + y) * coarse[COLUMNS] * size + c * LANES
-            _store_blocks(lines, pitch, coarse[COLUMNS], grad, to, size)
+            for x in range(0, coarse[COLUMNS], BLOCK_HEIGHT):
+                cells = turn_blocks(load_planes(lines, x * BLOCK_WIDTH, pitch, BLOCK_ROWS))
+                store_planes(grad, to + x * size, size, cells)
 
 
 @register_jitable
 def _split_columns(
-    grad: F32, at: int, size: int, fine: I64, coarse: I64, halves: F32, pitch: int
+    grad: F32, at: int, size: int, fine: I64, coarse: I64, halves: F32, pitch: int, lines: F32
 ) -> None:
-    """Split a row of fine blocks into its even and its odd cells, 0 where the lattice has none.
+    """Split a row of fine blocks into its even and its odd cells.
 
     Row i of the blocks goes to the rows 2 i and 2 i + 1 of `halves`; fine cells 2 j and 2 j + 1 to
-    the place j - (first coarse cell - 2).
+    the place j - (first coarse cell - 2). `lines` is room for BLOCK_HEIGHT rows of fine cells.
     """
-    half = fine[COLUMNS] * BLOCK_WIDTH // 2
     begin = fine[LEFT] * BLOCK_WIDTH // 2 - (coarse[LEFT] * BLOCK_WIDTH - 2)
-    for i in range(2 * BLOCK_HEIGHT):
-        for x in range(begin):
-            halves[i * pitch + x] = _ZERO
-    # The cells of 2 BLOCK_HEIGHT blocks fill two vectors of each row.
-    for x in range(0, fine[COLUMNS], 2 * BLOCK_HEIGHT):
-        left = turn_blocks(load_planes(grad, at + x * size, size, BLOCK_ROWS))
-        right = turn_blocks(load_planes(grad, at + (x + BLOCK_HEIGHT) * size, size, BLOCK_ROWS))
-        to = begin + x * BLOCK_WIDTH // 2
-        for i in range(BLOCK_HEIGHT):
-            even, odd = deinterleave(left[i], right[i])
-            store(halves, 2 * i * pitch + to, even)
-            store(halves, (2 * i + 1) * pitch + to, odd)
-    for i in range(2 * BLOCK_HEIGHT):
-        for x in range(begin + half, pitch):
-            halves[i * pitch + x] = _ZERO
+    cells = fine[COLUMNS] * BLOCK_WIDTH
+    for x in range(0, fine[COLUMNS], BLOCK_HEIGHT):
+        rows = turn_blocks(load_planes(grad, at + x * size, size, BLOCK_ROWS))
+        store_planes(lines, x * BLOCK_WIDTH, cells, rows)
+    for i in range(BLOCK_HEIGHT):
+        to = 2 * i * pitch + begin
+        for x in range(0, cells, 2 * LANES):
+            line = i * cells + x
+            even, odd = deinterleave(load(lines, line), load(lines, line + LANES))
+            store(halves, to + x // 2, even)
+            store(halves, to + pitch + x // 2, odd)
 
 
 @register_jitable
-def _shrink_row(halves: F32, at: int, pitch: int, columns: int, out: F32) -> None:
+def _shrink_row(halves: F32, at: int, pitch: int, columns: int, out: F32, to: int) -> None:
     """Shrink a row of fine cells, split in halves, to `columns` blocks of coarse cells."""
     for x in range(0, columns * BLOCK_WIDTH, LANES):
         even, odd = at + x, at + pitch + x
@@ -170,18 +170,4 @@ def _shrink_row(halves: F32, at: int, pitch: int, columns: int, out: F32) -> Non
         value = fma(load(halves, even + 3), broadcast(B), value)
         value = fma(load(halves, odd + 3), broadcast(D), value)
         value = fma(load(halves, even + 4), broadcast(A), value)
-        store(out, x, value)
-
-
-@register_jitable
-def _store_blocks(lines: F32, pitch: int, columns: int, out: F32, to: int, size: int) -> None:
-    """Store BLOCK_HEIGHT rows of cells as a row of blocks."""
-    whole = columns // BLOCK_HEIGHT * BLOCK_HEIGHT
-    for x in range(0, whole, BLOCK_HEIGHT):
-        cells = turn_blocks(load_planes(lines, x * BLOCK_WIDTH, pitch, BLOCK_ROWS))
-        store_planes(out, to + x * size, size, cells)
-    # The last blocks one by one: behind them is what another worker writes.
-    for x in range(whole, columns):
-        for lane in range(LANES):
-            cell = x * BLOCK_WIDTH + lane % BLOCK_WIDTH
-            out[to + x * size + lane] = lines[lane // BLOCK_WIDTH * pitch + cell]
+        store(out, to + x, value)

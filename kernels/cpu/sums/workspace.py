@@ -96,8 +96,7 @@ class Workspace:
         columns, rows = (int(self.lattices[:-1, field].max()) for field in (TILE_COLUMNS, TILE_ROWS))
         listed = max(BATCH * rows * (columns + LANES), LANES * (SEGMENT_COLUMNS + LANES)) + LANES
         return (
-            # Rows of blocks are written in groups of BLOCK_HEIGHT blocks.
-            allocate_aligned((threads, (rows * columns + BLOCK_HEIGHT) * channels * LANES)),
+            allocate_aligned((threads, rows * columns * channels * LANES)),
             allocate_aligned((threads, 2, listed)),
             np.empty((threads, listed), np.int32),
             allocate_aligned((threads, count_buffer_floats(columns))),
@@ -189,8 +188,7 @@ class Workspace:
     def begins(self) -> I64:
         """Where the blocks of each level begin in `slopes`."""
         size = len(self.channels) * LANES
-        # Whole vectors of blocks are loaded beyond the last one of a level.
-        blocks = self.lattices[:-1, COLUMNS] * self.lattices[:-1, ROWS] + 2 * BLOCK_HEIGHT
+        blocks = self.lattices[:-1, COLUMNS] * self.lattices[:-1, ROWS]
         return np.concatenate([[0], np.cumsum(blocks * size)])
 
     @lazy_property
