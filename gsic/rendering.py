@@ -143,21 +143,20 @@ def make_splats(scene: Scene, view: View) -> Splats:
     return round_splats(mean, compute_factor(entries), color, cutoff, offset)
 
 
-def can_draw_symbols(variance: Float64, view: View) -> bool:
+def can_draw_symbols(scene: SymbolScene, view: View) -> bool:
     """Tell whether a kernel may draw a scene from its symbols, without a look at its cutoffs.
 
     It may if the view has scale 1 and the Gaussians are within the limits even with the largest
     cutoff, and in any direction.
-
-    Args:
-        variance: float64 (N,), the variance along the longer axis in px^2.
-        view: which part is drawn, and at which scale.
     """
     if view.pitch != (1.0, 1.0):
         return False
-    cutoff = np.full(len(variance), CUTOFF_MAX)
-    area = _sum_boxes(variance, variance, cutoff, view.image)
-    return area <= view.limits.most_area(math.prod(view.image))
+    most = view.limits.most_area(math.prod(view.image))
+    count = scene.symbols.rows.shape[1]
+    if count * math.prod(view.image) <= most:
+        return True
+    variance, cutoff = scene.measure_variance(), np.full(count, CUTOFF_MAX)
+    return _sum_boxes(variance, variance, cutoff, view.image) <= most
 
 
 def _filter_covariances(
@@ -255,7 +254,7 @@ class Picture:
         if self.mode.alpha:
             return None
         scene = self.profile.make_symbol_scene(self.image)
-        if scene is None or not can_draw_symbols(scene.variance, self.view):
+        if scene is None or not can_draw_symbols(scene, self.view):
             return None
         return scene
 
@@ -282,7 +281,7 @@ class Picture:
         prepared = self.prepare(backend)
         planes: Bytes | Float32
         if isinstance(prepared, SymbolScene):
-            planes = self._draw_symbols(backend, prepared)
+            planes = self._draw_symbols(backend, prepared, threads)
         elif self.scene.opacity is not None:
             planes = self._draw_blended(backend, prepared, self.scene.opacity, threads)
         elif self.wide_splats is not None:
@@ -297,10 +296,10 @@ class Picture:
     def _background(self) -> Float32:
         return self.scene.background.astype(np.float32)
 
-    def _draw_symbols(self, backend: Backend, scene: SymbolScene) -> Bytes:
+    def _draw_symbols(self, backend: Backend, scene: SymbolScene, threads: int) -> Bytes:
         assert backend.render_symbols_bytes is not None
         background = scene.background.astype(np.float32)
-        return backend.render_symbols_bytes(scene.symbols, self.view.window, background)
+        return backend.render_symbols_bytes(scene.symbols, self.view.window, background, threads)
 
     def _draw_reduced(
         self, backend: Backend, narrow: Splats, wide: Splats, threads: int
@@ -336,16 +335,21 @@ def warm_up(picture: Picture, backend: Backend) -> None:
 
 @cache
 def _warm_up(backend: Backend, channels: int, alpha: bool, blended: bool, symbols: bool) -> None:
-    none = np.zeros((0, 3), np.float32)
-    level, flat = np.zeros(0, np.int32), none[:, 0]
-    splats = Splats(none[:, :2], none, np.zeros((0, channels), np.float32), flat, flat, level)
     window, background = Window(0, 0, 1, 1), np.zeros(channels, np.float32)
+    # One Gaussian of 4 px, which is on a coarser lattice: that has kernels of its own.
     if symbols and backend.render_symbols_bytes is not None:
-        grid = LogGrid(0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, np.eye(channels))
-        rows = np.zeros((SHAPE_ROWS + channels, 0), np.int32)
+        grid = LogGrid(0.0, 1.0, 1.0, 0.0, 4.0, 1.0, 1.0, 1.0, 0.0, np.eye(channels))
+        rows = np.zeros((SHAPE_ROWS + channels, 1), np.int32)
+        rows[4] = 4
         backend.render_symbols_bytes(LogSymbols(rows, grid), window, background)
-    elif blended:
-        backend.render_alpha(splats, none[:, 0], window, background)
+        return
+    one = np.ones((1, 3), np.float32)
+    level = np.full(1, 0 if blended else 1, np.int32)
+    splats = Splats(
+        one[:, :2], one, np.ones((1, channels), np.float32), one[:, 0], one[:, 0], level
+    )
+    if blended:
+        backend.render_alpha(splats, one[:, 0], window, background)
     else:
         render = backend.render_sum if alpha else backend.render_sum_bytes
         render(splats, window, background)

@@ -44,7 +44,9 @@ class RenderSumBytes(Protocol):
 class RenderSymbolsBytes(Protocol):
     """Dequantise Gaussians and render them like `RenderSumBytes`."""
 
-    def __call__(self, symbols: LogSymbols, window: Window, background: F32) -> U8: ...
+    def __call__(
+        self, symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+    ) -> U8: ...
 
 
 class RenderSumBackward(Protocol):
@@ -172,7 +174,7 @@ class Backend:
     Surrogate: Callable[..., Surrogate]
     # Only on devices where copying the state to the host costs more than a step of the fit.
     ResidentFit: Callable[..., ResidentFit] | None = None
-    # Only on devices that can dequantise Gaussians where they draw them.
+    # Only where kernels dequantise Gaussians, too.
     render_symbols_bytes: RenderSymbolsBytes | None = None
     # Only on devices whose rendering pass can also evaluate the surrogate.
     SurrogateLoss: Callable[..., SurrogateLoss] | None = None

@@ -66,7 +66,7 @@ class LogGrid(NamedTuple):
 class LogSymbols(NamedTuple):
     """N Gaussians as integers, for a backend that dequantises them itself.
 
-    The rows are P in -1000..1000, A in 0..1000, column and row of the cell, m, u and v in steps,
+    The rows are P in -30..30, A in 0..30, column and row of the cell, m, u and v in steps,
     and an amplitude for each of C channels.
     """
 

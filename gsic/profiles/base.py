@@ -8,6 +8,7 @@ scene, `parameters.py` and `bitstream.py` turn them into bytes and back, and `pr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from gsic.arrays import Float64, Int32
@@ -38,7 +39,7 @@ class SymbolScene(NamedTuple):
     """A scene without opacities as integers, for a backend that dequantises by itself."""
 
     symbols: LogSymbols
-    variance: Float64  # (N,) px^2, along the longer axis
+    measure_variance: Callable[[], Float64]  # returns (N,) px^2, along the longer axis
     background: Float64  # (C,) 1.0 = full scale
 
 

@@ -7,7 +7,12 @@ from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate, SurrogateLoss
 from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.cpu.raster.alpha import render_alpha, render_alpha_backward
-from gsic_kernels.cpu.sums.render import render_sum, render_sum_backward, render_sum_bytes
+from gsic_kernels.cpu.sums.render import (
+    render_sum,
+    render_sum_backward,
+    render_sum_bytes,
+    render_symbols_bytes,
+)
 
 
 def backend() -> Backend:
@@ -23,4 +28,5 @@ def backend() -> Backend:
         SsimLoss=SsimLoss,
         Surrogate=Surrogate,
         SurrogateLoss=SurrogateLoss,
+        render_symbols_bytes=render_symbols_bytes,
     )

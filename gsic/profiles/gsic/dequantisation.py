@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,13 +179,16 @@ def make_color_transform(channels: int) -> Float64:
 def make_symbol_scene(image: QuantisedImage) -> SymbolScene:
     """Pack an image for a backend that dequantises by itself."""
     header, symbols = image
+    packed = LogSymbols(pack_symbols(symbols), make_log_grid(header))
+    return SymbolScene(packed, partial(_measure_variance, symbols), header.background_color)
+
+
+def _measure_variance(symbols: Symbols) -> Float64:
+    """Compute the most that the variance along the longer axis can be, (N,) in px^2."""
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
-    # At most, whatever bounds the log-anisotropy further.
     rho = np.hypot(*symbols.log_anisotropy.T) * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)
     rho = np.minimum(rho, MAX_LOG_ANISOTROPY)
-    variance = np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
-    packed = LogSymbols(pack_symbols(symbols), make_log_grid(header))
-    return SymbolScene(packed, variance, header.background_color)
+    return np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
 
 
 def make_log_grid(header: Header) -> LogGrid:

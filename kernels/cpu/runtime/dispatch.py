@@ -61,6 +61,12 @@ _KERNELS = {
     "bin_to_strips": _Entry(
         "step", "raster.binning", f"{_I32_2D}, int64, {_I64}, {_I32}, {_I32}, {_I64}"
     ),
+    "dequantise": _Entry(
+        "items",
+        "sums.dequantising",
+        f"{_I32_2D}, {_F64}, {_F64_2D}, {_F64_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32},"
+        f" {_I32}",
+    ),
     "prepare_splats": _Entry(
         "items",
         "sums.records",

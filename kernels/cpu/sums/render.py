@@ -8,9 +8,10 @@ from gsic_kernels import validation
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, ROWS, TOP, plane_pitch
 from gsic_kernels.cpu.sums.workspace import Workspace, allocate_gradients, borrow_workspace
-from gsic_kernels.types import F32, U8, Gradients, Splats, Window, count_levels
+from gsic_kernels.types import F32, U8, Gradients, LogSymbols, Splats, Window, count_levels
 
 
 def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
@@ -63,6 +64,13 @@ def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: i
 
         workspace.run(splats, (), draw)
     return out
+
+
+def render_symbols_bytes(
+    symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+) -> U8:
+    """Dequantise Gaussians and render them like `render_sum_bytes`."""
+    return render_sum_bytes(dequantise_symbols(symbols, threads), window, background, threads)
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
