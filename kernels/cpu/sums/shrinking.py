@@ -26,7 +26,10 @@ from gsic_kernels.types import F32, I64
 
 # Rows of coarse cells of a work item. The fine rows that two items read overlap by 6.
 _ROWS_PER_ITEM = 16
-_FINE_ROWS = 2 * _ROWS_PER_ITEM + 6
+# Rows of fine blocks that a row of coarse blocks reads, and the first of them: the fine cells are
+# those from 3 before twice the first coarse row to 4 behind twice the last one.
+_FIRST_BLOCK = -(-3 // BLOCK_HEIGHT)
+_BLOCKS = (2 * BLOCK_HEIGHT + 2) // BLOCK_HEIGHT + _FIRST_BLOCK + 1
 _ZERO = np.float32(0.0)
 
 
@@ -36,14 +39,14 @@ def count_shrinking_items(rows: int) -> int:
 
 
 def count_shrinking_floats(columns: int) -> int:
-    """Count the floats of scratch memory of a worker, for coarse lattices of so many columns."""
-    fine = BLOCK_HEIGHT * (2 * columns * BLOCK_WIDTH + LANES)
-    return (_FINE_ROWS + 3 * BLOCK_HEIGHT) * _buffer_pitch(columns) + fine
+    """Count the floats of scratch memory of a worker, for fine lattices of so many columns."""
+    rows = _BLOCKS * BLOCK_HEIGHT + 2 + BLOCK_HEIGHT
+    return rows * (columns * BLOCK_WIDTH + 16 * LANES)
 
 
 @register_jitable
-def _buffer_pitch(columns: int) -> int:
-    """Return the floats of a buffered row of coarse cells, with slack for whole vectors."""
+def _half_pitch(columns: int) -> int:
+    """Return the floats of every other cell of a row, with slack for whole vectors."""
     return (columns * BLOCK_WIDTH + 4 + 4 * LANES) // LANES * LANES
 
 
@@ -89,85 +92,73 @@ def shrink_gradient(
     `grad` holds the gradients of all levels, block by block; that of level k begins at `begins[k]`.
     """
     fine, coarse = lattices[level - 1], lattices[level]
-    pitch = _buffer_pitch(coarse[COLUMNS])
-    buffer = buffers[worker]
-    halves = buffer[_FINE_ROWS * pitch : (_FINE_ROWS + 2 * BLOCK_HEIGHT) * pitch]
-    lines = buffer[(_FINE_ROWS + 2 * BLOCK_HEIGHT) * pitch :]
-    # The slack of `halves` stays 0.
-    for x in range(0, len(halves), LANES):
-        store(halves, x, broadcast(_ZERO))
-    first_block = item * (_ROWS_PER_ITEM // BLOCK_HEIGHT)
-    blocks = min(_ROWS_PER_ITEM // BLOCK_HEIGHT, coarse[ROWS] - first_block)
-    size = len(channels) * LANES
-    # The first coarse row, and the first fine row that it reads.
-    first_row = (coarse[TOP] + first_block) * BLOCK_HEIGHT
-    first_fine = 2 * first_row - 3
-    for c in range(len(channels)):
-        for y in range(first_fine // BLOCK_HEIGHT, (first_fine + _FINE_ROWS) // BLOCK_HEIGHT + 1):
-            at = begins[level - 1] + (y - fine[TOP]) * fine[COLUMNS] * size + c * LANES
-            known = fine[TOP] <= y < fine[TOP] + fine[ROWS]
-            if known:
-                _split_columns(grad, at, size, fine, coarse, halves, pitch, lines)
-            for i in range(BLOCK_HEIGHT):
-                k = y * BLOCK_HEIGHT + i - first_fine
-                if 0 <= k < _FINE_ROWS:
-                    if known:
-                        _shrink_row(halves, 2 * i * pitch, pitch, coarse[COLUMNS], buffer, k * pitch)
-                    else:
-                        buffer[k * pitch : (k + 1) * pitch] = _ZERO
-        for y in range(blocks):
-            for i in range(BLOCK_HEIGHT):
-                at = 2 * (y * BLOCK_HEIGHT + i) * pitch
-                for x in range(0, coarse[COLUMNS] * BLOCK_WIDTH, LANES):
-                    value = load(buffer, at + x) * A
-                    value = fma(load(buffer, at + pitch + x), broadcast(D), value)
-                    value = fma(load(buffer, at + 2 * pitch + x), broadcast(B), value)
-                    value = fma(load(buffer, at + 3 * pitch + x), broadcast(C), value)
-                    value = fma(load(buffer, at + 4 * pitch + x), broadcast(C), value)
-                    value = fma(load(buffer, at + 5 * pitch + x), broadcast(B), value)
-                    value = fma(load(buffer, at + 6 * pitch + x), broadcast(D), value)
-                    value = fma(load(buffer, at + 7 * pitch + x), broadcast(A), value)
-                    store(lines, i * pitch + x, value)
-            to = begins[level] + (first_block + y) * coarse[COLUMNS] * size + c * LANES
-            for x in range(0, coarse[COLUMNS], BLOCK_HEIGHT):
-                cells = turn_blocks(load_planes(lines, x * BLOCK_WIDTH, pitch, BLOCK_ROWS))
-                store_planes(grad, to + x * size, size, cells)
-
-
-@register_jitable
-def _split_columns(
-    grad: F32, at: int, size: int, fine: I64, coarse: I64, halves: F32, pitch: int, lines: F32
-) -> None:
-    """Split a row of fine blocks into its even and its odd cells.
-
-    Row i of the blocks goes to the rows 2 i and 2 i + 1 of `halves`; fine cells 2 j and 2 j + 1 to
-    the place j - (first coarse cell - 2). `lines` is room for BLOCK_HEIGHT rows of fine cells.
-    """
+    size, cells = len(channels) * LANES, fine[COLUMNS] * BLOCK_WIDTH
+    width, half = coarse[COLUMNS] * BLOCK_WIDTH, _half_pitch(coarse[COLUMNS])
+    # Scratch memory: a ring of fine rows; the even and the odd cells of one shrunk row, at the place
+    # of their coarse cell and 2 behind it; rows of coarse cells.
+    ring = buffers[worker]
+    halves = ring[_BLOCKS * BLOCK_HEIGHT * cells :]
+    lines = halves[2 * half :]
     begin = fine[LEFT] * BLOCK_WIDTH // 2 - (coarse[LEFT] * BLOCK_WIDTH - 2)
-    cells = fine[COLUMNS] * BLOCK_WIDTH
-    for x in range(0, fine[COLUMNS], BLOCK_HEIGHT):
-        rows = turn_blocks(load_planes(grad, at + x * size, size, BLOCK_ROWS))
-        store_planes(lines, x * BLOCK_WIDTH, cells, rows)
-    for i in range(BLOCK_HEIGHT):
-        to = 2 * i * pitch + begin
-        for x in range(0, cells, 2 * LANES):
-            line = i * cells + x
-            even, odd = deinterleave(load(lines, line), load(lines, line + LANES))
-            store(halves, to + x // 2, even)
-            store(halves, to + pitch + x // 2, odd)
+    # The slack of `halves` stays 0.
+    for x in range(0, 2 * half, LANES):
+        store(halves, x, broadcast(_ZERO))
+    first = coarse[TOP] + item * (_ROWS_PER_ITEM // BLOCK_HEIGHT)
+    last = min(first + _ROWS_PER_ITEM // BLOCK_HEIGHT, coarse[TOP] + coarse[ROWS])
+    for c in range(len(channels)):
+        # The next row of fine blocks that goes to the ring.
+        row = 2 * first - _FIRST_BLOCK
+        for y in range(first, last):
+            for _ in range(row, 2 * y - _FIRST_BLOCK + _BLOCKS):
+                at = begins[level - 1] + (row - fine[TOP]) * fine[COLUMNS] * size + c * LANES
+                to = row % _BLOCKS * BLOCK_HEIGHT * cells
+                if fine[TOP] <= row < fine[TOP] + fine[ROWS]:
+                    for x in range(0, fine[COLUMNS], BLOCK_HEIGHT):
+                        rows = turn_blocks(load_planes(grad, at + x * size, size, BLOCK_ROWS))
+                        store_planes(ring, to + x * BLOCK_WIDTH, cells, rows)
+                else:
+                    ring[to : to + BLOCK_HEIGHT * cells] = _ZERO
+                row += 1
+            for i in range(BLOCK_HEIGHT):
+                _shrink_columns(ring, 2 * (y * BLOCK_HEIGHT + i) - 3, cells, halves, half, begin)
+                _shrink_row(halves, half, width, lines, i * width)
+            to = begins[level] + (y - coarse[TOP]) * coarse[COLUMNS] * size + c * LANES
+            for x in range(0, coarse[COLUMNS], BLOCK_HEIGHT):
+                turned = turn_blocks(load_planes(lines, x * BLOCK_WIDTH, width, BLOCK_ROWS))
+                store_planes(grad, to + x * size, size, turned)
 
 
 @register_jitable
-def _shrink_row(halves: F32, at: int, pitch: int, columns: int, out: F32, to: int) -> None:
-    """Shrink a row of fine cells, split in halves, to `columns` blocks of coarse cells."""
-    for x in range(0, columns * BLOCK_WIDTH, LANES):
-        even, odd = at + x, at + pitch + x
-        value = load(halves, odd) * A
-        value = fma(load(halves, even + 1), broadcast(D), value)
-        value = fma(load(halves, odd + 1), broadcast(B), value)
-        value = fma(load(halves, even + 2), broadcast(C), value)
-        value = fma(load(halves, odd + 2), broadcast(C), value)
-        value = fma(load(halves, even + 3), broadcast(B), value)
-        value = fma(load(halves, odd + 3), broadcast(D), value)
-        value = fma(load(halves, even + 4), broadcast(A), value)
+def _shrink_columns(
+    ring: F32, first: int, cells: int, halves: F32, half: int, begin: int
+) -> None:
+    """Add up the eight rows of a ring from row `first` on, and split the even and odd cells."""
+    rows = _BLOCKS * BLOCK_HEIGHT
+    r0, r1, r2 = first % rows * cells, (first + 1) % rows * cells, (first + 2) % rows * cells
+    r3, r4, r5 = (first + 3) % rows * cells, (first + 4) % rows * cells, (first + 5) % rows * cells
+    r6, r7 = (first + 6) % rows * cells, (first + 7) % rows * cells
+    for x in range(0, cells, 2 * LANES):
+        left = (load(ring, r0 + x) + load(ring, r7 + x)) * A
+        left = fma(load(ring, r1 + x) + load(ring, r6 + x), broadcast(D), left)
+        left = fma(load(ring, r2 + x) + load(ring, r5 + x), broadcast(B), left)
+        left = fma(load(ring, r3 + x) + load(ring, r4 + x), broadcast(C), left)
+        k = x + LANES
+        right = (load(ring, r0 + k) + load(ring, r7 + k)) * A
+        right = fma(load(ring, r1 + k) + load(ring, r6 + k), broadcast(D), right)
+        right = fma(load(ring, r2 + k) + load(ring, r5 + k), broadcast(B), right)
+        right = fma(load(ring, r3 + k) + load(ring, r4 + k), broadcast(C), right)
+        even, odd = deinterleave(left, right)
+        store(halves, begin + x // 2, even)
+        store(halves, half + begin + x // 2, odd)
+
+
+@register_jitable
+def _shrink_row(halves: F32, half: int, width: int, out: F32, to: int) -> None:
+    """Add up eight cells of a row of fine cells, split in halves, for each coarse cell."""
+    for x in range(0, width, LANES):
+        odd = half + x
+        value = (load(halves, odd) + load(halves, x + 4)) * A
+        value = fma(load(halves, x + 1) + load(halves, odd + 3), broadcast(D), value)
+        value = fma(load(halves, odd + 1) + load(halves, x + 3), broadcast(B), value)
+        value = fma(load(halves, x + 2) + load(halves, odd + 2), broadcast(C), value)
         store(out, to + x, value)
