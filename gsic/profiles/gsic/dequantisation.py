@@ -188,7 +188,8 @@ def _measure_variance(symbols: Symbols) -> Float64:
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
     rho = np.hypot(*symbols.log_anisotropy.T) * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)
     rho = np.minimum(rho, MAX_LOG_ANISOTROPY)
-    return np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
+    variance: Float64 = np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
+    return variance
 
 
 def make_log_grid(header: Header) -> LogGrid:

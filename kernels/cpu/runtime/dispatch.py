@@ -45,8 +45,8 @@ class _Entry(NamedTuple):
     function: str | None = None  # its name in the module, if it is not that of the kernel
 
 
-# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin; the
-# next coarser lattice, tiles, offsets, places and buffers follow the background.
+# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin;
+# the next coarser lattice, tiles, offsets, places and buffers follow the background.
 _SUM = f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I64}, {_I32}, {_I64_2D}"
 _TILE = f"{_F32}, {_F32_2D}, {_F32_3D}, {_I32_2D}, {_F32_2D}"
 
@@ -77,12 +77,8 @@ _KERNELS = {
         "sums.binning",
         f"{_I32_2D}, {_I32}, {_I64_2D}, {_I64}, {_I32}, {_I64}, {_I32}",
     ),
-    "render_planes": _Entry(
-        "items", "sums.forward", f"{_SUM}, int64, {_F32}, {_TILE}, {_F32}"
-    ),
-    "render_bytes": _Entry(
-        "items", "sums.forward", f"{_SUM}, {_F32}, {_TILE}, {_PAIR}, {_U8_3D}"
-    ),
+    "render_planes": _Entry("items", "sums.forward", f"{_SUM}, int64, {_F32}, {_TILE}, {_F32}"),
+    "render_bytes": _Entry("items", "sums.forward", f"{_SUM}, {_F32}, {_TILE}, {_PAIR}, {_U8_3D}"),
     "compare_tile": _Entry(
         "items",
         "sums.comparison",

@@ -83,7 +83,7 @@ def enlarge_to_tile(
 
 
 @register_jitable
-def _enlarge_row(buffer: F32, at: int, background: np.float32) -> tuple[Any, Any]:
+def _enlarge_row(buffer: F32, at: int, background: np.float32) -> Any:
     """Enlarge LANES coarse cells of a row and add the background; the first is at `at` + 2."""
     v0, v1, v2 = load(buffer, at), load(buffer, at + 1), load(buffer, at + 2)
     v3, v4 = load(buffer, at + 3), load(buffer, at + 4)
