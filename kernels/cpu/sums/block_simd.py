@@ -93,11 +93,10 @@ def interleave(typing: Any, a: Any, b: Any) -> Any:
     """Return a0 b0 a1 b1 and so on as two vectors."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        a, b = args
         order = [k // 2 + LANES * (k % 2) for k in range(2 * LANES)]
-        halves = [
-            _emit_shuffle(builder, args[0], args[1], part)
-            for part in (order[:LANES], order[LANES:])
-        ]
+        parts = order[:LANES], order[LANES:]
+        halves = [_emit_shuffle(builder, a, b, part) for part in parts]
         return context.make_tuple(builder, sig.return_type, halves)
 
     return types.UniTuple(lanes, 2)(lanes, lanes), lower
