@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from gsic.arrays import Float32
 from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.code_lengths import compute_code_lengths
-from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
-from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, pack_symbols
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, run_rdoq_pass
 from gsic_kernels.registry import get
 from gsic_kernels.types import LogSymbols, Window, round_splats

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gsic.arrays import Float64, Int64
 from gsic.gaussians import Covariance, CovarianceEntries, LogCovariance, compute_factor
@@ -28,7 +27,7 @@ from gsic.profiles.gsic.symbols import (
     QuantisedImage,
     Symbols,
 )
-from gsic_kernels.types import SHAPE_ROWS, LogGrid, LogSymbols
+from gsic_kernels.types import LogGrid, LogSymbols
 
 CUTOFF_DIVISOR = 2.5
 """A Gaussian ends where its weight times its colour falls below 1 / (255 CUTOFF_DIVISOR)."""
@@ -174,7 +173,7 @@ def make_symbol_scene(image: QuantisedImage) -> SymbolScene:
     rho = np.hypot(*symbols.log_anisotropy.T) * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)
     rho = np.minimum(rho, MAX_LOG_ANISOTROPY)
     variance = np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
-    packed = LogSymbols(pack_symbols(symbols), make_log_grid(header))
+    packed = LogSymbols(image.rows, make_log_grid(header))
     return SymbolScene(packed, variance, header.background_color)
 
 
@@ -192,20 +191,6 @@ def make_log_grid(header: Header) -> LogGrid:
         cutoff_level=_compute_cutoff_level(header),
         transform=make_color_transform(header.channels),
     )
-
-
-def pack_symbols(symbols: Symbols) -> NDArray[np.int32]:
-    """Pack the symbols of a file as the rows of `LogSymbols`, int32 (7 + C, N).
-
-    Every symbol of a file fits: values are below 2^30 in magnitude (FORMAT.md section 5), and what
-    profile `gsic` adds to them is smaller.
-    """
-    rows = np.empty((SHAPE_ROWS + symbols.color.shape[1], len(symbols)), np.int32)
-    rows[0], rows[1] = symbols.position_class, symbols.amplitude_class
-    rows[2:4], rows[4] = symbols.cell.T, symbols.log_scale
-    rows[5:SHAPE_ROWS] = symbols.log_anisotropy.T
-    rows[SHAPE_ROWS:] = symbols.color.T
-    return rows
 
 
 def _compute_cutoff_level(header: Header) -> int:
