@@ -91,8 +91,11 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/pixels.py": ("constants",),
         "gsic/metrics.py": ("constants",),
         "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
-        "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq", "cpu.runtime.forks", "cpu.sums.dequantising"),
-        "gsic/profiles/": ("types", "constants", "cpu.runtime.forks"),
+        "gsic/encoders/": (
+            *("backend", "registry", "types", "cpu.rdoq", "cpu.runtime.forks"),
+            "cpu.sums.dequantising",
+        ),
+        "gsic/profiles/": ("types", "constants", "lazy", "cpu.ans.layout", "cpu.runtime.forks"),
         "gsic/coding/": ("cpu.ans", "lazy"),
         "gsic/bench/": ("registry",),
         "gsic/doctor/": ("registry", "cpu.runtime"),

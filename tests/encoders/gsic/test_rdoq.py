@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from gsic.encoders.gsic.rdoq import code_lengths_of, run_rdoq
 from gsic.profiles.gsic import bitstream, code_lengths
-from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
-from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, make_empty_symbols
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid
+from gsic.profiles.gsic.symbols import (
+    Header,
+    QuantisedImage,
+    Symbols,
+    make_empty_symbols,
+    pack_symbols,
+)
 from gsic_kernels import reference
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, RdoqImage
 from gsic_kernels.types import LogSymbols, Window
