@@ -73,7 +73,7 @@ FIT = (
     *("gaussians", "iterations", "loss", "covariance", "blend", "optimizer", "seed", "settings"),
     *("device", "threads", "progress"),
 )
-DECODE = ("scale", "region", "device", "threads", "limits")
+DECODE = ("scale", "region", "device", "threads", "limits", "out")
 
 
 @pytest.mark.usefixtures("no_work")
