@@ -56,7 +56,8 @@ def encode(
     psnr: float | None = None,
     gaussians: int | None = None,
     profile: str = EncodeOptions.profile,
-    effort: int = EncodeOptions.effort,
+    effort: int | None = None,
+    time: float | None = None,
     tune: str = EncodeOptions.tune,
     seed: int = EncodeOptions.seed,
     init: Fit | None = None,
@@ -71,7 +72,7 @@ def encode(
     Args:
         image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); alpha last, not premultiplied.
         quality, bpp, max_bytes, psnr, gaussians: at most one of them; see `EncodeOptions`.
-        profile, effort, tune, seed, settings: see `EncodeOptions`.
+        profile, effort, time, tune, seed, settings: see `EncodeOptions`.
         init: a fit of this image to continue from.
         device: "auto", "cpu" or "cuda".
         threads: CPU threads; None for every core.
@@ -90,6 +91,7 @@ def encode(
         gaussians=gaussians,
         profile=profile,
         effort=effort,
+        time=time,
         tune=tune,
         seed=seed,
         settings={} if settings is None else settings,

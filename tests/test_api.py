@@ -67,6 +67,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ENCODE = (
     *("quality", "bpp", "max_bytes", "psnr", "gaussians", "profile", "effort", "tune", "seed"),
+    "time",
     *("settings", "device", "threads", "icc", "progress", "init"),
 )
 FIT = (
