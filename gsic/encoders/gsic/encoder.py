@@ -60,7 +60,7 @@ def encode(job: EncodeJob) -> Encoding:
     # A fit to continue from keeps its number of Gaussians.
     most = most_gaussians_at_all(context.pixels) if context.init is None else 0
     began = read_clock()
-    state, coded = _attempt(context, target)
+    state, coded = _attempt(context, target, paced=True)
     spent = read_clock() - began
     while (retry := target.retry_with_more(coded, most)) is not None:
         # A PSNR has to be reached, whatever time that takes.
@@ -158,21 +158,24 @@ def _calibrate_step(context: EncoderContext, complexity: Complexity, psnr: float
     return complexity.index_of_psnr(complexity.predict_psnr(index) + missed)
 
 
-def _attempt(context: EncoderContext, target: Target) -> tuple[QuantisedImage, Coded]:
+def _attempt(
+    context: EncoderContext, target: Target, *, paced: bool = False
+) -> tuple[QuantisedImage, Coded]:
     """Encode once, and correct the step index until the file is near the target.
+
+    Args:
+        context: the image.
+        target: what the file has to meet.
+        paced: as for `_fit_and_quantise`.
 
     Returns:
         The symbols that came nearest to the target, and their file.
     """
     recipe = context.recipe
     context.plan(recipe.steps, recipe.rdoq_passes)
-    qat, state = _fit_and_quantise(context, target, recipe.steps, recipe.rdoq_passes)
+    qat, state = _fit_and_quantise(context, target, recipe.steps, recipe.rdoq_passes, paced=paced)
     best = last = state, context.code(state)
-    for correction in range(recipe.corrections):
-        # A PSNR has to be reached, and one correction is enough to come near to a size.
-        needed = isinstance(target, PsnrTarget) or not correction
-        if not needed and not context.pace.allows_correction(recipe):
-            break
+    for _ in range(recipe.corrections):
         index = target.correct_step(last[0].header.step_index, last[1])
         if index is None:
             break
@@ -184,7 +187,7 @@ def _attempt(context: EncoderContext, target: Target) -> tuple[QuantisedImage, C
 
 
 def _fit_and_quantise(
-    context: EncoderContext, target: Target, steps: int, passes: int
+    context: EncoderContext, target: Target, steps: int, passes: int, *, paced: bool = False
 ) -> tuple[Qat, QuantisedImage]:
     """Run the stages of one encoding: float fit, QAT, RDOQ.
 
@@ -193,6 +196,7 @@ def _fit_and_quantise(
         target: number of Gaussians, and the choice of the step index.
         steps: number of optimiser steps of float fit and QAT together.
         passes: largest number of RDOQ passes.
+        paced: whether the steps of the QAT become more or fewer, so that the encoding ends in time.
 
     Returns:
         The QAT, which corrections go on with, and the symbols.
@@ -209,13 +213,14 @@ def _fit_and_quantise(
     qat = Qat(fit, recipe, _guess_header(context, fit), lr_factor)
     for share, segment in split_steps(steps - float_steps, choices):
         planned, first = len(segment), float_steps + segment.start
-        taken = context.pace.start_segment(planned, steps - first, recipe)
+        taken = context.pace.start_segment(planned, steps - first, recipe) if paced else planned
         context.plan(taken - planned)
         qat.freeze(target.choose_step(qat, share))
         places = (first + step * planned / taken for step in range(taken))
         factors = [schedule.learning_rate_factor(place) for place in places]
         state = qat.train(factors, context.count_step)
-        context.pace.end_segment(taken)
+        if paced:
+            context.pace.end_segment(taken)
     return qat, context.run_rdoq(state, passes)
 
 

@@ -115,10 +115,6 @@ class Pace:
         """Tell whether there is time for an RDOQ pass."""
         return self.speed.rdoq_pass + _CODINGS * self.speed.code <= self.left
 
-    def allows_correction(self, recipe: EncodeRecipe) -> bool:
-        """Tell whether there is time for a correction of the step index."""
-        return self._predict_correction(recipe) + _CODINGS * self.speed.code <= self.left
-
     def allows_again(self, spent: float) -> bool:
         """Tell whether there is time for what has taken so many seconds."""
         return not self.is_limited or spent <= self.left
