@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gsic import container, devices, pixels
 from gsic.arrays import Bytes, Progress
 from gsic.container import COMMENT, ICC
-from gsic.decoding import check_out, check_out_shape, decode_with_report, draw_into, open_file
+from gsic.decoding import check_out, check_out_shape, decode_with_report, open_file
 from gsic.encoding import encode_with_report
 from gsic.errors import InputError
 from gsic.files import read_bytes
@@ -228,7 +228,7 @@ def decode_many(
 
     def draw(picture: Picture) -> Bytes:
         check_out_shape(out, picture)
-        return devices.run_on(device, lambda backend: draw_into(out, picture, backend, cores))
+        return devices.run_on(device, lambda backend: picture.draw(backend, cores, out))
 
     # A function of its own: a generator would check nothing before its first image is asked for.
     return _read_ahead(iterator, read, draw, min(_READERS, cores))

@@ -135,7 +135,7 @@ def decode_with_report(
         dequantise = time.perf_counter() - chosen
         rendering.warm_up(picture, backend)
         ready = time.perf_counter()
-        image = draw_into(out, picture, backend, cores)
+        image = picture.draw(backend, cores, out)
         return image, dequantise, ready, time.perf_counter()
 
     image, dequantise, ready, done = devices.run_on(device, draw_on)
@@ -180,25 +180,6 @@ def check_out_shape(out: Bytes | None, picture: Picture) -> None:
     shape = pixels.shape_of_image(picture.mode, width, height)
     if out.shape != shape:
         raise OptionError(f"out must be of shape {shape} for this image, got {out.shape}")
-
-
-def draw_into(out: Bytes | None, picture: Picture, backend: Backend, threads: int) -> Bytes:
-    """Draw a picture.
-
-    Args:
-        out: what the image is written to, as `check_out` and `check_out_shape` allow it; None for
-            a new array.
-        picture, backend, threads: as for `Picture.draw`.
-
-    Returns:
-        uint8 (H, W) or (H, W, 2..4): `out`, or a new array.
-    """
-    image = picture.draw(backend, threads)
-    if out is None:
-        return image
-    # The only place where pixels reach `out`.
-    np.copyto(out, image)
-    return out
 
 
 def _describe_array(value: Any) -> str:

@@ -42,10 +42,15 @@ class RenderSumBytes(Protocol):
 
 
 class RenderSymbolsBytes(Protocol):
-    """Dequantise Gaussians and render them like `RenderSumBytes`."""
+    """Dequantise Gaussians and render them like `RenderSumBytes`, to `out` unless it is None."""
 
     def __call__(
-        self, symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+        self,
+        symbols: LogSymbols,
+        window: Window,
+        background: F32,
+        threads: int = 1,
+        out: U8 | None = None,
     ) -> U8: ...
 
 
