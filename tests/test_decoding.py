@@ -193,7 +193,7 @@ def test_the_least_gaussian_stays_one_at_any_scale() -> None:
     classes = Classes(np.full(2, 4), np.full(2, 6))
     symbols = quantise(header, classes, np.full((2, 2), 2.5), theta, np.full((2, 1), 0.2))
     data = file_of(header, symbols, Mode.L)
-    assert np.isfinite(dequantise_gaussians(header, symbols).factor()).all()
+    assert np.isfinite(dequantise_gaussians(header, symbols).place_on_lattices().factor).all()
     for scale in (1.0, 1.9, 7.0, 200.0):
         image = gsic.decode(data, scale=scale)
         assert 0 < image.max() <= 255
