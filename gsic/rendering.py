@@ -7,9 +7,9 @@ dequantises the image and converts its Gaussians to pixels of the output (`make_
 At scale 1 a pixel is a sample of the sum of Gaussians, of which wide ones are drawn on coarser
 lattices. An output pixel that covers p input pixels along an axis is their mean, which is a
 convolution of each Gaussian with a box: approximately a Gaussian with (p^2 - 1) / 12 px^2 more
-variance along that axis and the same integral. For p < 1 this takes variance away. Cutoff and offset
-of a Gaussian do not change. In a smaller output, wide Gaussians are drawn as in the image and
-averaged, because their lattices show at 64 dB; a larger one has them without lattices.
+variance along that axis and the same integral. For p < 1 this takes variance away. Cutoff and
+offset of a Gaussian do not change. In a smaller output, wide Gaussians are drawn as in the image
+and averaged, because their lattices show at 64 dB; a larger one has them without lattices.
 
 Blended Gaussians hide each other, and the mean of a blend is not the blend of means. Therefore they
 are sampled at a whole multiple of the output, at least as densely as the image, and averaged.
@@ -236,7 +236,7 @@ class Picture:
         if self.wide_splats is None:
             return splats
         assert self.scene.level is not None
-        return Splats(*(array[self.scene.level == 0] for array in splats))
+        return splats.select(self.scene.level == 0)
 
     @lazy_property
     def wide_splats(self) -> Splats | None:
@@ -245,7 +245,7 @@ class Picture:
         if level is None or pitch == (1.0, 1.0) or min(pitch) < 1.0 or not level.any():
             return None
         splats = make_splats(self.scene, self.view._replace(pitch=(1.0, 1.0)))
-        return Splats(*(array[level > 0] for array in splats))
+        return splats.select(level > 0)
 
     @lazy_property
     def symbol_scene(self) -> SymbolScene | None:
@@ -304,7 +304,7 @@ class Picture:
     def _draw_reduced(
         self, backend: Backend, narrow: Splats, wide: Splats, threads: int
     ) -> Float32:
-        """Draw narrow Gaussians in the output, and the mean of wide ones over each of its pixels."""
+        """Draw narrow Gaussians in the output, and the mean of wide ones over each pixel."""
         view = self.view
         black = np.zeros(self.mode.channels, np.float32)
         planes = reduction.average_window(

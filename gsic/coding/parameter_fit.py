@@ -14,11 +14,15 @@ from gsic.arrays import Float64, Int64
 from gsic.coding import tables
 from gsic.coding.models import TOTAL, Model
 from gsic.coding.tables import LAST_WHOLE, LEAST_SHARE, SCALES, SPREADS, ZERO_ODDS, Shape
+from gsic_kernels.cpu.ans.layout import EVEN_SHARE
 
 # Larger magnitudes are counted as this one; all of them are escapes of every table.
 _TOP = 1023
 
 _WHOLE = LAST_WHOLE + 1
+
+# Bits that a table of signs must save.
+_LEAST_SAVING = 2.0
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,16 @@ def fit_share(values: Int64) -> tuple[int, float]:
     """Find the parameter of the flags "is negative?" of the values that are not 0.
 
     Returns:
-        The share for `tables.build_flag_table`, and the bits of all flags.
+        The share for `tables.build_flag_table`, and the bits of all flags. Raw flags decode faster,
+        so they are preferred to a table that saves a bit or two.
     """
     below, above = int((values < 0).sum()), int((values > 0).sum())
-    share = min(tables.FLAG_SHARES - 1, tables.FLAG_SHARES * below // max(1, below + above))
+    share = min(tables.SHARES - 1, round(tables.SHARES * below / max(1, below + above)))
     bits = tables.build_flag_table(share).code_lengths
-    return share, float(below * bits[1] + above * bits[0])
+    adaptive = float(below * bits[1] + above * bits[0])
+    if adaptive > below + above - _LEAST_SAVING:
+        return EVEN_SHARE, float(below + above)
+    return share, adaptive
 
 
 def fit_levels(values: Int64, count: int) -> list[int]:

@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from gsic.arrays import Float64
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit

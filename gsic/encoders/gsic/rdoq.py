@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gsic.arrays import Float32
 from gsic.profiles.gsic.code_lengths import compute_code_lengths
-from gsic.profiles.gsic.dequantisation import make_log_grid, pack_symbols
-from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols
+from gsic.profiles.gsic.dequantisation import make_log_grid
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, pack_symbols
 from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, RdoqImage
 from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 from gsic_kernels.registry import get

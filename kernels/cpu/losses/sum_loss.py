@@ -54,7 +54,7 @@ class SumLoss:
             raise ValueError(f"loss must be l2 or l1, got {loss!r}")
         if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= CHANNELS_MAX:
             raise ValueError(f"target must be (H, W, 1..4), got {np.shape(target)}")
-        rows, width, channels = self._shape = target.shape
+        rows, width, _ = self._shape = target.shape
         target = validation.check_image("target", target, self._shape)
         self._window = validation.check_window(Window(0, 0, width, rows))
         self._threads = validation.check_threads(threads)

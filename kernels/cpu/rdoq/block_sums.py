@@ -84,10 +84,10 @@ def multiply_blocks(
     Returns:
         The inner product of the weights with themselves, and with those of the other Gaussian.
     """
-    spans, offsets, places = lists
+    _, offsets, places = lists
     count_of_channels = len(channels)
     size = count_of_channels * LANES
-    stride = lattice[COLUMNS] * size
+    grid = 0, lattice[COLUMNS] * size, size
     p, r, t = records[n, P], records[n, R], records[n, T]
     limit, offset = records[n, LIMIT], records[n, OFFSET]
     limit2, offset2 = records[other, LIMIT], records[other, OFFSET]
@@ -98,12 +98,9 @@ def multiply_blocks(
     squares, along, sums = broadcast(_ZERO), broadcast(_ZERO), zero_planes(channels)
     for row in range(boxes[n, 2], boxes[n, 3] + 1, LANES):
         for column in range(boxes[n, 0], boxes[n, 1] + 1, SEGMENT_COLUMNS):
-            count = list_blocks(
-                *(records, n),
-                *(column, min(column + SEGMENT_COLUMNS - 1, boxes[n, 1])),
-                *(row, min(row + LANES - 1, boxes[n, 3])),
-                *(0, stride, size, spans, offsets, places, 0),
-            )
+            right, bottom = column + SEGMENT_COLUMNS - 1, row + LANES - 1
+            area = column, min(right, boxes[n, 1]), row, min(bottom, boxes[n, 3])
+            count = list_blocks(records, n, area, grid, lists, 0)
             for i in range(count):
                 rolled()
                 at = places[i]
@@ -138,12 +135,12 @@ def exchange(
     lists: tuple[F32, F32, I32],
     stamps: I32,
     stamp: int,
-    store_it: bool,
+    store_it: int,
 ) -> float:
     """Add two Gaussians to the image in the blocks that Gaussian n touches.
 
-    The colours are in their records; that of one to be taken away is negative. Blocks whose stamp is
-    `stamp` are left out, and the others get it.
+    The colours are in their records; that of one to be taken away is negative. Blocks whose stamp
+    is `stamp` are left out, and the others get it.
 
     Args:
         channels to lists: as for `multiply_blocks`.
@@ -155,10 +152,10 @@ def exchange(
     Returns:
         The change of the squared error of the clamped image.
     """
-    spans, offsets, places = lists
+    _, offsets, places = lists
     count_of_channels = len(channels)
     size = count_of_channels * LANES
-    stride = lattice[COLUMNS] * size
+    grid = 0, lattice[COLUMNS] * size, size
     p, r, t = records[n, P], records[n, R], records[n, T]
     limit, offset = records[n, LIMIT], records[n, OFFSET]
     limit2, offset2 = records[other, LIMIT], records[other, OFFSET]
@@ -169,12 +166,9 @@ def exchange(
     change = broadcast(_ZERO)
     for row in range(boxes[n, 2], boxes[n, 3] + 1, LANES):
         for column in range(boxes[n, 0], boxes[n, 1] + 1, SEGMENT_COLUMNS):
-            count = list_blocks(
-                *(records, n),
-                *(column, min(column + SEGMENT_COLUMNS - 1, boxes[n, 1])),
-                *(row, min(row + LANES - 1, boxes[n, 3])),
-                *(0, stride, size, spans, offsets, places, 0),
-            )
+            right, bottom = column + SEGMENT_COLUMNS - 1, row + LANES - 1
+            area = column, min(right, boxes[n, 1]), row, min(bottom, boxes[n, 3])
+            count = list_blocks(records, n, area, grid, lists, 0)
             for i in range(count):
                 at = places[i]
                 if stamps[at // size] == stamp:

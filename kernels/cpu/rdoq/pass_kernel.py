@@ -167,7 +167,7 @@ def _replace(
     stamps: I32,
     store_it: int,
 ) -> float:
-    """Replace candidate 0 by the last one, if `store_it`; return the change of the squared error."""
+    """Return what replacing candidate 0 by the last one changes; do it if `store_it`."""
     # The last stamp is the number of exchanges so far.
     stamps[-1] += 1
     change = 0.0

@@ -46,7 +46,7 @@ class RdoqImage:
     """
 
     def __init__(self, target: F32) -> None:
-        self._shape = height, width, channels = target.shape
+        self._shape = height, width, _ = target.shape
         self._target = layout.to_blocks(validation.check_image("target", target, self._shape))
         inside = layout.to_blocks(np.ones((height, width, 1), np.float32))
         self._inside = inside
@@ -63,14 +63,16 @@ class RdoqImage:
         """Move each of N Gaussians once to a neighbour, if that lowers error + lambda bits.
 
         Args:
-            symbols: Gaussians, changed in place; one that does not pay gets amplitudes of 0. All are
+            symbols: Gaussians, changed in place; one that does not pay gets amplitudes of 0. All
+            are
                 taken as drawn on the pixels, which hardly differs.
             lengths: code lengths of their symbols.
             lambda_: squared error, 1.0 = full scale, that a bit is worth; above 0.
             image: float32 (H, W, C), the sum of the Gaussians, not clamped.
 
         Raises:
-            TypeError, ValueError: as `validation.check_log_symbols` says; the image does not fit; the
+            TypeError, ValueError: as `validation.check_log_symbols` says; the image does not fit;
+            the
                 rows, which are changed in place, are not contiguous.
         """
         rows, grid = validation.check_log_symbols(symbols)

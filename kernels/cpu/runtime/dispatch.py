@@ -23,9 +23,6 @@ _I32, _I32_2D = "int32[::1]", "int32[:, ::1]"
 _I64, _I64_2D = "int64[::1]", "int64[:, ::1]"
 _SPANS, _U8_3D, _U32, _U64 = "int32[:, :, ::1]", "uint8[:, :, ::1]", "uint32[::1]", "uint64[::1]"
 _PAIR, _CHANNELS = "UniTuple(int64, 2)", "UniTuple(int64, {C})"
-# Words and state of the entropy decoder, and the parametric tables of symbols.
-_PAYLOAD = f"{_U32}, {_U64}"
-_CURVES = f"uint32[:, :, ::1], {_I64_2D}, {_I64}"
 # counters, work_counts, step and worker, with which `pool.run` calls every kernel.
 _STEP = f"{_I64_2D}, {_I64}, int64, int64"
 # channels, records, starts, pairs and background, with which kernels that render begin.
@@ -42,8 +39,8 @@ class _Entry(NamedTuple):
     arguments: str
 
 
-# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin; the
-# next coarser lattice, tiles, offsets, places and buffers follow the background.
+# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin;
+# the next coarser lattice, tiles, offsets, places and buffers follow the background.
 _SUM = f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I64}, {_I32}, {_I64_2D}"
 _TILE = f"{_F32}, {_F32_2D}, {_F32_3D}, {_I32_2D}, {_F32_2D}"
 
@@ -123,18 +120,15 @@ _KERNELS = {
         "items", "losses.ms_ssim_kernels", f"{_F32}, {_F32_3D}, int64, {_F32_3D}"
     ),
     "fill_tables": _Entry(
-        "plain", "ans.tables", f"{_I64_2D}, {_I64}, int64, {_CURVES}, {_U32}, {_I64_2D}"
-    ),
-    "read_values": _Entry(
-        "plain", "ans.symbols", f"{_PAYLOAD}, {_U32}, {_I64_2D}, {_I64}, int64, {_I64}"
-    ),
-    "read_columns": _Entry(
         "plain",
-        "ans.columns",
-        f"{_PAYLOAD}, {_U32}, {_I64_2D}, {_CURVES}, {_I64}, int64, {_I64}, {_I64}",
+        "ans.tables",
+        f"{_U32}, {_U32}, int64, {_I64_2D}, uint64[:, ::1], uint32[:, ::1]",
     ),
-    "read_sets": _Entry(
-        "plain", "ans.sorted_sets", f"{_PAYLOAD}, {_CURVES}, {_I64_2D}, int64, {_I64}"
+    "encode": _Entry("plain", "ans.encoder", f"{_I64_2D}, int64, {_U32}"),
+    "read_image": _Entry(
+        "plain",
+        "ans.image",
+        f"{_U32}, {_I64_2D}, int64, int64, {_U32}, {_U32}, {_U64}, {_I32}",
     ),
     "rdoq_pass": _Entry(
         "plain",

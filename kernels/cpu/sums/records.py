@@ -1,8 +1,8 @@
 """The record that rasterisers of sums read for each Gaussian, and the kernel that fills it.
 
-A record has 16 float32, one cache line, in cells of the Gaussian's own lattice. The factor is stored
-times 1/4 and the cutoff times 1/8, which are both exact, so that z = u^2 + v^2 is q / 8, the argument
-of `simd.exp_minus_8`.
+A record has 16 float32, one cache line, in cells of the Gaussian's own lattice. The factor is
+stored times 1/4 and the cutoff times 1/8, which are both exact, so that z = u^2 + v^2 is q / 8, the
+argument of `simd.exp_minus_8`.
 
 Five fields serve to find the blocks that the ellipse q <= cutoff touches. `HALF_HEIGHT` is the
 largest |dy| of an offset (dx, dy) from the mean, and at a given dy the ellipse spans

@@ -10,7 +10,7 @@ from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
-from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, ROWS, TOP, plane_pitch
+from gsic_kernels.cpu.sums.lattices import ROWS, plane_pitch
 from gsic_kernels.cpu.sums.workspace import Workspace, borrow_workspace
 from gsic_kernels.types import F32, U8, Gradients, LogSymbols, Splats, Window, count_levels
 
@@ -102,9 +102,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
             (workspace.channels, grad, (window.x, window.y), lattices, workspace.slopes),
             int(lattices[0, ROWS]),
         )
-        workspace.run(
-            splats, [split], lambda: workspace.backward_steps(splats, gradients, 1.0)
-        )
+        workspace.run(splats, [split], lambda: workspace.backward_steps(splats, gradients, 1.0))
         workspace.clear_idle(gradients)
     return gradients
 

@@ -22,11 +22,10 @@ _STRIDE, _SIZE = 1000, 1
 
 
 @njit  # type: ignore[untyped-decorator]
-def _list(records: Any, box: Any, spans: Any, offsets: Any, places: Any) -> int:
-    count: int = list_blocks(
-        *(records, 0, box[0], box[1], box[2], box[3]),
-        *(-box[2] * _STRIDE - box[0] * _SIZE, _STRIDE, _SIZE, spans, offsets, places, 0),
-    )
+def _list(records: Any, box: Any, lists: Any) -> int:
+    area = box[0], box[1], box[2], box[3]
+    grid = -box[2] * _STRIDE - box[0] * _SIZE, _STRIDE, _SIZE
+    count: int = list_blocks(records, 0, area, grid, lists, 0)
     return count
 
 
@@ -43,7 +42,8 @@ def list_of(
         return records[0], np.zeros((0, 2), int), np.zeros(0), np.zeros(0)
     room = (box[1] - box[0] + 1 + LANES) * (box[3] - box[2] + 1 + LANES)
     offsets, places = np.zeros((2, room), np.float32), np.zeros(room, np.int32)
-    count = _list(records, box.astype(np.int64), np.zeros(SPANS, np.float32), offsets, places)
+    spans = np.zeros(SPANS, np.float32)
+    count = _list(records, box.astype(np.int64), (spans, offsets, places))
     found = np.stack([places[:count] % _STRIDE + box[0], places[:count] // _STRIDE + box[2]], -1)
     return records[0], found, offsets[0, :count], offsets[1, :count]
 
