@@ -63,7 +63,7 @@ class RenderSumBackward(Protocol):
 
 
 class RenderAlpha(Protocol):
-    """See `cpu.raster.alpha.render_alpha`."""
+    """See `cpu.alpha.render.render_alpha`."""
 
     def __call__(
         self, splats: Splats, opacity: F32, window: Window, background: F32, threads: int = 1
@@ -71,7 +71,7 @@ class RenderAlpha(Protocol):
 
 
 class RenderAlphaBackward(Protocol):
-    """See `cpu.raster.alpha.render_alpha_backward`."""
+    """See `cpu.alpha.render.render_alpha_backward`."""
 
     def __call__(
         self,

@@ -51,7 +51,7 @@ def backend(name: str) -> Backend:
 
 
 def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1) -> F32:
-    """Render like `gsic_kernels.cpu.raster.sum.render_sum`; `threads` changes nothing."""
+    """Render like `gsic_kernels.cpu.sums.render.render_sum`; `threads` changes nothing."""
     splats, window, shape = _check(splats, window, threads)
     background = validation.check_background(background, shape[2])
     with _borrow_renderer(shape, len(splats.mean)) as renderer:
@@ -68,7 +68,7 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
 def render_sum_bytes(
     splats: Splats, window: Window, background: F32, threads: int = 1
 ) -> NDArray[np.uint8]:
-    """Render like `gsic_kernels.cpu.raster.sum.render_sum_bytes`; `threads` changes nothing."""
+    """Render like `gsic_kernels.cpu.sums.render.render_sum_bytes`; `threads` changes nothing."""
     splats, window, shape = _check(splats, window, threads)
     background = validation.check_background(background, shape[2])
     with report_out_of_memory():
@@ -98,7 +98,7 @@ def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
-    """Differentiate like `gsic_kernels.cpu.raster.sum.render_sum_backward`."""
+    """Differentiate like `gsic_kernels.cpu.sums.render.render_sum_backward`."""
     splats, window, shape = _check(splats, window, threads)
     grad = validation.check_image("grad", grad, shape)
     with _borrow_renderer(shape, len(splats.mean)) as renderer:
@@ -114,7 +114,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
 def render_alpha(
     splats: Splats, opacity: F32, window: Window, background: F32, threads: int = 1
 ) -> Blended:
-    """Blend like `gsic_kernels.cpu.raster.alpha.render_alpha`; `threads` changes nothing."""
+    """Blend like `gsic_kernels.cpu.alpha.render.render_alpha`; `threads` changes nothing."""
     splats, window, shape = _check(splats, window, threads)
     opacity = validation.check_opacity(opacity, len(splats.mean))
     background = validation.check_background(background, shape[2])
@@ -141,7 +141,7 @@ def render_alpha_backward(
     grad: F32,
     threads: int = 1,
 ) -> AlphaGradients:
-    """Differentiate like `gsic_kernels.cpu.raster.alpha.render_alpha_backward`."""
+    """Differentiate like `gsic_kernels.cpu.alpha.render.render_alpha_backward`."""
     splats, window, shape = _check(splats, window, threads)
     opacity = validation.check_opacity(opacity, len(splats.mean))
     background = validation.check_background(background, shape[2])

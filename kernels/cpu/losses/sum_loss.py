@@ -13,8 +13,9 @@ import numpy as np
 from gsic_kernels import validation
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.sums import layout
-from gsic_kernels.cpu.sums.workspace import Workspace, allocate_gradients
+from gsic_kernels.cpu.sums.workspace import Workspace
 from gsic_kernels.types import F32, Gradients, Splats, Window, count_levels
 
 _NONE = np.zeros(0, np.float32)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.planar_simd import (
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import (
     fma_planes,
     load_planes,
     total_planes,
     zero_planes,
 )
-from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     broadcast,
     clamp01,

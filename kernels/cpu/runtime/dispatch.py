@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from gsic_kernels.cpu.runtime import compiling, forks
-from gsic_kernels.cpu.runtime.messages import say
 
 # Types of arguments as Numba writes them. {C} is the number of channels.
 _F32, _F32_2D, _F32_3D = "float32[::1]", "float32[:, ::1]", "float32[:, :, ::1]"
@@ -38,8 +37,6 @@ class _Entry(NamedTuple):
     kind: Literal["items", "step", "plain"]
     module: str
     arguments: str
-    scalar_module: str | None = None  # of the same function without vectors, if there is one
-    function: str | None = None  # its name in the module, if it is not that of the kernel
 
 
 # channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin;
@@ -51,13 +48,11 @@ _KERNELS = {
     "barrier": _Entry("step", "runtime.work_items", ""),
     "prepare_records": _Entry(
         "items",
-        "raster.records",
+        "alpha.records",
         f"{_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, int64, int64, int64, int64, {_F32_2D},"
         f" {_I32_2D}",
     ),
-    "bin_to_strips": _Entry(
-        "step", "raster.binning", f"{_I32_2D}, int64, {_I64}, {_I32}, {_I32}, {_I64}"
-    ),
+    "bin_to_strips": _Entry("step", "alpha.binning", f"{_I32_2D}, int64, {_I64}, {_I32}"),
     "dequantise": _Entry(
         "items",
         "sums.dequantising",
@@ -94,24 +89,20 @@ _KERNELS = {
         f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I32}, {_I32}, {_I64}, {_I64_2D}, {_F32}, {_I64},"
         f" {_F32_3D}, {_I32_2D}, float32, {_F32_2D}, {_F32_2D}, {_F32_2D}",
     ),
-    "limit_cutoffs": _Entry(
-        "items", "raster.alpha_per_gaussian", f"{_F32}, {_F32}, {_F32}, {_F32}"
-    ),
+    "limit_cutoffs": _Entry("items", "alpha.per_gaussian", f"{_F32}, {_F32}, {_F32}, {_F32}"),
     "alpha_forward": _Entry(
         "items",
-        "raster.alpha_forward",
+        "alpha.forward",
         f"{_RENDER}, {_F32}, {_WINDOW}, {_F32_3D}, {_F32_2D}, {_I32_2D}",
-        "raster.alpha_scalar",
     ),
     "alpha_backward": _Entry(
         "items",
-        "raster.alpha_backward",
+        "alpha.backward",
         f"{_RENDER}, {_F32}, {_WINDOW}, {_F32_2D}, {_I32_2D}, {_F32_3D}, {_F32_2D}, {_F64_2D}",
-        "raster.alpha_scalar",
     ),
     "reduce_gradients": _Entry(
         "items",
-        "raster.alpha_per_gaussian",
+        "alpha.per_gaussian",
         f"{_F32_2D}, {_I64}, {_I32}, {_F32}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}",
     ),
     "compare_ssim": _Entry(
@@ -148,51 +139,22 @@ _KERNELS = {
     ),
 }
 
-_vectors_work = True
-
-
-def vectors_work() -> bool:
-    """Tell whether every vector kernel that was asked for so far could be compiled."""
-    return _vectors_work
-
 
 @cache
-def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
+def kernel(name: str, channels: int = 0) -> Any:
     """Compile one kernel, or load it from the cache.
 
     Args:
         name: a key of the table above.
         channels: 1 to 4 for kernels that are compiled for a number of channels.
-        plain: take the scalar loops of `sum_scalar` or `alpha_scalar` instead of vectors.
 
     Returns:
-        The compiled function. If the vector type does not compile with the installed Numba, the
-        scalar kernels are used from then on, and one line on stderr says so.
+        The compiled function.
     """
-    global _vectors_work
-    entry = _KERNELS[name]
-    if entry.scalar_module and (plain or not _vectors_work):
-        return _compile(entry.scalar_module, name, channels)
-    try:
-        return _compile(entry.module, name, channels)
-    except (MemoryError, RecursionError):
-        raise  # it says nothing of vectors
-    except Exception as error:
-        # What an untested version of Numba or LLVM raises here cannot be known beforehand.
-        if entry.scalar_module is None:
-            raise
-        _vectors_work = False
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        say(f"slow kernels, vectors do not compile: {reason}")
-        return _compile(entry.scalar_module, name, channels)
-
-
-def _compile(module: str, name: str, channels: int) -> Any:
-    """Compile a kernel of the table from its function in `module`."""
     entry = _KERNELS[name]
     with forks.no_forks():
-        source = importlib.import_module(f"gsic_kernels.cpu.{module}")
-        function: Callable[..., Any] = getattr(source, entry.function or name)
+        source = importlib.import_module(f"gsic_kernels.cpu.{entry.module}")
+        function: Callable[..., Any] = getattr(source, name)
         if entry.kind == "items":
             # Imported here, as Numba must not be before a kernel is wanted.
             from gsic_kernels.cpu.runtime.work_items import make_kernel

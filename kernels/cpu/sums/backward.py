@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gsic_kernels.cpu.raster.planar_simd import (
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import (
     dot_planes,
     fma_planes,
     load_colors,
@@ -24,7 +25,6 @@ from gsic_kernels.cpu.raster.planar_simd import (
     total_planes,
     zero_planes,
 )
-from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, rolled, total, where_le
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.cpu.sums.block_lists import SPANS, U, V, list_blocks

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, rolled, store, where_le
 from gsic_kernels.cpu.sums.block_lists import SPANS, U, V, list_blocks
 from gsic_kernels.cpu.sums.block_simd import columns_of_block, rows_of_block

@@ -15,8 +15,8 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.constants import ENLARGING_FILTER
-from gsic_kernels.cpu.raster.planar_simd import store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, fma, load, store
 from gsic_kernels.cpu.sums.block_simd import (
     BLOCK_HEIGHT,

@@ -6,11 +6,12 @@ import numpy as np
 
 from gsic_kernels import validation
 from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 from gsic_kernels.cpu.sums.lattices import ROWS, plane_pitch
-from gsic_kernels.cpu.sums.workspace import Workspace, allocate_gradients, borrow_workspace
+from gsic_kernels.cpu.sums.workspace import Workspace, borrow_workspace
 from gsic_kernels.types import F32, U8, Gradients, LogSymbols, Splats, Window, count_levels
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, fma, load, store
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.cpu.sums.block_simd import (

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.allocation import allocate_aligned
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT
@@ -29,22 +30,7 @@ from gsic_kernels.cpu.sums.shrinking import count_shrinking_floats, count_shrink
 from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import F32, I32, I64, Gradients, Splats, Window
 
-# Float32 values in a cache line.
-_CACHE_LINE = 16
 _NONE = np.zeros(0, np.float32)
-
-
-def allocate_aligned(shape: tuple[int, ...]) -> F32:
-    """Allocate an uninitialised float32 array whose first element starts a cache line."""
-    count = int(np.prod(shape))
-    raw = np.empty(count + _CACHE_LINE, np.float32)
-    skip = -raw.ctypes.data // 4 % _CACHE_LINE
-    return raw[skip : skip + count].reshape(shape)
-
-
-def allocate_gradients(splats: Splats) -> Gradients:
-    """Allocate uninitialised gradients for `splats`."""
-    return Gradients(*(np.empty(array.shape, np.float32) for array in splats[:3]))
 
 
 class Workspace:

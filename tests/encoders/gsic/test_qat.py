@@ -49,7 +49,7 @@ def qat_of(planes: Float32, count: int, steps: int = 60, step: float = 0.1, **se
         width, height, channels, find_step_index(step), tuple(int(level) for level in levels)
     )
     loss = make_loss(BACKEND, planes, "l2", 1)
-    fit = GaussianFit(planes, loss, header.background_color, COVARIANCES["log"], recipe)
+    fit = GaussianFit(planes, loss, header.background_color, COVARIANCES["log"], recipe, True)
     fit.place_first(planes, count, np.random.default_rng(0))
     for _ in range(steps):
         fit.step(1.0)

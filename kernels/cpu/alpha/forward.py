@@ -14,18 +14,18 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
-from gsic_kernels.cpu.raster.column_spans import append_spans, row_pitch
-from gsic_kernels.cpu.raster.columns import HALF, ONE, ZERO
-from gsic_kernels.cpu.raster.planar_simd import (
+from gsic_kernels.cpu.alpha.column_spans import append_spans
+from gsic_kernels.cpu.alpha.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
+from gsic_kernels.cpu.alpha.work_division import BATCH
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import (
     fma_planes,
     load_colors,
     load_planes,
+    row_pitch,
     store_pixels,
     store_planes,
 )
-from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
-from gsic_kernels.cpu.raster.work_division import BATCH
-from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     any_below,
     broadcast,
@@ -42,6 +42,7 @@ from gsic_kernels.cpu.runtime.simd import (
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64
 
+HALF, ZERO, ONE = np.float32(0.5), np.float32(0.0), np.float32(1.0)
 MOST, LEAST = np.float32(ALPHA_MAX), np.float32(ALPHA_MIN)
 END = np.float32(TRANSMITTANCE_MIN)
 # A Gaussian whose peak is below this needs no cap, however its pixels are rounded.

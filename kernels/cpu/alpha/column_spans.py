@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.records import (
+from gsic_kernels.cpu.alpha.records import (
     HALF_WIDTH,
     MARGIN,
     MARGIN_FAR,
@@ -17,16 +17,9 @@ from gsic_kernels.cpu.raster.records import (
     SLOPE,
     TOP,
 )
-from gsic_kernels.cpu.raster.work_division import BATCH
+from gsic_kernels.cpu.alpha.work_division import BATCH
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.types import F32, I32
-
-
-@register_jitable
-def row_pitch(width: int) -> int:
-    """Compute the floats per plane of a scratch row: whole columns, and LANES of slack."""
-    # A column may begin at any pixel, so the last one reaches up to LANES - 1 past the window.
-    return (width + 2 * LANES - 1) // LANES * LANES
 
 
 @register_jitable

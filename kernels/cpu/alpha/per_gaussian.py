@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from gsic_kernels.constants import ALPHA_MIN
-from gsic_kernels.cpu.raster.alpha_partials import (
+from gsic_kernels.cpu.alpha.partials import (
     BY_COLOR,
     BY_DY,
     BY_DY2,
@@ -20,8 +20,8 @@ from gsic_kernels.cpu.raster.alpha_partials import (
     BY_U_DX,
     BY_U_DY,
 )
-from gsic_kernels.cpu.raster.records import P, R, T
-from gsic_kernels.cpu.raster.work_division import RECORDS_PER_ITEM
+from gsic_kernels.cpu.alpha.records import P, R, T
+from gsic_kernels.cpu.alpha.work_division import RECORDS_PER_ITEM
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32, I64
 

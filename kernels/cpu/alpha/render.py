@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gsic_kernels import validation
-from gsic_kernels.cpu.raster.alpha_partials import BY_COLOR
-from gsic_kernels.cpu.raster.work_division import count_record_items
-from gsic_kernels.cpu.raster.workspace import allocate_gradients, borrow_workspace
+from gsic_kernels.cpu.alpha.partials import BY_COLOR
+from gsic_kernels.cpu.alpha.work_division import count_record_items
+from gsic_kernels.cpu.alpha.workspace import borrow_workspace
 from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
-
-# Planes of a strip beside those of the colours. The forward kernel needs only one, but with the
-# same number one workspace serves both kernels.
-_EXTRA_PLANES = 3
 
 
 def render_alpha(
@@ -23,8 +20,6 @@ def render_alpha(
     window: Window,
     background: F32,
     threads: int = 1,
-    *,
-    plain: bool = False,
 ) -> Blended:
     """Blend Gaussians over `background`, the first in front.
 
@@ -33,12 +28,12 @@ def render_alpha(
     what is behind. A Gaussian whose opacity is not finite or not above 0 contributes nothing.
 
     Args:
-        splats: 0 <= N <= 2^24 Gaussians of C channels, front to back; not modified.
+        splats: 0 <= N <= 2^24 Gaussians of C channels, front to back; not modified. Levels are
+            not read.
         opacity: float32 (N,).
         window: the pixels to render, anywhere in the plane.
         background: float32 (C,), 1.0 = full scale.
         threads: number of threads to use; the result does not depend on it.
-        plain: use the scalar loops of `alpha_scalar`, which are slower and round differently.
 
     Returns:
         The image, and what `render_alpha_backward` needs besides.
@@ -57,9 +52,9 @@ def render_alpha(
         np.empty((rows, width), np.float32),
         np.empty((rows, width), np.int32),
     )
-    draw = kernel("alpha_forward", channels, plain)
+    draw = kernel("alpha_forward", channels)
     limit, limited = _limit_step(splats, opacity)
-    with borrow_workspace(width, rows, channels, threads, _EXTRA_PLANES) as workspace:
+    with borrow_workspace(width, rows, channels, threads) as workspace:
 
         def after() -> list[pool.Step]:
             memory = workspace.strip_memory
@@ -78,8 +73,6 @@ def render_alpha_backward(
     blended: Blended,
     grad: F32,
     threads: int = 1,
-    *,
-    plain: bool = False,
 ) -> AlphaGradients:
     """Compute the gradient of `sum(render_alpha(...).image * grad)`.
 
@@ -88,7 +81,6 @@ def render_alpha_backward(
         blended: what `render_alpha` returned for it; its image is not read.
         grad: float32 (height, width, C), the derivative by each rendered value.
         threads: number of threads to use; the result does not depend on it.
-        plain: use the scalar loops of `alpha_scalar`, which are slower and round differently.
 
     Returns:
         New gradients, zero for Gaussians that contribute nothing. `offset` and the cuts at
@@ -109,9 +101,9 @@ def render_alpha_backward(
     gradients = *allocate_gradients(splats), np.empty(count, np.float32)
     # Per row, and added up here from top to bottom, so that the order of strips does not matter.
     d_background = np.empty((rows, channels))
-    draw, reduce = kernel("alpha_backward", channels, plain), kernel("reduce_gradients")
+    draw, reduce = kernel("alpha_backward", channels), kernel("reduce_gradients")
     limit, limited = _limit_step(splats, opacity)
-    with borrow_workspace(width, rows, channels, threads, _EXTRA_PLANES) as workspace:
+    with borrow_workspace(width, rows, channels, threads) as workspace:
 
         def after() -> list[pool.Step]:
             partials = np.empty((len(workspace.pairs), BY_COLOR + channels), np.float32)

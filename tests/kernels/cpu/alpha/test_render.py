@@ -20,17 +20,17 @@ from kernel_scenes import (
 from poisoned_numpy import PoisonedNumpy
 
 from gsic_kernels import reference, registry
-from gsic_kernels.cpu.raster import alpha, workspace
-from gsic_kernels.cpu.runtime import dispatch
+from gsic_kernels.cpu.alpha import render, workspace
+from gsic_kernels.cpu.runtime import allocation
 from gsic_kernels.types import F32, AlphaGradients, Blended, Splats, Window
 
-DEVICES = ["cpu", "cpu-scalar"]
+BACKEND = registry.get("cpu")
 
 
 @pytest.fixture(autouse=True)
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill the uninitialised memory of kernels with values that would show in a result."""
-    for module in (workspace, alpha):
+    for module in (workspace, render, allocation):
         monkeypatch.setattr(module, "np", PoisonedNumpy())
 
 
@@ -63,20 +63,12 @@ def check(gradients: AlphaGradients, expected: Any, needles: bool = False) -> No
         assert error <= limit * largest, f"{name}: {error} of {largest}"
 
 
-def test_vector_kernels_compile() -> None:
-    """If they did not, every test of the vector kernels would test the scalar loops."""
-    dispatch.kernel("alpha_forward", 3)
-    dispatch.kernel("alpha_backward", 3)
-    assert dispatch._vectors_work
-
-
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_rendering_matches_the_reference(name: str, device: str) -> None:
+def test_rendering_matches_the_reference(name: str) -> None:
     scene = SCENES[name]()
     arguments = layers(scene)
     blended, expected = (
-        registry.get(device).render_alpha(*arguments),
+        BACKEND.render_alpha(*arguments),
         reference.render_alpha(*arguments),
     )
     pixels, tolerance = comparable(scene, expected), RENDER_NEEDLES if scene.needles else RENDER
@@ -87,43 +79,38 @@ def test_rendering_matches_the_reference(name: str, device: str) -> None:
     assert np.array_equal(blended.stop[pixels], expected.stop[pixels])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SCENES)
-def test_gradients_match_the_reference(name: str, device: str) -> None:
+def test_gradients_match_the_reference(name: str) -> None:
     scene = SCENES[name]()
     arguments = layers(scene)
     grad = cotangent(
         comparable(scene, reference.render_alpha(*arguments)), scene.splats.color.shape[1]
     )
-    backend = registry.get(device)
-    gradients = backend.render_alpha_backward(*arguments, backend.render_alpha(*arguments), grad)
+    gradients = BACKEND.render_alpha_backward(*arguments, BACKEND.render_alpha(*arguments), grad)
     expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
     check(gradients, expected, scene.needles)
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_opaque_layers_match_the_reference(device: str) -> None:
+def test_opaque_layers_match_the_reference() -> None:
     """In this scene nearly all pixels stop, and the alpha of many layers is capped."""
     scene = make(400, 41, 67, sigma=(3.0, 9.0))
     arguments = layers(scene, low=0.8, high=1.5)
     expected = reference.render_alpha(*arguments)
     pixels = comparable(scene, expected)
     assert (expected.stop < 400).mean() > 0.9
-    backend = registry.get(device)
-    blended = backend.render_alpha(*arguments)
+    blended = BACKEND.render_alpha(*arguments)
     assert np.abs(blended.image - expected.image)[pixels].max() <= RENDER
     assert np.array_equal(blended.stop[pixels], expected.stop[pixels])
     grad = cotangent(pixels, 3)
     check(
-        backend.render_alpha_backward(*arguments, blended, grad),
+        BACKEND.render_alpha_backward(*arguments, blended, grad),
         reference.render_alpha_backward(*arguments, grad.astype(np.float64)),
     )
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_the_order_of_gaussians_changes_the_image(device: str) -> None:
+def test_the_order_of_gaussians_changes_the_image() -> None:
     scene = make(2, 20, 20, sigma=(6.0, 6.1), margin=-8.0)
-    render = registry.get(device).render_alpha
+    render = BACKEND.render_alpha
     splats, _, window, background = layers(scene)
     opacity = np.array([0.9, 0.6], np.float32)
     image = render(splats, opacity, window, background).image
@@ -132,55 +119,49 @@ def test_the_order_of_gaussians_changes_the_image(device: str) -> None:
     assert np.abs(image - swapped).max() > 0.1
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_an_opaque_gaussian_hides_those_behind_it(device: str) -> None:
+def test_an_opaque_gaussian_hides_those_behind_it() -> None:
     scene = make(40, 20, 20, margin=0.0)
-    mean, factor, color, cutoff, offset = (array.copy() for array in scene.splats)
+    mean, factor, color, cutoff, offset, level = (array.copy() for array in scene.splats)
     # This Gaussian is nearly constant over the whole image.
     mean[0], factor[0], color[0], cutoff[0], offset[0] = 10, (1e-3, 0, 1e-3), 0.25, 16, 0
     opacity = np.ones(40, np.float32)
-    blended = registry.get(device).render_alpha(
-        Splats(mean, factor, color, cutoff, offset), opacity, scene.window, scene.background
+    blended = BACKEND.render_alpha(
+        Splats(mean, factor, color, cutoff, offset, level), opacity, scene.window, scene.background
     )
     assert np.abs(blended.image - 0.25).max() <= 2e-3
     assert blended.transmittance.max() <= 1.3e-3
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_gaussians_without_opacity_show_the_background(device: str) -> None:
+def test_gaussians_without_opacity_show_the_background() -> None:
     scene = make(5, 20, 20)
     opacity = np.array([0.0, -3.0, np.nan, np.inf, 0.0039], np.float32)
-    backend = registry.get(device)
     arguments = scene.splats, opacity, scene.window, scene.background
-    blended = backend.render_alpha(*arguments)
+    blended = BACKEND.render_alpha(*arguments)
     assert (blended.image == scene.background).all()
     assert (blended.transmittance == 1).all()
     assert (blended.stop == 5).all()
-    gradients = backend.render_alpha_backward(*arguments, blended, blended.image)
+    gradients = BACKEND.render_alpha_backward(*arguments, blended, blended.image)
     assert all((gradient == 0).all() for gradient in gradients[:4])
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_invalid_gaussians_contribute_nothing(device: str) -> None:
+def test_invalid_gaussians_contribute_nothing() -> None:
     scene = make(120, 50, 40)
     good, opacity = scene.splats, opacities(scene)
     bad = Splats(*(array.copy() for array in good))
     bad.mean[0], bad.factor[1, 1], bad.color[2, 2] = np.nan, np.nan, np.inf
     bad.cutoff[3], bad.offset[4], bad.factor[5] = -1.0, np.nan, (2e3, 0.0, 1.0)
-    backend = registry.get(device)
-    blended = backend.render_alpha(bad, opacity, scene.window, scene.background)
+    blended = BACKEND.render_alpha(bad, opacity, scene.window, scene.background)
     kept = Splats(*(array[6:] for array in good))
-    expected = backend.render_alpha(kept, opacity[6:], scene.window, scene.background)
+    expected = BACKEND.render_alpha(kept, opacity[6:], scene.window, scene.background)
     assert np.array_equal(blended.image, expected.image)
-    gradients = backend.render_alpha_backward(
+    gradients = BACKEND.render_alpha_backward(
         bad, opacity, scene.window, scene.background, blended, blended.image
     )
     assert all((gradient[:6] == 0).all() for gradient in gradients[:4])
     assert all((gradient[6:] != 0).any() for gradient in gradients[:4])
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_opaque_gaussians_beside_the_image_leave_gradients_finite(device: str) -> None:
+def test_opaque_gaussians_beside_the_image_leave_gradients_finite() -> None:
     """Columns of pixels reach past the right border, where nothing of the image is hidden."""
     count, width = 20, 21
     splats = Splats(
@@ -189,12 +170,12 @@ def test_opaque_gaussians_beside_the_image_leave_gradients_finite(device: str) -
         np.full((count, 3), 0.5, np.float32),
         np.full(count, 5.0, np.float32),
         np.zeros(count, np.float32),
+        np.zeros(count, np.int32),
     )
     arguments = splats, np.ones(count, np.float32), Window(0, 0, width, 20), np.zeros(3, np.float32)
-    backend = registry.get(device)
-    blended = backend.render_alpha(*arguments)
+    blended = BACKEND.render_alpha(*arguments)
     grad = np.ones_like(blended.image)
-    gradients = backend.render_alpha_backward(*arguments, blended, grad)
+    gradients = BACKEND.render_alpha_backward(*arguments, blended, grad)
     expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
     for value, wanted in zip(gradients, expected, strict=True):
         np.testing.assert_allclose(value, wanted, rtol=1e-4, atol=1e-7)
@@ -208,13 +189,12 @@ BIT_SCENES = {
 }
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", BIT_SCENES)
-def test_a_window_equals_the_crop_bit_for_bit(name: str, device: str) -> None:
+def test_a_window_equals_the_crop_bit_for_bit(name: str) -> None:
     scene = BIT_SCENES[name]()
     # Without an offset the rim is sharp, so a span that is too short would show.
     splats = scene.splats._replace(offset=0 * scene.splats.offset)
-    render, opacity = registry.get(device).render_alpha, opacities(scene)
+    render, opacity = BACKEND.render_alpha, opacities(scene)
     whole = render(splats, opacity, scene.window, scene.background)
     rng = np.random.default_rng(5)
     x0, y0, width, height = scene.window
@@ -226,45 +206,31 @@ def test_a_window_equals_the_crop_bit_for_bit(name: str, device: str) -> None:
             assert np.array_equal(a, b[y : y + h, x : x + w])
 
 
-@pytest.mark.parametrize("device", DEVICES)
-def test_the_number_of_threads_changes_no_bit(device: str) -> None:
+def test_the_number_of_threads_changes_no_bit() -> None:
     # Several work items prepare so many Gaussians, and some Gaussians lie in several strips.
     scene = make(5000, 130, 140, sigma=(0.3, 4.0))
-    arguments, backend = layers(scene), registry.get(device)
-    alone = backend.render_alpha(*arguments)
+    arguments = layers(scene)
+    alone = BACKEND.render_alpha(*arguments)
     grad = cotangent(np.ones((140, 130), bool), 3)
-    gradients = backend.render_alpha_backward(*arguments, alone, grad)
+    gradients = BACKEND.render_alpha_backward(*arguments, alone, grad)
     for threads in (2, 3, 4):
-        shared = backend.render_alpha(*arguments, threads)
+        shared = BACKEND.render_alpha(*arguments, threads)
         assert all(np.array_equal(a, b) for a, b in zip(alone, shared, strict=True))
-        again = backend.render_alpha_backward(*arguments, alone, grad, threads)
+        again = BACKEND.render_alpha_backward(*arguments, alone, grad, threads)
         assert all(np.array_equal(a, b) for a, b in zip(gradients, again, strict=True))
 
 
 def test_tall_gaussians_need_longer_lists_than_first_allocated() -> None:
     scene = make(90, 11, 700, 1, sigma=(300.0, 900.0))
-    arguments, backend = layers(scene, low=0.01, high=0.05), registry.get("cpu")
-    blended, expected = backend.render_alpha(*arguments), reference.render_alpha(*arguments)
+    arguments = layers(scene, low=0.01, high=0.05)
+    blended, expected = BACKEND.render_alpha(*arguments), reference.render_alpha(*arguments)
     pixels = comparable(scene, expected)
     assert np.abs(blended.image - expected.image)[pixels].max() <= RENDER
     grad = cotangent(pixels, 1)
     check(
-        backend.render_alpha_backward(*arguments, blended, grad),
+        BACKEND.render_alpha_backward(*arguments, blended, grad),
         reference.render_alpha_backward(*arguments, grad.astype(np.float64)),
     )
-
-
-def test_scalar_loops_match_vectors() -> None:
-    scene = make(300, 97, 61)
-    arguments = layers(scene)
-    pixels = comparable(scene, reference.render_alpha(*arguments))
-    vectors, plain = (registry.get(device).render_alpha(*arguments) for device in DEVICES)
-    assert np.abs(vectors.image - plain.image)[pixels].max() <= 2 * RENDER
-    # The gradient of each can continue from the rendering of the other.
-    grad = cotangent(pixels, 3)
-    expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
-    check(registry.get("cpu").render_alpha_backward(*arguments, plain, grad), expected)
-    check(registry.get("cpu-scalar").render_alpha_backward(*arguments, vectors, grad), expected)
 
 
 @pytest.mark.parametrize(
@@ -284,13 +250,12 @@ def test_arguments_that_do_not_fit_are_refused(
     scene = make(3, 8, 8)
     names = ("splats", "opacity", "window", "background")
     arguments: dict[str, Any] = dict(zip(names, layers(scene), strict=True))
-    backend = registry.get("cpu")
-    blended = backend.render_alpha(**arguments)
+    blended = BACKEND.render_alpha(**arguments)
     arguments |= change
     with pytest.raises(error):
-        backend.render_alpha(**arguments)
+        BACKEND.render_alpha(**arguments)
     with pytest.raises(error):
-        backend.render_alpha_backward(**arguments, blended=blended, grad=blended.image)
+        BACKEND.render_alpha_backward(**arguments, blended=blended, grad=blended.image)
 
 
 @pytest.mark.parametrize(
@@ -305,11 +270,11 @@ def test_arguments_that_do_not_fit_are_refused(
 def test_a_rendering_that_does_not_fit_is_refused_by_name(
     change: dict[str, Any], error: type[Exception], said: str
 ) -> None:
-    scene, backend = make(3, 8, 8), registry.get("cpu")
-    blended = backend.render_alpha(*layers(scene))
+    scene = make(3, 8, 8)
+    blended = BACKEND.render_alpha(*layers(scene))
     grad = change.pop("grad", blended.image)
     with pytest.raises(error, match=said):
-        backend.render_alpha_backward(*layers(scene), Blended(**blended._asdict() | change), grad)
+        BACKEND.render_alpha_backward(*layers(scene), Blended(**blended._asdict() | change), grad)
 
 
 def test_torch_differentiates_a_blend() -> None:
@@ -320,13 +285,11 @@ def test_torch_differentiates_a_blend() -> None:
     arguments = layers(scene)
     tensors = [torch.from_numpy(array.copy()) for array in (*arguments[0], arguments[1])]
     background = torch.from_numpy(scene.background.copy())
-    learned = [*tensors[:3], tensors[5], background]
+    learned = [*tensors[:3], tensors[6], background]
     for tensor in learned:
         tensor.requires_grad_()
     image = render_alpha(*tensors, scene.window, background, threads=2)
-    assert np.array_equal(
-        image.detach().numpy(), registry.get("cpu").render_alpha(*arguments).image
-    )
+    assert np.array_equal(image.detach().numpy(), BACKEND.render_alpha(*arguments).image)
     grad = cotangent(comparable(scene, reference.render_alpha(*arguments)), 3)
     (image * torch.from_numpy(grad)).sum().backward()
     expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
@@ -340,6 +303,6 @@ def test_tensors_of_other_types_are_refused() -> None:
 
     scene = make(5, 8, 8)
     tensors = [torch.from_numpy(array) for array in (*scene.splats, opacities(scene))]
-    tensors[5] = tensors[5].double()
+    tensors[6] = tensors[6].double()
     with pytest.raises(TypeError, match="float32"):
         render_alpha(*tensors, scene.window, torch.zeros(3))

@@ -1,4 +1,4 @@
-"""The record that rasterisers read for each Gaussian, and the kernel that fills it.
+"""The record that alpha blending reads for each Gaussian, and the kernel that fills it.
 
 A record has 16 float32, one cache line. The factor is stored times 1/4 and the cutoff times 1/8,
 which are both exact, so that z = u^2 + v^2 is q / 8, the argument of `simd.exp_minus_8`.
@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from gsic_kernels.constants import CUTOFF_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
-from gsic_kernels.cpu.raster.work_division import RECORDS_PER_ITEM
+from gsic_kernels.cpu.alpha.work_division import RECORDS_PER_ITEM
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, I32
 
@@ -27,16 +25,12 @@ RECORD = 16
 MEAN_X, MEAN_Y, P, R, T, LIMIT, OFFSET, COLOR = 0, 1, 2, 3, 4, 5, 6, 7
 SLOPE, RATIO, HALF_WIDTH, TOP = 11, 12, 13, 14
 
-# Records hold p, r and t times 1/4, and so kernels compute u and v times 1/4. To multiply by this
-# power of two undoes it exactly.
-FACTOR_SCALE = np.float32(4.0)
-
 # Bounds of the squared singular values of a factor, which are inverse variances.
 _LARGEST, _SMALLEST = SIGMA_MIN_PX**-2, SIGMA_MAX_PX**-2
 
 # Ellipses are widened by more than float32 can err, relatively and in px, so that no pixel that
 # passes the test z <= LIMIT lies outside. That test alone decides; a wider span only costs time.
-WIDEN = 1.0 + 1e-5
+_WIDEN = 1.0 + 1e-5
 MARGIN = 1.0 / 64
 # Per pixel of distance from the mean: float32 coordinates far from it are rounded themselves.
 MARGIN_FAR = 2.0**-20
@@ -86,7 +80,7 @@ def prepare_records(
         if squares < 2 * _SMALLEST or _SMALLEST * (_SMALLEST - squares) + determinant**2 < 0.0:
             continue
         limit = min(limit, CUTOFF_MAX)
-        radius = math.sqrt(2.0 * limit) * WIDEN
+        radius = math.sqrt(2.0 * limit) * _WIDEN
         half_height = radius / abs(t)
         half_width = radius * math.sqrt(length) / determinant
         reach_x = half_width * (1.0 + MARGIN_FAR) + MARGIN

@@ -12,7 +12,7 @@ and one Gaussian further to the front
 The walk begins with the final T and with S of the background. The division undoes what the forward
 kernel multiplied by; the divisor is at least 1 - ALPHA_MAX. Where alpha is capped or skipped, it
 does not change with the opacity or the place of the Gaussian. From dL/dalpha on, all is as for sums
-(see `sum_backward`), but summed per strip: `reduce_gradients` adds the strips up.
+(see `sums.backward`), but summed per strip: `reduce_gradients` adds the strips up.
 
 A row of the strip has 3 + C planes: T, S, the index at which the pixel stopped, and the gradient of
 the image.
@@ -23,8 +23,9 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.alpha_forward import LEAST, MOST, NEARLY_MOST
-from gsic_kernels.cpu.raster.alpha_partials import (
+from gsic_kernels.cpu.alpha.column_spans import append_spans
+from gsic_kernels.cpu.alpha.forward import HALF, LEAST, MOST, NEARLY_MOST, ONE, ZERO
+from gsic_kernels.cpu.alpha.partials import (
     BY_COLOR,
     BY_DY,
     BY_DY2,
@@ -33,21 +34,20 @@ from gsic_kernels.cpu.raster.alpha_partials import (
     BY_U_DX,
     BY_U_DY,
 )
-from gsic_kernels.cpu.raster.column_spans import append_spans, row_pitch
-from gsic_kernels.cpu.raster.columns import HALF, ONE, ZERO
-from gsic_kernels.cpu.raster.planar_simd import (
+from gsic_kernels.cpu.alpha.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
+from gsic_kernels.cpu.alpha.work_division import BATCH
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import (
     dot_planes,
     fma_planes,
     load_colors,
     load_pixels,
     load_planes,
+    row_pitch,
     store_planes,
     total_planes,
     zero_planes,
 )
-from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
-from gsic_kernels.cpu.raster.work_division import BATCH
-from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     broadcast,
     exp_minus_8,
@@ -133,7 +133,7 @@ def alpha_backward(
 ) -> None:
     """Compute the rows of `partials` and of `d_background` that belong to strip `item`.
 
-    `partials` has a row per pair of a strip and a Gaussian (see `alpha_partials`),
+    `partials` has a row per pair of a strip and a Gaussian (see `partials`),
     `d_background` a row per row of the image.
     """
     strip = scratch[worker]

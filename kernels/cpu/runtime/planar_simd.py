@@ -14,13 +14,13 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.extending import register_jitable
 
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     INT32,
     VECTOR,
     element_pointer,
-    emit_clamp01,
     emit_constant,
     emit_fma,
     emit_spread,
@@ -30,7 +30,13 @@ from gsic_kernels.cpu.runtime.simd import (
 )
 
 _FLOAT = ir.FloatType()
-_BYTE = ir.IntType(8)
+
+
+@register_jitable
+def row_pitch(width: int) -> int:
+    """Compute the floats per plane of a scratch row: whole columns, and LANES of slack."""
+    # A column may begin at any pixel, so the last one reaches up to LANES - 1 past the window.
+    return (width + 2 * LANES - 1) // LANES * LANES
 
 
 @intrinsic
@@ -157,33 +163,16 @@ def load_pixels(typing: Any, array: Any, index: Any, channels: Any) -> Any:
 
 @intrinsic
 def store_pixels(typing: Any, array: Any, index: Any, planes: Any) -> Any:
-    """Store LANES pixels interleaved at array[index:], which is float32 or uint8.
-
-    In an array of uint8, values are clamped to 0..1, times 255, rounded half up.
-    """
-    to_bytes = array.dtype == types.uint8
+    """Store LANES pixels interleaved at array[index:]."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array, index, planes = args
-        vectors = cgutils.unpack_tuple(builder, planes)
-        if to_bytes:
-            vectors = [_emit_bytes(builder, vector) for vector in vectors]
-        value = _emit_interleave(builder, vectors)
+        value = _emit_interleave(builder, cgutils.unpack_tuple(builder, planes))
         pointer = element_pointer(context, builder, sig.args[0], array, index)
-        pointer = builder.bitcast(pointer, value.type.as_pointer())
-        builder.store(value, pointer, align=1 if to_bytes else 4)
+        builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, planes), lower
-
-
-def _emit_bytes(builder: Any, plane: Any) -> Any:
-    """Emit the conversion of a vector of floats to bytes."""
-    level = emit_clamp01(builder, plane)
-    level = emit_fma(builder, level, emit_constant(255.0), emit_constant(0.5))
-    # By way of int32, as SSE and AVX2 have no conversion to bytes.
-    whole = builder.fptosi(level, ir.VectorType(INT32, LANES))
-    return builder.trunc(whole, ir.VectorType(_BYTE, LANES))
 
 
 def _emit_interleave(builder: Any, vectors: list[Any]) -> Any:
