@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gsic_kernels.backend import Backend
+from gsic_kernels.cpu.fit.log_fit import LogFit
 from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate, SurrogateLoss
 from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
@@ -23,4 +24,5 @@ def backend() -> Backend:
         SsimLoss=SsimLoss,
         Surrogate=Surrogate,
         SurrogateLoss=SurrogateLoss,
+        LogFit=LogFit,
     )
