@@ -10,7 +10,6 @@ spread, positive.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BAD_CENTRE,
@@ -37,6 +36,7 @@ from gsic_kernels.cpu.ans.layout import (
 from gsic_kernels.cpu.ans.raw_fields import read_array
 from gsic_kernels.cpu.ans.symbols import read_groups, read_signs
 from gsic_kernels.cpu.ans.tables import fill
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I64, U32, U64
 
 # Numba specialises a function for every literal in a call of it; a converted one is just an int64.

@@ -10,7 +10,6 @@ and every other index is below a count that the caller allocated for.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BASE,
@@ -30,6 +29,7 @@ from gsic_kernels.cpu.ans.layout import (
     TOTAL,
     WIDE_GAP,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I64, U32, U64
 
 # Numba converts an operation on a signed and an unsigned integer to floats, so everything that

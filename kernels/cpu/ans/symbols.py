@@ -12,7 +12,6 @@ where memory is.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BAD_LAYOUT,
@@ -42,6 +41,7 @@ from gsic_kernels.cpu.ans.raw_fields import (
     read_array,
     take_room,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I64, U32, U64
 
 _NONE = np.uint64(0)

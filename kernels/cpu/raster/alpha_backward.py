@@ -21,7 +21,6 @@ the image.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.raster.alpha_forward import LEAST, MOST, NEARLY_MOST
 from gsic_kernels.cpu.raster.alpha_partials import (
@@ -47,6 +46,7 @@ from gsic_kernels.cpu.raster.planar_simd import (
 )
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.raster.work_division import BATCH
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     broadcast,

@@ -11,7 +11,6 @@ a number, so no comparison holds for it, and no later Gaussian is drawn there.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from gsic_kernels.cpu.raster.column_spans import append_spans, row_pitch
@@ -25,6 +24,7 @@ from gsic_kernels.cpu.raster.planar_simd import (
 )
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.raster.work_division import BATCH
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     any_below,

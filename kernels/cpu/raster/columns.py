@@ -10,12 +10,12 @@ Rows of a strip are planar: C planes of `pitch` floats, with at least LANES floa
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.raster.column_spans import append_spans
 from gsic_kernels.cpu.raster.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.raster.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.raster.work_division import BATCH
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, ramp, rolled, store, where_le
 from gsic_kernels.types import F32, I32

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.raster.records import (
     COLOR,
@@ -28,6 +27,7 @@ from gsic_kernels.cpu.raster.records import (
 )
 from gsic_kernels.cpu.raster.work_division import ROWS_PER_ITEM, count_gradient_items
 from gsic_kernels.cpu.runtime.exponential import EXP_COEFFICIENTS
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64, I32, I64, U8
 

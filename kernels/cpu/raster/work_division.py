@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba.extending import register_jitable
-
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.work_items import count_items
 
 # Gaussians whose records one work item fills, or whose gradients it reduces: so many that the

@@ -7,7 +7,6 @@ of a box has a row of values for each channel, one line of the box after the oth
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.rdoq.candidates import CUTOFF, find_rows, find_span
 from gsic_kernels.cpu.rdoq.pixel_rows import (
@@ -17,6 +16,7 @@ from gsic_kernels.cpu.rdoq.pixel_rows import (
     subtract_row,
     weigh_row,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F32, F64
 
 

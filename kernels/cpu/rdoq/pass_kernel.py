@@ -9,7 +9,6 @@ which is only nearly right; so the chosen move is made only if the exact cost fa
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.rdoq.boxes import (
     copy_box,
@@ -37,6 +36,7 @@ from gsic_kernels.cpu.rdoq.costs import (
     get_bits,
     sum_shape_bits,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F32, F64, I32, I64, SHAPE_ROWS
 
 # Steps of column, row, log-scale and both numbers of log-anisotropy. Move 0 leaves a Gaussian where

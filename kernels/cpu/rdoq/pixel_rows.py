@@ -7,10 +7,10 @@ for that too: the result depends on the machine, and the encoder may; no decoder
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.raster.sum_scalar import exp_minus_8
 from gsic_kernels.cpu.rdoq.candidates import CUTOFF, OFFSET, P, R, T, X, Y
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F32, F64
 
 _ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)

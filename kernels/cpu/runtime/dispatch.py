@@ -1,8 +1,8 @@
-"""The table of all CPU kernels, and the function that compiles one of them.
+"""The table of all CPU kernels, and the function that finds the machine code of one of them.
 
 There are three kinds:
 
-- "items": a function over one work item. `work_items.make_kernel` makes the kernel of a step of it.
+- "items": a function over one work item. `work_loop.make_kernel` makes the kernel of a step of it.
 - "step": the kernel of a step, which waits and counts by itself.
 - "plain": a function that is called directly, on one thread.
 """
@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from gsic_kernels.cpu.runtime import compiling, forks
+from gsic_kernels.constants import CHANNELS_MAX
+from gsic_kernels.cpu.runtime import compiling, forks, shipped
 from gsic_kernels.cpu.runtime.messages import say
 
 # Types of arguments as Numba writes them. {C} is the number of channels.
@@ -46,7 +47,7 @@ class _Entry(NamedTuple):
 
 
 _KERNELS = {
-    "barrier": _Entry("step", "runtime.work_items", ""),
+    "barrier": _Entry("step", "runtime.work_loop", ""),
     "prepare_records": _Entry(
         "items",
         "raster.records",
@@ -152,7 +153,7 @@ def vectors_work() -> bool:
 
 @cache
 def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
-    """Compile one kernel, or load it from the cache.
+    """Take one kernel from those that came with the package, load it from the cache, or compile it.
 
     Args:
         name: a key of the table above.
@@ -160,13 +161,16 @@ def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
         plain: take the scalar loops of `sum_scalar` or `alpha_scalar` instead of vectors.
 
     Returns:
-        The compiled function. If the vector type does not compile with the installed Numba, the
-        scalar kernels are used from then on, and one line on stderr says so.
+        Its machine code as a function. If the vector type does not compile with the installed
+        Numba, the scalar kernels are used from then on, and one line on stderr says so.
     """
     global _vectors_work
     entry = _KERNELS[name]
     if entry.scalar_module and (plain or not _vectors_work):
         return _compile(entry.scalar_module, name, channels)
+    function = shipped.find(name, channels if "{C}" in entry.arguments else 0)
+    if function is not None:
+        return function
     try:
         return _compile(entry.module, name, channels)
     except (MemoryError, RecursionError):
@@ -181,19 +185,44 @@ def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
         return _compile(entry.scalar_module, name, channels)
 
 
-def _compile(module: str, name: str, channels: int) -> Any:
-    """Compile a kernel of the table from its function in `module`."""
+def list_kernels() -> list[tuple[str, int]]:
+    """List every kernel of the table with its number of channels, 0 if it has no such number."""
+    return [
+        (name, channels)
+        for name, entry in _KERNELS.items()
+        for channels in (range(1, CHANNELS_MAX + 1) if "{C}" in entry.arguments else (0,))
+    ]
+
+
+def find_source(
+    name: str, channels: int, module: str | None = None
+) -> tuple[Callable[..., Any], str]:
+    """Find what to compile for a kernel of the table.
+
+    Args:
+        name, channels: as for `kernel`.
+        module: where its function is; that of vectors if it is not given.
+
+    Returns:
+        The function and its Numba signature.
+    """
     entry = _KERNELS[name]
     with forks.no_forks():
-        source = importlib.import_module(f"gsic_kernels.cpu.{module}")
+        source = importlib.import_module(f"gsic_kernels.cpu.{module or entry.module}")
         function: Callable[..., Any] = getattr(source, entry.function or name)
         if entry.kind == "items":
             # Imported here, as Numba must not be before a kernel is wanted.
-            from gsic_kernels.cpu.runtime.work_items import make_kernel
+            from gsic_kernels.cpu.runtime.work_loop import make_kernel
 
             function = make_kernel(function)
     arguments = entry.arguments.format(C=channels)
     if entry.kind != "plain":
         # With a comma behind it, a single argument is a tuple of one as well.
         arguments = f"{_STEP}, Tuple(({arguments}{',' if arguments else ''}))"
-    return compiling.kernel(f"int64({arguments})", function)
+    return function, f"int64({arguments})"
+
+
+def _compile(module: str, name: str, channels: int) -> Any:
+    """Compile a kernel of the table from its function in `module`."""
+    function, signature = find_source(name, channels, module)
+    return compiling.kernel(signature, function)
