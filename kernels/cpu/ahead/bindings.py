@@ -7,14 +7,14 @@ items. Before them come where to write the result and where to write an error; w
 """
 
 # Numba has no types here.
-# mypy: disable-error-code="no-untyped-call"
+# mypy: disable-error-code="no-untyped-call, attr-defined"
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gsic_kernels.cpu.ahead.levels import LEVELS
+from gsic_kernels.cpu.ahead.levels import Level
 
 # Letters of element types as the buffer protocol of Python writes them; `l` is 64 bits on Linux.
 _ELEMENTS = {
@@ -60,19 +60,19 @@ def describe(kind: Any) -> tuple[str, list[str]]:
     raise TypeError(f"extension.c knows no arguments of type {kind}")
 
 
-def write_header(kernels: Mapping[str, tuple[str, list[str]]]) -> str:
+def write_header(kernels: Mapping[str, tuple[str, list[str]]], levels: Sequence[Level]) -> str:
     """Write kernels.h, which extension.c includes.
 
     Args:
         kernels: of each kernel, by its name in Python, what `describe` says of all its arguments
             as one tuple.
+        levels: which there is machine code for, the best one first.
     """
     names = list(kernels)
-    levels = range(len(LEVELS))
     lines = [
         f"#define MAX_SLOTS {max(len(slots) for _, slots in kernels.values())}",
         f"#define MAX_VIEWS {max(_count_arrays(types) for types, _ in kernels.values())}",
-        _write_levels(),
+        _write_levels(levels),
         *(_write_call(name, slots) for name, (_, slots) in kernels.items()),
         *(f"extern HIDDEN char {symbol(name, level)};" for name in names for level in levels),
         "static const Kernel kernels[] = {",
@@ -91,19 +91,19 @@ def write_header(kernels: Mapping[str, tuple[str, list[str]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def symbol(name: str, level: int) -> str:
+def symbol(name: str, level: Level) -> str:
     """Name the machine code of a kernel for a level, as the linker sees it."""
-    return f"gsic_{name}_level{level}"
+    return f"gsic_{name}_{level.cpu.replace('-', '_')}"
 
 
-def _write_levels() -> str:
+def _write_levels(levels: Sequence[Level]) -> str:
     """Write a function that finds the first level that the CPU and the system support, or -1."""
     tests = (
         f'  if (__builtin_cpu_supports("{level.cpu}")) return {index};'
-        for index, level in enumerate(LEVELS)
+        for index, level in enumerate(levels)
     )
-    lanes = ", ".join(str(level.lanes) for level in LEVELS)
-    cpus = ", ".join(f'"{level.cpu}"' for level in LEVELS)
+    lanes = ", ".join(str(level.lanes) for level in levels)
+    cpus = ", ".join(f'"{level.cpu}"' for level in levels)
     return "\n".join(
         [
             f"static const int lanes_of_level[] = {{{lanes}}};",
@@ -116,9 +116,8 @@ def _write_levels() -> str:
     )
 
 
-def _write_call(name: str, slots: Iterable[str]) -> str:
+def _write_call(name: str, slots: Sequence[str]) -> str:
     """Write a function that calls machine code with the arguments in slots."""
-    slots = list(slots)
     types = ", ".join(["int64_t *", "void **", *(_C_TYPES[slot] for slot in slots)])
     values = ", ".join(["result", "&error", *(f"s[{k}].{slot}" for k, slot in enumerate(slots))])
     return (

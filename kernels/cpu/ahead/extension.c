@@ -76,26 +76,24 @@ static int take_array(Call *call, const char *types, PyObject *value) {
   return 0;
 }
 
+static const char *refuse(const char *why) {
+  PyErr_SetString(PyExc_TypeError, why);
+  return NULL;
+}
+
 /* Take one argument and return the types that follow on its own, or NULL after an error. */
 static const char *take(Call *call, const char *types, PyObject *value) {
   Slot *slot = &call->slots[call->slot_count];
   switch (*types) {
-    case '(': {
-      Py_ssize_t count = PyTuple_Size(value); /* an error if it is no tuple */
-      if (count < 0) return NULL;
+    case ')':
+      return refuse("there are too many arguments");
+    case '(':
+      if (!PyTuple_Check(value)) return refuse("a tuple is expected");
       types++;
-      for (Py_ssize_t k = 0; k < count; k++) {
-        if (*types == ')') {
-          PyErr_SetString(PyExc_TypeError, "a tuple has too many items");
-          return NULL;
-        }
+      for (Py_ssize_t k = 0; types && k < PyTuple_Size(value); k++)
         types = take(call, types, PyTuple_GetItem(value, k));
-        if (!types) return NULL;
-      }
-      if (*types == ')') return types + 1;
-      PyErr_SetString(PyExc_TypeError, "a tuple has too few items");
-      return NULL;
-    }
+      if (types && *types != ')') return refuse("there are too few arguments");
+      return types ? types + 1 : NULL;
     case 'n':
       slot->integer = PyLong_AsLongLong(value);
       break;
@@ -117,19 +115,18 @@ static PyObject *run(const Kernel *kernel, PyObject *const *arguments, Py_ssize_
   Call call;
   call.slot_count = call.view_count = 0;
   const char *types = kernel->types + 1;
-  for (Py_ssize_t k = 0; types && k < count && *types != ')'; k++)
-    types = take(&call, types, arguments[k]);
-  if (types && *types != ')') PyErr_Format(PyExc_TypeError, "%s: too few arguments", kernel->name);
+  for (Py_ssize_t k = 0; types && k < count; k++) types = take(&call, types, arguments[k]);
+  if (types && *types != ')') types = refuse("there are too few arguments");
 
   int64_t result = 0;
   int32_t status = 0;
-  if (!PyErr_Occurred()) {
+  if (types) {
     PyThreadState *state = PyEval_SaveThread();
     status = kernel->call(kernel->code[level], &result, call.slots);
     PyEval_RestoreThread(state);
   }
   for (int k = 0; k < call.view_count; k++) PyBuffer_Release(&call.views[k]);
-  if (PyErr_Occurred()) return NULL;
+  if (!types) return NULL;
   if (status) {
     /* Kernels raise nothing themselves; what can fail in them is to get memory. */
     PyErr_Format(PyExc_MemoryError, "%s has failed (%d)", kernel->name, (int)status);
@@ -197,7 +194,7 @@ static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "shipped_kernels"
 PyMODINIT_FUNC PyInit_shipped_kernels(void) {
   level = find_level();
   if (level < 0) {
-    PyErr_SetString(PyExc_ImportError, "they are for CPUs with AVX2 and FMA");
+    PyErr_SetString(PyExc_ImportError, "that of the package is for CPUs with AVX2 and FMA");
     return NULL;
   }
   PyObject *module = PyModule_Create(&definition);

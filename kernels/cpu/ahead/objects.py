@@ -1,7 +1,7 @@
 """Compile every kernel of the table for one level of CPUs, to one object file each.
 
-`python -m gsic_kernels.cpu.ahead.objects LEVEL FOLDER` runs in a process of its own, which `build`
-starts with the variables of the environment that choose the CPU for Numba.
+`python -m gsic_kernels.cpu.ahead.objects LEVEL FOLDER [KERNEL...]` runs in a process of its own,
+which `build` starts with the variables of the environment that choose the CPU for Numba.
 """
 
 # Numba and LLVM have no types here.
@@ -11,31 +11,34 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from gsic_kernels.cpu.ahead.bindings import describe, symbol
-from gsic_kernels.cpu.ahead.levels import LEVELS
+from gsic_kernels.cpu.ahead.levels import LEVELS, Level
 from gsic_kernels.cpu.runtime import dispatch, jitable, lanes
 from gsic_kernels.cpu.runtime.shipped import export_name
 
 
-def compile_all(level: int, folder: Path) -> None:
+def compile_all(level: Level, folder: Path, names: Container[str] = ()) -> None:
     """Write an object file per kernel, and kernels.json with what `bindings` has to know.
 
     Args:
-        level: index in LEVELS; the environment must choose its CPU for Numba.
+        level: the environment must choose its CPU for Numba.
         folder: where to write.
+        names: the kernels to compile; all if there is none.
     """
-    if LEVELS[level].lanes != lanes.LANES:
-        raise RuntimeError(f"{LEVELS[level].cpu} has {LEVELS[level].lanes} lanes")
+    if level.lanes != lanes.LANES:
+        raise RuntimeError(f"{level.cpu} has {level.lanes} lanes, and the environment another CPU")
     described = {}
     for name, channels in dispatch.list_kernels():
         exported = export_name(name, channels)
+        if names and exported not in names:
+            continue
         function, signature = dispatch.find_source(name, channels)
-        code, arguments = _compile(function, signature, symbol(exported, level))
+        code, described[exported] = _compile(function, signature, symbol(exported, level))
         (folder / f"{exported}.o").write_bytes(code)
-        described[exported] = arguments
     (folder / "kernels.json").write_text(json.dumps(described))
 
 
@@ -46,9 +49,8 @@ def _compile(function: Any, signature: str, name: str) -> tuple[bytes, tuple[str
     from numba.core import types
 
     jitable.tell_numba()
-    dispatcher = numba.njit(
-        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+    options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = numba.njit(nogil=True, error_model="numpy", **options)(function)
     dispatcher.compile(signature)
     (compiled,) = dispatcher.overloads.values()
     arguments = describe(types.Tuple(compiled.signature.args))
@@ -83,4 +85,6 @@ def _make_target() -> Any:
 
 
 if __name__ == "__main__":
-    compile_all(int(sys.argv[1]), Path(sys.argv[2]))
+    compile_all(
+        next(level for level in LEVELS if level.cpu == sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
+    )

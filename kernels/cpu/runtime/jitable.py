@@ -20,9 +20,15 @@ _waiting: list[tuple[Callable[..., Any], dict[str, Any]]] = []
 
 
 @overload
-def register_jitable(function: _Function, /) -> _Function: ...
+def register_jitable(function: _Function, /) -> _Function:
+    """Let kernels call a function."""
+
+
 @overload
-def register_jitable(**options: Any) -> Callable[[_Function], _Function]: ...
+def register_jitable(**options: Any) -> Callable[[_Function], _Function]:
+    """Let kernels call functions that are compiled with these options."""
+
+
 def register_jitable(function: Any = None, /, **options: Any) -> Any:
     """Let kernels call a function, like `numba.extending.register_jitable`.
 

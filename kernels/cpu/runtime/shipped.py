@@ -10,12 +10,12 @@ is another, kernels are compiled as if there were no such file.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import platform
 import sys
 from functools import cache
+from hashlib import sha256
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -89,7 +89,7 @@ def load() -> Shipped:
             assert spec is not None
             return Shipped(importlib.util.module_from_spec(spec), "")
         except FileNotFoundError:
-            return Shipped(None, "the package came without them")
+            return Shipped(None, "the package came without machine code")
         except Damaged as error:
             say(f"kernels of the package are not used: {FILE}: {error}")
             return Shipped(None, str(error))
@@ -112,23 +112,17 @@ def check(data: bytes, sources: str) -> None:
         Damaged: a byte is not as it was made.
         ImportError: it was made from other sources.
     """
-    body, trailer = data[:-_TRAILER_BYTES], data[-_TRAILER_BYTES:]
-    made_from = trailer[len(MAGIC) : -32]
-    if trailer != make_trailer(body, made_from):
+    trailer, digest = data[-_TRAILER_BYTES:-32], data[-32:]
+    if not trailer.startswith(MAGIC) or digest != sha256(memoryview(data)[:-32]).digest():
         raise Damaged("damaged")
-    if made_from != _pad(sources):
-        raise ImportError("they were made from other sources")
+    if trailer != MAGIC + _pad(sources):
+        raise ImportError("that of the package was made from other sources")
 
 
-def make_trailer(body: bytes, sources: bytes) -> bytes:
-    """Make what follows on the bytes of the extension module in its file."""
-    trailer = MAGIC + sources
-    return trailer + hashlib.sha256(body + trailer).digest()
-
-
-def seal(body: bytes, sources: str) -> bytes:
-    """Return the extension module with its trailer; `check` accepts it for the same sources."""
-    return body + make_trailer(body, _pad(sources))
+def seal(module: bytes, sources: str) -> bytes:
+    """Return the bytes of an extension module with a trailer, as `check` accepts them."""
+    data = module + MAGIC + _pad(sources)
+    return data + sha256(data).digest()
 
 
 def _pad(sources: str) -> bytes:
@@ -138,9 +132,9 @@ def _pad(sources: str) -> bytes:
 def _why_not_here() -> str:
     """Say why this process cannot use the file, whatever is in it."""
     if sys.platform != "linux" or platform.machine() != "x86_64" or sys.maxsize < 1 << 32:
-        return "they are for Linux on x86-64"
+        return "that of the package is for Linux on x86-64"
     if sys.implementation.name != "cpython" or "t" in sys.abiflags:
-        return "they are for CPython with its global lock"
+        return "that of the package is for CPython with its global lock"
     if chosen := sorted(_CHOICES & {*os.environ}):
-        return f"{chosen[0]} asks for other machine code"
+        return f"{chosen[0]} asks for another"
     return ""
