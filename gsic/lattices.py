@@ -87,9 +87,7 @@ class LatticeGaussians:
         by_mean = gradients.mean / self._cell[:, None]
         by_lattice_color = gradients.color.astype(np.float64)
         by_color = by_lattice_color * self._gain[:, None]
-        by_entries = factor_backward(
-            self.entries, self.factor, gradients.factor.astype(np.float64)
-        )
+        by_entries = factor_backward(self.entries, self.factor, gradients.factor.astype(np.float64))
         (wide,) = self._added.nonzero()
         if len(wide):
             by_gain = (by_lattice_color[wide] * self._image_color[wide]).sum(axis=1)

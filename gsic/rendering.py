@@ -7,9 +7,9 @@ dequantises the image and converts its Gaussians to pixels of the output (`make_
 At scale 1 a pixel is a sample of the sum of Gaussians, of which wide ones are drawn on coarser
 lattices. An output pixel that covers p input pixels along an axis is their mean, which is a
 convolution of each Gaussian with a box: approximately a Gaussian with (p^2 - 1) / 12 px^2 more
-variance along that axis and the same integral. For p < 1 this takes variance away. Cutoff and offset
-of a Gaussian do not change. In a smaller output, wide Gaussians are drawn as in the image and
-averaged, because their lattices show at 64 dB; a larger one has them without lattices.
+variance along that axis and the same integral. For p < 1 this takes variance away. Cutoff and
+offset of a Gaussian do not change. In a smaller output, wide Gaussians are drawn as in the image
+and averaged, because their lattices show at 64 dB; a larger one has them without lattices.
 
 Blended Gaussians hide each other, and the mean of a blend is not the blend of means. Therefore they
 are sampled at a whole multiple of the output, at least as densely as the image, and averaged.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -236,7 +236,7 @@ class Picture:
         if self.wide_splats is None:
             return splats
         assert self.scene.level is not None
-        return Splats(*(array[self.scene.level == 0] for array in splats))
+        return splats.select(self.scene.level == 0)
 
     @lazy_property
     def wide_splats(self) -> Splats | None:
@@ -245,7 +245,7 @@ class Picture:
         if level is None or pitch == (1.0, 1.0) or min(pitch) < 1.0 or not level.any():
             return None
         splats = make_splats(self.scene, self.view._replace(pitch=(1.0, 1.0)))
-        return Splats(*(array[level > 0] for array in splats))
+        return splats.select(level > 0)
 
     @lazy_property
     def symbol_scene(self) -> SymbolScene | None:
@@ -268,12 +268,13 @@ class Picture:
             return self.symbol_scene
         return self.splats
 
-    def draw(self, backend: Backend, threads: int) -> Bytes:
+    def draw(self, backend: Backend, threads: int, out: Bytes | None = None) -> Bytes:
         """Draw the view.
 
         Args:
             backend: whose kernels draw.
             threads: CPU threads, at least 1.
+            out: C-contiguous array of the shape of the result that receives it; None for a new one.
 
         Returns:
             uint8 (H, W) or (H, W, 2..4).
@@ -281,7 +282,10 @@ class Picture:
         prepared = self.prepare(backend)
         planes: Bytes | Float32
         if isinstance(prepared, SymbolScene):
-            planes = self._draw_symbols(backend, prepared, threads)
+            drawn = self._draw_symbols(backend, prepared, threads, out)
+            if drawn is out:
+                return drawn
+            planes = drawn
         elif self.scene.opacity is not None:
             planes = self._draw_blended(backend, prepared, self.scene.opacity, threads)
         elif self.wide_splats is not None:
@@ -290,21 +294,33 @@ class Picture:
             # Planes with alpha are divided by it before they are rounded, so floats are needed.
             render = backend.render_sum if self.mode.alpha else backend.render_sum_bytes
             planes = render(prepared, self.view.window, self._background, threads)
-        return pixels.to_image(planes, self.mode)
+        image = pixels.to_image(planes, self.mode)
+        if out is None:
+            return image
+        np.copyto(out, image)
+        return out
 
     @property
     def _background(self) -> Float32:
         return self.scene.background.astype(np.float32)
 
-    def _draw_symbols(self, backend: Backend, scene: SymbolScene, threads: int) -> Bytes:
+    def _draw_symbols(
+        self, backend: Backend, scene: SymbolScene, threads: int, out: Bytes | None
+    ) -> Bytes:
+        """Draw symbols to `out`, which is returned then, if the image has the channels coded."""
         assert backend.render_symbols_bytes is not None
-        background = scene.background.astype(np.float32)
-        return backend.render_symbols_bytes(scene.symbols, self.view.window, background, threads)
+        background, window = scene.background.astype(np.float32), self.view.window
+        shape = window.height, window.width, self.mode.channels
+        draw = partial(backend.render_symbols_bytes, scene.symbols, window, background, threads)
+        if out is None or out.size != math.prod(shape):
+            return draw()
+        draw(out.reshape(shape))
+        return out
 
     def _draw_reduced(
         self, backend: Backend, narrow: Splats, wide: Splats, threads: int
     ) -> Float32:
-        """Draw narrow Gaussians in the output, and the mean of wide ones over each of its pixels."""
+        """Draw narrow Gaussians in the output, and the mean of wide ones over each pixel."""
         view = self.view
         black = np.zeros(self.mode.channels, np.float32)
         planes = reduction.average_window(

@@ -64,7 +64,8 @@ def _render_level(splats: Splats, level: int, window: Window) -> F64:
 
 def enlarge(coarse: F64, down: F64, across: F64) -> F64:
     """Enlarge a lattice (H, W, C) by the matrices of its columns and of its rows."""
-    return np.einsum("ij,jkc,lk->ilc", down, coarse, across)
+    fine: F64 = np.einsum("ij,jkc,lk->ilc", down, coarse, across)
+    return fine
 
 
 def _make_enlarging(window: Window) -> tuple[Window, F64, F64]:

@@ -23,8 +23,8 @@ class Splats(NamedTuple):
     """N Gaussians as arrays; the weight of one is exp(-q) - offset where q <= cutoff, else 0.
 
     A Gaussian of level L is drawn on a lattice whose cells are 2^L px wide, with cell (0, 0) in the
-    corner of pixel (0, 0). Its arrays are in cells of that lattice, which is then enlarged to pixels
-    (FORMAT.md 7.4). Level 0 is the pixels.
+    corner of pixel (0, 0). Its arrays are in cells of that lattice, which is then enlarged to
+    pixels (FORMAT.md 7.4). Level 0 is the pixels.
 
     q = (u^2 + v^2) / 2 with u = p dx + r dy, v = t dy and (dx, dy) = pixel centre - mean.
 
@@ -40,6 +40,13 @@ class Splats(NamedTuple):
     cutoff: F32  # (N,) the q beyond which the weight is exactly zero
     offset: F32  # (N,) subtracted from exp(-q) within the cutoff
     level: I32  # (N,) 0..LEVELS_MAX - 1
+
+    def select(self, which: NDArray[np.bool_]) -> Splats:
+        """Return the Gaussians for which `which`, bool (N,), is True."""
+        mean, factor, color, cutoff, offset, level = self
+        return Splats(
+            mean[which], factor[which], color[which], cutoff[which], offset[which], level[which]
+        )
 
 
 class LogGrid(NamedTuple):

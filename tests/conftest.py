@@ -32,7 +32,7 @@ _LONGEST_FIRST = (
     "kernels/cpu/test_processes.py",
     "encoders/gsic/test_ms_ssim.py",
     "cli/test_streams.py",
-    "kernels/cpu/raster/test_alpha.py",
+    "kernels/cpu/alpha/test_render.py",
 )
 
 

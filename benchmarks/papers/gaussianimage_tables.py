@@ -35,7 +35,7 @@ from gsic.profiles.gaussianimage.dequantisation import CUTOFF
 from gsic.profiles.gaussianimage.symbols import QuantisedImage
 from gsic.profiles.registry import find_by_name
 from gsic_kernels import registry
-from gsic_kernels.types import Splats, Window
+from gsic_kernels.types import Window, round_splats
 
 STEPS = 50000
 KODAK_PIXELS = 768 * 512
@@ -220,8 +220,7 @@ def render(fitted: Fit, run: Run) -> tuple[NDArray[np.float32], float]:
     cutoff = np.full(len(fitted.mean), CUTOFF)
     if fitted.opacity is not None:
         cutoff = np.log(np.maximum(255.0 * fitted.opacity, 1e-30))
-    arrays = (fitted.mean, factor, fitted.color, cutoff, np.zeros(len(cutoff)))
-    splats = Splats(*(array.astype(np.float32) for array in arrays))
+    splats = round_splats(fitted.mean, factor, fitted.color, cutoff, np.zeros(len(cutoff)))
     window = Window(0, 0, fitted.width, fitted.height)
     background = fitted.background.astype(np.float32)
 

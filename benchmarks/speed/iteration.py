@@ -51,6 +51,7 @@ def measured(planes: Any, arguments: argparse.Namespace, threads: int) -> dict[s
         planes.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES["log"],
         FitRecipe(),
+        on_lattices=True,
     )
     schedule = Schedule(fit.recipe, arguments.steps)
     rng = np.random.default_rng(0)

@@ -24,4 +24,5 @@ def scene(count: int, sigma: float, seed: int = 1) -> Splats:
         rng.uniform(-0.5, 1.0, (count, CHANNELS)).astype(np.float32),
         cutoff,
         np.exp(-cutoff),
+        np.zeros(count, np.int32),
     )

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from gsic.arrays import Int32
-from gsic.coding.ans import check_finished, load_coder, new_coder, save_coder
 from gsic.coding.models import CoderModel, Uniform
+from gsic.coding.stack import check_finished, load_coder, new_coder, save_coder
 from gsic.errors import CorruptFile
 
 # Rows of a block of `_SortedRows`, to twice as many.

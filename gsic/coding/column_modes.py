@@ -14,14 +14,18 @@ from gsic.arrays import Float64, Int64
 from gsic.coding import parameter_fit, tables
 from gsic.coding.ans import SymbolWriter
 from gsic.coding.escapes import measure_escaped_bits, measure_exp_golomb_bits
-from gsic.coding.models import TOTAL, Model, Tables
+from gsic.coding.models import Model
 from gsic.coding.tables import Shape
 from gsic_kernels.cpu.ans import layout
 from gsic_kernels.cpu.ans.layout import (
     FIRST_SCALE,
+    HEAD_BITS,
     HISTOGRAM_SIZE_MIN,
+    LEVEL_BITS,
+    MODE_BITS,
     POSITIVE_EVEN,
     SCALE_GROWTH,
+    SHARE_BITS,
 )
 
 
@@ -40,10 +44,6 @@ class ColumnMode(IntEnum):
     HISTOGRAM = layout.HISTOGRAM
 
 
-MODE_BITS = 2
-ZERO_BITS = 4
-HEAD_BITS = MODE_BITS + ZERO_BITS
-
 # A penalty in bits for values that a histogram does not hold: more than any value costs.
 _MISSING_BITS = 40.0
 
@@ -51,36 +51,30 @@ _MISSING_BITS = 40.0
 @cache
 def build_spread_table() -> Model:
     """Build the table of spreads."""
-    return tables.build_histogram((15, 9, 7, 6))
+    return tables.build_histogram(layout.SPREAD_LEVELS)
 
 
 @cache
 def build_positive_table() -> Model:
     """Build the table of shares of positive values, less POSITIVE_EVEN."""
-    return tables.build_tables((10,), (Shape(zero=7),), signed=True)[0]
+    return _build_table(layout.POSITIVE_TABLE)
 
 
 @cache
 def build_scale_step_table() -> Model:
     """Build the table of the differences from one group's scale to the next."""
-    return tables.build_tables((11,), (Shape(zero=4),), signed=True)[0]
+    return _build_table(layout.SCALE_STEP_TABLE)
 
 
 @cache
 def build_centre_step_table() -> Model:
     """Build the table of the differences from one group's centre to the next."""
-    return tables.build_tables((14,), (Shape(zero=7, spread=3),), signed=True)[0]
+    return _build_table(layout.CENTRE_STEP_TABLE)
 
 
-@cache
-def build_fixed_tables() -> Tables:
-    """Build the tables of a head's three numbers and of the steps, as the decoder takes them."""
-    heads = Model([TOTAL >> HEAD_BITS] * (1 << HEAD_BITS))
-    head_models = [heads, build_spread_table(), build_positive_table()]
-    fixed = Tables.from_models([*head_models, build_scale_step_table(), build_centre_step_table()])
-    # The numbers of a head have no escapes: nothing follows them.
-    fixed.rows[: len(head_models), layout.ESCAPE] = -1
-    return fixed
+def _build_table(parameters: tuple[int, int, int, int]) -> Model:
+    scale, *shape = parameters
+    return tables.build_tables((scale,), (Shape(*shape),), signed=True)[0]
 
 
 @dataclass(frozen=True)
@@ -207,7 +201,7 @@ def _fit_mode(mode: ColumnMode, groups: Sequence[Int64], doubling: bool) -> Colu
     if mode is ColumnMode.SIGN_MAGNITUDE:
         fits = [parameter_fit.fit_share(group) for group in groups]
         shares, sign_bits = [share for share, _ in fits], sum(bits for _, bits in fits)
-        parameter_bits += tables.FLAG_BITS * len(groups)
+        parameter_bits += SHARE_BITS * len(groups)
         groups = [np.abs(group) for group in groups]
     if mode is not ColumnMode.PLAIN:
         centres = [int(np.sort(group)[len(group) // 2]) for group in groups]
@@ -240,7 +234,7 @@ def _fit_histogram(groups: Sequence[Int64], doubling: bool) -> ColumnPlan:
     ]
     scale_steps = compute_scale_steps(scales, doubling)
     centre_steps = compute_centre_steps(least, ColumnMode.HISTOGRAM, doubling)
-    parameter_bits = _measure_head(Shape()) + tables.LEVEL_BITS * sum(counts)
+    parameter_bits = _measure_head(Shape()) + LEVEL_BITS * sum(counts)
     parameter_bits += measure_escaped_bits(scale_steps, build_scale_step_table())
     parameter_bits += measure_escaped_bits(centre_steps, build_centre_step_table())
     symbol_bits = sum(

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from gsic.arrays import Float64, Int64
 from gsic.coding import column_modes, parameter_fit, tables
-from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.ans import SymbolWriter
 from gsic.coding.column_modes import ColumnMode
 from gsic.coding.contexts import Contexts
 from gsic.coding.escapes import write_escaped
-from gsic_kernels.cpu.ans import decoder, layout
+from gsic_kernels.cpu.ans import coder, layout
 
 IntArray = npt.NDArray[np.integer]
 
@@ -48,10 +48,9 @@ class ColumnCodeLengths(NamedTuple):
 
 @cache
 def load() -> None:
-    """Compile the kernels and build the tables that every payload needs."""
-    decoder.load()
-    column_modes.build_fixed_tables()
-    tables.build_curves(False)
+    """Compile the kernel of the decoder and build the tables that every payload needs."""
+    coder.load()
+    tables.build_curves()
 
 
 def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: Contexts) -> None:
@@ -83,7 +82,7 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
         ]
         write_escaped(writer, [np.concatenate(steps)], [column_modes.build_centre_step_table()])
     levels = [level for plan in plans for group in plan.levels for level in group]
-    writer.write_raw(np.array(levels, np.int64), tables.LEVEL_BITS)
+    writer.write_raw(np.array(levels, np.int64), layout.LEVEL_BITS)
     group_tables = [table for plan in plans for table in plan.build_tables()]
     low_bits = [bits for plan in plans for bits in plan.count_low_bits()]
     residuals = [group for plan in plans for group in plan.residuals]
@@ -94,31 +93,6 @@ def write_columns(writer: SymbolWriter, columns: Sequence[IntArray], contexts: C
     for column, plan in zip(numbers, plans, strict=True):
         if plan.mode is ColumnMode.SIGN_MAGNITUDE:
             _write_signs(writer, contexts.split(column))
-
-
-def read_columns(reader: SymbolReader, count: int, contexts: Contexts) -> Int64:
-    """Read the next `count` columns that `write_columns` wrote.
-
-    Args:
-        reader: of the payload.
-        count: number of columns.
-        contexts: as given to `write_columns`.
-
-    Returns:
-        int64 (count, n).
-
-    Raises:
-        CorruptFile: a parameter or a value is out of range, or the payload cannot hold that many.
-    """
-    rows = len(contexts.order)
-    if rows == 0:
-        return np.empty((count, 0), np.int64)
-    reader.check_room(count * rows)
-    columns = np.empty((count, rows), np.int64)
-    fixed, curves = column_modes.build_fixed_tables(), tables.build_curves(True)
-    groups = np.array(contexts.sizes), contexts.doubling, contexts.order
-    reader.call_kernel(decoder.read_columns, fixed, curves, *groups, columns.reshape(-1))
-    return columns
 
 
 def estimate_column_bits(column: IntArray, contexts: Contexts) -> tuple[float, float]:
@@ -164,6 +138,10 @@ def compute_column_code_lengths(
 def _write_signs(writer: SymbolWriter, groups: list[Int64]) -> None:
     """Append a share per group, then a flag "is negative?" for each value that is not 0."""
     shares = [parameter_fit.fit_share(group)[0] for group in groups]
-    writer.write_raw(np.array(shares), tables.FLAG_BITS)
+    writer.write_raw(np.array(shares), layout.SHARE_BITS)
     for group, share in zip(groups, shares, strict=True):
-        writer.write_symbols(group[group != 0] < 0, tables.build_flag_table(share))
+        flags = group[group != 0] < 0
+        if share == layout.EVEN_SHARE:
+            writer.write_raw(flags, 1)
+        else:
+            writer.write_symbols(flags, tables.build_flag_table(share))

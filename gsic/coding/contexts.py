@@ -7,8 +7,6 @@ the gain of context modelling lies, at about four bits per group and column.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -38,31 +36,12 @@ class Contexts:
         # NumPy sorts integers of 8 and 16 bits in linear time.
         self.order: Int64 = groups.take(contexts).argsort(kind="stable")
 
-    @classmethod
-    def from_sizes(cls, counts: Sequence[int], *, least: int = 1) -> Contexts:
-        """Group rows that are already in the order of their contexts.
-
-        Args:
-            counts: number of rows of each context.
-            least: as for any grouping.
-        """
-        contexts = cls.__new__(cls)
-        contexts.doubling = False
-        contexts.sizes = _join_small(counts, least)[1]
-        contexts.order = np.arange(sum(counts))
-        return contexts
-
-    @classmethod
-    def one_group(cls, count: int) -> Contexts:
-        """Put `count` rows into one group."""
-        return cls.from_sizes([count])
-
     def split(self, values: Int64) -> list[Int64]:
         """Split the values of a column by group; within a group they keep their order."""
         return np.split(values[self.order], np.cumsum(self.sizes)[:-1])
 
 
-def _join_small(sizes: Sequence[int], least: int) -> tuple[npt.NDArray[np.integer], list[int]]:
+def _join_small(sizes: list[int], least: int) -> tuple[npt.NDArray[np.integer], list[int]]:
     """Join contexts into groups of at least `least` rows.
 
     Args:

@@ -1,19 +1,17 @@
-"""Frequency tables (models) of integer symbols, for the encoder and for the decoder.
+"""Frequency tables (models) of integer symbols.
 
-The encoder takes a `Model` per array of symbols. The decoder takes many tables at once, as two flat
-arrays: `Tables`. All frequencies of a table sum to 2^24; FORMAT.md section 3 is normative.
+All frequencies of a table sum to 2^24; FORMAT.md section 3 is normative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import constriction
 import numpy as np
 import numpy.typing as npt
 
-from gsic.arrays import Float64, Int64, UInt32
+from gsic.arrays import Float64, Int64
 from gsic_kernels.cpu.ans import layout
 from gsic_kernels.lazy import lazy_property
 
@@ -48,53 +46,6 @@ class UniformModel:
     def __init__(self, size: int) -> None:
         self.lowest = 0
         self.coder_model = Uniform(size)
-
-
-class Tables(NamedTuple):
-    """Several frequency tables in two arrays, as the decoder takes them.
-
-    Attributes:
-        starts: uint32 (M,), the tables one after the other. Each consists of the cumulative
-            frequencies below each of its symbols, and of 2^24 at the end.
-        rows: int64 (G, FIELDS), a row per table; `gsic_kernels.cpu.ans.layout` names its fields.
-    """
-
-    starts: UInt32
-    rows: Int64
-
-    @classmethod
-    def from_widths(cls, widths: Sequence[int]) -> Tables:
-        """Make tables of values that are raw fields only.
-
-        Args:
-            widths: bits of the values of each group, 0..64.
-        """
-        rows = np.zeros((len(widths), layout.FIELDS), np.int64)
-        rows[:, layout.SYMBOLS] = 1
-        rows[:, layout.ESCAPE] = -1
-        rows[:, layout.LOW_BITS] = widths
-        return cls(np.array([0, TOTAL], np.uint32), rows)
-
-    @classmethod
-    def from_models(cls, models: Sequence[Model]) -> Tables:
-        """Convert one or more models."""
-        starts = [np.append(0, model.frequencies.cumsum()) for model in models]
-        tables = cls.from_widths([0] * len(models))
-        sizes = [len(start) for start in starts]
-        tables.rows[:, layout.START] = np.cumsum([0, *sizes[:-1]])
-        tables.rows[:, layout.SYMBOLS] = np.array(sizes) - 1
-        tables.rows[:, layout.LOWEST] = [model.lowest for model in models]
-        tables.rows[:, layout.ESCAPE] = [model.escape for model in models]
-        tables.rows[:, layout.LEAST_COST] = [model.least_cost for model in models]
-        return cls(np.concatenate(starts).astype(np.uint32), tables.rows)
-
-    def to_models(self) -> list[Model]:
-        """Convert back to models, as an encoder takes them."""
-        fields = layout.START, layout.SYMBOLS, layout.LOWEST, layout.ESCAPE
-        return [
-            Model(np.diff(self.starts[start : start + size + 1].astype(np.int64)), lowest, escape)
-            for start, size, lowest, escape in self.rows[:, fields].tolist()
-        ]
 
 
 class Model:
@@ -136,9 +87,9 @@ class Model:
         return Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
 
     @lazy_property
-    def tables(self) -> Tables:
-        """The model as the decoder takes it."""
-        return Tables.from_models([self])
+    def starts(self) -> Int64:
+        """Sums of the frequencies below each symbol, int64 (n,)."""
+        return self.frequencies.cumsum() - self.frequencies
 
     @lazy_property
     def code_lengths(self) -> Float64:

@@ -14,11 +14,15 @@ from gsic.arrays import Float64, Int64
 from gsic.coding import tables
 from gsic.coding.models import TOTAL, Model
 from gsic.coding.tables import LAST_WHOLE, LEAST_SHARE, SCALES, SPREADS, ZERO_ODDS, Shape
+from gsic_kernels.cpu.ans.layout import EVEN_SHARE
 
 # Larger magnitudes are counted as this one; all of them are escapes of every table.
 _TOP = 1023
 
 _WHOLE = LAST_WHOLE + 1
+
+# Bits that a table of signs must save.
+_LEAST_SAVING = 2.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ def fit(groups: Sequence[Int64], first: int, steps: Model, growth: int = 0) -> F
     scales, bits = _find_cheapest_path(costs[:, :, spread, zero], first, steps, growth)
     symbol_bits = float(costs[range(len(groups)), scales, spread, zero].sum())
     scale_bits = bits - symbol_bits
-    above = sum(int((values > 0).sum()) for values in groups)
-    below = sum(int((values < 0).sum()) for values in groups)
+    values = np.concatenate(groups)
+    above, below = int((values > 0).sum()), int((values < 0).sum())
     positive = min(15, round(16 * above / max(1, above + below)))
     share = max(1, 2 * positive) / 32
     symbol_bits -= above * log2(share) + below * log2(1 - share)
@@ -74,12 +78,16 @@ def fit_share(values: Int64) -> tuple[int, float]:
     """Find the parameter of the flags "is negative?" of the values that are not 0.
 
     Returns:
-        The share for `tables.build_flag_table`, and the bits of all flags.
+        The share for `tables.build_flag_table`, and the bits of all flags. Raw flags decode faster,
+        so they are preferred to a table that saves a bit or two.
     """
     below, above = int((values < 0).sum()), int((values > 0).sum())
-    share = min(tables.FLAG_SHARES - 1, tables.FLAG_SHARES * below // max(1, below + above))
+    share = min(tables.SHARES - 1, round(tables.SHARES * below / max(1, below + above)))
     bits = tables.build_flag_table(share).code_lengths
-    return share, float(below * bits[1] + above * bits[0])
+    adaptive = float(below * bits[1] + above * bits[0])
+    if adaptive > below + above - _LEAST_SAVING:
+        return EVEN_SHARE, float(below + above)
+    return share, adaptive
 
 
 def fit_levels(values: Int64, count: int) -> list[int]:
@@ -100,7 +108,10 @@ def fit_levels(values: Int64, count: int) -> list[int]:
 
 def _measure_costs(groups: Sequence[Int64], *, signed: bool) -> Float64:
     """Bits of each group, signs left out, for every scale, spread and zero: (G, SCALES, 4, 16)."""
-    top = max(max(int(values.max()), -int(values.min())) for values in groups)
+    values = np.concatenate(groups)
+    sizes = np.array([len(group) for group in groups])
+    owners = np.repeat(np.arange(len(groups)), sizes)
+    top = max(int(values.max()), -int(values.min()))
     costs = np.full((len(groups), SCALES, len(SPREADS), len(ZERO_ODDS)), np.inf)
     magnitude_bits = _compute_magnitude_bits()
     zero_bits, rest_bits = _compute_zero_bits(signed)
@@ -112,15 +123,20 @@ def _measure_costs(groups: Sequence[Int64], *, signed: bool) -> Float64:
         if low_bits:
             into = slice(_WHOLE + 4 * low_bits - 4, _WHOLE + 4 * low_bits)
             rows = slice(_WHOLE - 4, _WHOLE)
-        for group, values in enumerate(groups):
-            counts = np.bincount(np.minimum(np.abs(values >> low_bits), _TOP))
-            zeros, rest = int(counts[0]), len(values) - int(counts[0])
-            # Few of the magnitudes occur in a small group.
-            present = np.flatnonzero(counts[1:])
-            bits = magnitude_bits[rows][:, :, present] @ counts[1:][present]
-            bits += low_bits * len(values)
-            of_zeros = zeros * zero_bits[rows] + rest * rest_bits[rows]
-            costs[group, into] = bits[:, :, None] + of_zeros[:, None, :]
+        # How often each magnitude occurs in each group; rounded down, a negative one may grow by 1.
+        width = min((top >> low_bits) + 1, _TOP) + 1
+        places = np.minimum(np.abs(values >> low_bits), _TOP) + owners * width
+        counts = np.bincount(places, minlength=len(groups) * width).reshape(-1, width)
+        present = np.flatnonzero(counts[:, 1:].any(axis=0))
+        of_present = magnitude_bits[present, rows]
+        scales = of_present.shape[1]
+        of_present = of_present.reshape(len(present), scales * len(SPREADS))
+        bits = counts[:, 1:][:, present].astype(np.float64) @ of_present
+        bits += low_bits * sizes[:, None]
+        zeros = counts[:, :1, None]
+        of_zeros = zeros * zero_bits[rows] + (sizes[:, None, None] - zeros) * rest_bits[rows]
+        by_spread = bits.reshape(len(groups), scales, len(SPREADS))
+        costs[:, into] = by_spread[:, :, :, None] + of_zeros[:, :, None, :]
     return costs
 
 
@@ -137,28 +153,40 @@ def _find_cheapest_path(
         The scales, and all bits.
     """
     scales = np.arange(SCALES)
-
-    def measure_change(difference: Int64) -> Float64:
-        clipped = np.clip(difference, steps.lowest, steps.highest)
-        return steps.code_lengths[clipped - steps.lowest]
-
-    total = costs[0] + measure_change(scales - first)
-    between = measure_change(np.subtract.outer(scales, scales) - growth)
+    total = costs[0] + _measure_change(scales - first, steps)
+    between = _measure_changes(steps, growth)
     choices = []
     for group in costs[1:]:
         reached = between + total
-        choices.append(reached.argmin(axis=1))
-        total = reached.min(axis=1) + group
+        choice = reached.argmin(axis=1)
+        choices.append(choice)
+        total = reached[scales, choice] + group
     path, bits = [int(total.argmin())], float(total.min())
     for choice in reversed(choices):
         path.append(int(choice[path[-1]]))
     return path[::-1], bits
 
 
+@lru_cache(maxsize=4)
+def _measure_changes(steps: Model, growth: int) -> Float64:
+    """Bits of the change to each scale from each one, (SCALES, SCALES)."""
+    scales = np.arange(SCALES)
+    return _measure_change(np.subtract.outer(scales, scales) - growth, steps)
+
+
+def _measure_change(difference: Int64, steps: Model) -> Float64:
+    clipped = np.clip(difference, steps.lowest, steps.highest)
+    return steps.code_lengths[clipped - steps.lowest]
+
+
 @lru_cache(maxsize=1)
 def _compute_magnitude_bits() -> Float64:
-    """Bits of the magnitudes 1.._TOP of values that are not 0, for each scale and spread."""
-    table = np.empty((_WHOLE, len(SPREADS), _TOP))
+    """Bits of the magnitudes 1.._TOP of values that are not 0, for each scale and spread.
+
+    Returns:
+        float64 (_TOP, _WHOLE, 4).
+    """
+    table = np.empty((_TOP, _WHOLE, len(SPREADS)))
     for scale in range(_WHOLE):
         for spread in range(len(SPREADS)):
             chances = tables.get_magnitude_chances(scale, spread) / TOTAL
@@ -166,9 +194,9 @@ def _compute_magnitude_bits() -> Float64:
             # Every frequency is at least 1, which is 2^-23 of a side with half of all chances.
             bits = -np.log2(np.maximum(chances, 2.0**-23))
             bits[-1] = min(bits[-1], 15.0)
-            table[scale, spread, :end] = bits
+            table[:end, scale, spread] = bits
             beyond = np.arange(1, _TOP - end + 2)
-            table[scale, spread, end - 1 :] = bits[-1] + 6 + np.floor(np.log2(beyond))
+            table[end - 1 :, scale, spread] = bits[-1] + 6 + np.floor(np.log2(beyond))
     return table
 
 

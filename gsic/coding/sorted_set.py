@@ -8,25 +8,21 @@ faster. FORMAT.md section 6 is normative.
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from gsic.arrays import Int64
 from gsic.coding import parameter_fit, tables
-from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.ans import SymbolWriter
 from gsic.coding.escapes import write_escaped
-from gsic_kernels.cpu.ans import decoder, layout
+from gsic_kernels.cpu.ans.layout import CHUNK_BITS, OWN_BITS
 
 MAX_CELLS = 1 << 60
 """Largest bound of keys."""
 
 # The mean of the quotients of gaps by 2^low_bits lies between 2^_MEAN_BITS and twice that.
 _MEAN_BITS = 3
-
-_SCALE_BITS = 5
-_OWN_BITS = layout.OWN_BITS
 
 
 def write_sets(
@@ -48,42 +44,15 @@ def write_sets(
         return
     writer.write_raw(np.array([plan.own for plan in plans]), 1)
     own = [plan.scale | plan.shape.zero << 5 | plan.shape.spread << 9 for plan in plans if plan.own]
-    writer.write_raw(np.array(own, np.int64), _OWN_BITS)
+    writer.write_raw(np.array(own, np.int64), OWN_BITS)
     scales, shapes = [plan.scale for plan in plans], [plan.shape for plan in plans]
     quotients = [plan.gaps >> plan.low_bits for plan in plans]
     write_escaped(writer, quotients, tables.build_tables(scales, shapes, signed=False))
     for plan in plans:
-        writer.write_raw(plan.gaps & ((1 << plan.low_bits) - 1), plan.low_bits)
-
-
-def read_sets(reader: SymbolReader, counts: Sequence[int], cells: Sequence[int]) -> list[Int64]:
-    """Read the sets that `write_sets` wrote.
-
-    Args:
-        reader: of the payload.
-        counts: number of keys of each set, 1 or more.
-        cells: the bound of each, 1..2^60.
-
-    Returns:
-        int64 (count,) each, ascending.
-
-    Raises:
-        CorruptFile: a key is at or above its bound, or the payload cannot hold that many keys.
-    """
-    if not counts:
-        return []
-    total = sum(counts)
-    reader.check_room(total)
-    zero = tables.Shape().zero
-    sets = [
-        (count, bound, *_predict_gaps(count, bound), zero)
-        for count, bound in zip(counts, cells, strict=True)
-    ]
-    keys = np.empty(total, np.int64)
-    curves = tables.build_curves(False)
-    reader.call_kernel(decoder.read_sets, curves, np.array(sets, np.int64), MAX_CELLS, keys)
-    ends = [*accumulate(counts)]
-    return [keys[end - count : end] for count, end in zip(counts, ends, strict=True)]
+        low = plan.gaps & ((1 << plan.low_bits) - 1)
+        lower = min(plan.low_bits, CHUNK_BITS)
+        writer.write_raw(low & ((1 << lower) - 1), lower)
+        writer.write_raw(low >> lower, plan.low_bits - lower)
 
 
 @dataclass(frozen=True)
@@ -111,7 +80,7 @@ def _plan_set(keys: npt.NDArray[np.integer], cells: int) -> _Plan:
         raise ValueError(f"a sorted set needs ascending keys in 0..{cells - 1}")
     low_bits, scale = _predict_gaps(len(keys), cells)
     shape, own_scale, saving = parameter_fit.fit_one(gaps >> low_bits, tables.Shape(), scale)
-    if saving > _OWN_BITS:
+    if saving > OWN_BITS:
         return _Plan(gaps, low_bits, True, own_scale, shape)
     return _Plan(gaps, low_bits, False, scale, tables.Shape())
 

@@ -18,14 +18,14 @@ from typing import NamedTuple
 import numpy as np
 
 from gsic.arrays import Int64, UInt32, UInt64
-from gsic.coding.models import TOTAL, Model, Tables
-from gsic_kernels.cpu.ans import decoder
+from gsic.coding.models import TOTAL, Model
+from gsic_kernels.cpu.ans import coder, layout
 
-SCALES = 64
+SCALES = layout.SCALES
 
-# The last scale whose values are coded by the table alone. Each octave of scales beyond it moves
-# one more low bit of the value out of the table into a raw field.
-LAST_WHOLE = 27
+LAST_WHOLE = layout.LAST_WHOLE
+"""The last scale whose values are coded by the table alone. Each octave of scales beyond it moves
+one more low bit of the value out of the table into a raw field."""
 
 # Least frequency of 0 and of everything else together: no symbol may become so likely that a few
 # bytes could carry millions of it.
@@ -45,10 +45,8 @@ _STEEP = (
 )
 _MANTISSAS = (136, 114, 96, 81)
 
-LEVEL_BITS = 4
-
-FLAG_BITS = 5
-FLAG_SHARES = 1 << FLAG_BITS
+SHARES = 1 << layout.SHARE_BITS
+"""Shares of signs."""
 
 
 class Shape(NamedTuple):
@@ -96,7 +94,7 @@ def get_magnitude_chances(scale: int, spread: int) -> UInt32:
 
 
 def get_zero_frequency(scale: int, zero: int, signed: bool) -> int:
-    """Return the least frequency of 0; what rounding leaves over is added to it.
+    """Return the frequency of 0, which may be 1 more where a side of the table rounds down.
 
     Args:
         scale, zero: parameters of the table.
@@ -113,8 +111,10 @@ def build_tables(scales: Sequence[int], shapes: Sequence[Shape], *, signed: bool
         shapes: one per scale.
         signed: True for tables of both signs.
     """
-    choices = [(0, scale, *shape) for scale, shape in zip(scales, shapes, strict=True)]
-    return _build_models(choices, (), signed=signed)
+    choices = [(scale, *shape) for scale, shape in zip(scales, shapes, strict=True)]
+    # Built with the kernel of the decoder, so that the rules stand in one place.
+    built = coder.build_tables(np.array(choices, np.int64), signed, build_curves())
+    return [Model(np.diff(starts), lowest, len(starts) - 2 + lowest) for starts, lowest in built]
 
 
 def build_histogram(levels: Sequence[int]) -> Model:
@@ -123,34 +123,36 @@ def build_histogram(levels: Sequence[int]) -> Model:
     Args:
         levels: n of 0..15; two levels more double the probability, roughly. n is 2 to 65.
     """
-    return _build_models([(1, len(levels) - 2, *Shape())], levels, signed=True)[0]
+    steps = np.asarray(levels, np.int64)
+    weights = 2 + steps % 2 << steps // 2
+    frequencies = 1 + weights * (TOTAL - len(weights)) // weights.sum()
+    frequencies[0] += TOTAL - frequencies.sum()
+    return Model(frequencies)
 
 
-@lru_cache(maxsize=FLAG_SHARES)
+@lru_cache(maxsize=SHARES)
 def build_flag_table(share: int) -> Model:
-    """Build the table over 0 and 1 in which 1 has a probability of (2 share + 1) / 64.
+    """Build the table over 0 and 1 in which 1 has a probability of share / 32, for 0 of 1 / 64.
 
     Args:
         share: 0..31.
     """
-    ones = (2 * share + 1) * (TOTAL // (2 * FLAG_SHARES))
+    ones = max(1, 2 * share) * (TOTAL // (2 * SHARES))
     return Model([TOTAL - ones, ones])
 
 
 @cache
-def build_curves(signed: bool) -> decoder.Curves:
-    """Compute what tables of both signs, or of one, are made from, as the decoder takes it."""
-    return decoder.Curves(
-        _compute_chances(), _compute_zero_frequencies(signed), _list_largest_magnitudes()
-    )
-
-
-def _build_models(
-    choices: Sequence[tuple[int, ...]], levels: Sequence[int], *, signed: bool
-) -> list[Model]:
-    """Build tables with the kernel of the decoder, so that the rules stand in one place."""
-    numbers = np.array(choices, np.int64), np.array(levels, np.int64)
-    return Tables(*decoder.build_tables(*numbers, signed, build_curves(signed))).to_models()
+def build_curves() -> coder.Curves:
+    """Compute what tables are made from, as the kernels take it."""
+    chances = _compute_chances().astype(np.uint64)
+    below = np.zeros_like(chances)
+    below[:, :, 1:] = chances[:, :, :-1].cumsum(axis=2)
+    scales = np.empty((LAST_WHOLE + 1, layout.SCALE_FIELDS), np.uint32)
+    scales[:, layout.LARGEST] = _list_largest_magnitudes()
+    scales[:, layout.STOP] = [get_stop_chance(scale) for scale in range(LAST_WHOLE + 1)]
+    zeros = np.hstack([_compute_zero_frequencies(signed) for signed in (False, True)])
+    scales[:, layout.ZEROS :] = zeros
+    return coder.Curves(below.astype(np.uint32).reshape(-1), scales.reshape(-1))
 
 
 def _fold_scale(scale: int) -> int:

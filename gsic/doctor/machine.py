@@ -59,11 +59,8 @@ def _target() -> Any:
 
 
 def _name_code_path() -> str:
-    from gsic_kernels.cpu.runtime import dispatch
     from gsic_kernels.cpu.runtime.lanes import LANES
 
-    if not dispatch.vectors_work():
-        return "scalar loops, as vectors do not compile"
     return f"vectors of {LANES} float32"
 
 

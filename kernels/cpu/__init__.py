@@ -1,5 +1,5 @@
 """The Numba kernels.
 
-`raster` draws Gaussians, `losses` compares images, `ans` decodes symbols, `rdoq` optimises them.
-`runtime` compiles kernels, shares their work between threads and defines the SIMD type.
+`sums` and `alpha` draw Gaussians, `losses` compares images, `ans` decodes symbols, `rdoq` optimises
+them. `runtime` compiles kernels, shares their work between threads and defines the SIMD type.
 """

@@ -126,7 +126,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
 def render_alpha(
     splats: Splats, opacity: F32, window: Window, background: F32, threads: int = 1
 ) -> Blended:
-    """Blend like `gsic_kernels.cpu.raster.alpha.render_alpha`; `threads` changes nothing."""
+    """Blend like `gsic_kernels.cpu.alpha.render.render_alpha`; `threads` changes nothing."""
     splats, window, shape = _check(splats, window, threads)
     opacity = validation.check_opacity(opacity, len(splats.mean))
     background = validation.check_background(background, shape[2])
@@ -153,7 +153,7 @@ def render_alpha_backward(
     grad: F32,
     threads: int = 1,
 ) -> AlphaGradients:
-    """Differentiate like `gsic_kernels.cpu.raster.alpha.render_alpha_backward`."""
+    """Differentiate like `gsic_kernels.cpu.alpha.render.render_alpha_backward`."""
     splats, window, shape = _check(splats, window, threads)
     opacity = validation.check_opacity(opacity, len(splats.mean))
     background = validation.check_background(background, shape[2])

@@ -5,15 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from format_decoder import Payload
+from kernel_images import make_payload, read, write_head, write_keys
 
 from gsic.coding import column_modes, tables
-from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.ans import SymbolWriter
 from gsic.coding.column_modes import ColumnMode
-from gsic.coding.columns import BOUND, estimate_column_bits, read_columns, write_columns
+from gsic.coding.columns import BOUND, estimate_column_bits, write_columns
 from gsic.coding.contexts import Contexts
-from gsic.coding.escapes import write_escaped
-from gsic.coding.models import Model
 from gsic.errors import CorruptFile
+from gsic_kernels.cpu.ans import layout
 
 Ints = npt.NDArray[np.int64]
 
@@ -24,11 +25,18 @@ def written(columns: list[Ints], contexts: Contexts) -> bytes:
     return writer.finish()
 
 
+def one_group(count: int) -> Contexts:
+    return Contexts(np.zeros(count, np.int64))
+
+
 def read_back(payload: bytes, count: int, contexts: Contexts) -> Ints:
-    reader = SymbolReader(payload)
-    columns = read_columns(reader, count, contexts)
+    """Read columns with the independent decoder."""
+    classes = np.empty(len(contexts.order), np.int64)
+    classes[contexts.order] = np.repeat(np.arange(len(contexts.sizes)), contexts.sizes)
+    reader = Payload(payload)
+    columns = reader.read_columns(count, classes.tolist(), doubling=contexts.doubling)
     reader.finish()
-    return columns
+    return np.array(columns)
 
 
 def laplace(rng: np.random.Generator, size: int, scale: float) -> Ints:
@@ -78,7 +86,7 @@ def test_one_group_costs_little_more_than_its_entropy(scale: float) -> None:
     column = laplace(np.random.default_rng(8), 20000, scale)
     counts = np.unique(column, return_counts=True)[1]
     entropy = -(counts * np.log2(counts / len(column))).sum()
-    bits = 8 * len(written([column], Contexts.one_group(len(column))))
+    bits = 8 * len(written([column], one_group(len(column))))
     assert entropy < bits < entropy * 1.003 + 0.04 * len(column)
 
 
@@ -86,7 +94,7 @@ def test_contexts_save_more_than_their_parameters_cost() -> None:
     rng = np.random.default_rng(9)
     classes = np.repeat(np.arange(8), 300)
     column = np.rint(rng.laplace(0, 2.0 ** (classes - 2))).astype(np.int64)
-    together = len(written([column], Contexts.one_group(len(column))))
+    together = len(written([column], one_group(len(column))))
     apart = len(written([column], Contexts(classes)))
     assert apart < 0.93 * together
 
@@ -108,19 +116,19 @@ def test_contexts_save_more_than_their_parameters_cost() -> None:
     ids=lambda column: f"{column[0]} and {len(column) - 1} more",
 )
 def test_extreme_columns_come_back(column: list[int]) -> None:
-    for contexts in (Contexts.one_group(len(column)), Contexts(np.arange(len(column)) % 3)):
+    for contexts in (one_group(len(column)), Contexts(np.arange(len(column)) % 3)):
         payload = written([np.array(column)], contexts)
         assert read_back(payload, 1, contexts)[0].tolist() == column
 
 
 def test_constant_columns_take_little() -> None:
-    assert len(written([np.full(5000, -3)], Contexts.one_group(5000))) < 16
+    assert len(written([np.full(5000, -3)], one_group(5000))) < 16
 
 
 def test_empty_columns_write_nothing() -> None:
     contexts = Contexts(np.empty(0, np.int64))
     payload = written([np.empty(0, np.int64)] * 2, contexts)
-    assert payload.hex() == "00000001"
+    assert payload.hex() == "01000000"
     assert read_back(payload, 2, contexts).shape == (2, 0)
     assert estimate_column_bits(np.empty(0, np.int64), contexts) == (0.0, 0.0)
 
@@ -147,86 +155,65 @@ def test_groups_that_double_cost_less_when_that_is_expected() -> None:
 @pytest.mark.parametrize("value", [BOUND, -BOUND])
 def test_values_out_of_range_are_refused(value: int) -> None:
     with pytest.raises(ValueError, match="out of range"):
-        written([np.array([0, value])], Contexts.one_group(2))
-
-
-def write_head(writer: SymbolWriter, mode: ColumnMode) -> None:
-    shape = tables.Shape()
-    writer.write_raw(
-        np.array([mode | shape.zero << column_modes.MODE_BITS]), column_modes.HEAD_BITS
-    )
-    writer.write_symbols(np.array([shape.spread]), column_modes.build_spread_table())
-    writer.write_symbols(
-        np.array([shape.positive - column_modes.POSITIVE_EVEN]), column_modes.build_positive_table()
-    )
-
-
-def make_reader(mode: ColumnMode, *steps: tuple[list[int], Model]) -> SymbolReader:
-    """Make a reader of a hand-made column: a head, then groups of values with their tables."""
-    writer = SymbolWriter()
-    write_head(writer, mode)
-    for values, table in steps:
-        write_escaped(writer, [np.array(values)], [table])
-    writer.write_raw(np.arange(64), 24)
-    return SymbolReader(writer.finish())
+        written([np.array([0, value])], one_group(2))
 
 
 @pytest.mark.parametrize("scales", [[-9], [-5, -4], [20, 20, 20]])
 def test_scales_out_of_range_are_corrupt(scales: list[int]) -> None:
-    contexts = Contexts(np.arange(len(scales)))
+    counts = [20] * len(scales)
+    steps = scales, column_modes.build_scale_step_table()
     with pytest.raises(CorruptFile, match=r"a scale outside 0\.\.63"):
-        read_columns(
-            make_reader(ColumnMode.PLAIN, (scales, column_modes.build_scale_step_table())),
-            1,
-            contexts,
-        )
+        read(make_payload(counts, ColumnMode.PLAIN, steps), counts, range(len(scales)))
 
 
 def test_negative_magnitudes_are_corrupt() -> None:
-    reader = make_reader(
+    payload = make_payload(
+        [1],
         ColumnMode.SIGN_MAGNITUDE,
         ([0], column_modes.build_scale_step_table()),
         ([-20], column_modes.build_centre_step_table()),
         ([0], tables.build_tables([8], [tables.Shape()], signed=True)[0]),
     )
     with pytest.raises(CorruptFile, match="a negative magnitude"):
-        read_columns(reader, 1, Contexts.one_group(1))
+        read(payload)
 
 
-def test_centres_out_of_range_are_corrupt() -> None:
-    contexts = Contexts(np.arange(40), doubling=True)
-    level = [0] + [-column_modes.SCALE_GROWTH] * 39
-    reader = make_reader(
-        ColumnMode.SIGN_MAGNITUDE,
-        (level, column_modes.build_scale_step_table()),
-        ([1] * 40, column_modes.build_centre_step_table()),
+@pytest.mark.parametrize(("centre", "cause"), [(BOUND, "a centre"), (-(2**31), "a value")])
+def test_centres_out_of_range_are_corrupt(centre: int, cause: str) -> None:
+    payload = make_payload(
+        [1],
+        ColumnMode.CENTRED,
+        ([0], column_modes.build_scale_step_table()),
+        ([centre], column_modes.build_centre_step_table()),
     )
-    with pytest.raises(CorruptFile, match="a centre out of range"):
-        read_columns(reader, 1, contexts)
+    with pytest.raises(CorruptFile, match=f"{cause} out of range"):
+        read(payload)
 
 
-def test_shares_out_of_range_are_corrupt() -> None:
+@pytest.mark.parametrize("positive", [-1, 16])
+def test_shares_out_of_range_are_corrupt(positive: int) -> None:
     writer = SymbolWriter()
-    writer.write_raw(np.array([0]), column_modes.HEAD_BITS)
-    writer.write_symbols(np.array([0]), column_modes.build_spread_table())
-    writer.write_symbols(np.array([8]), column_modes.build_positive_table())
+    write_keys(writer, [1])
+    write_head(writer, ColumnMode.PLAIN, positive)
     writer.write_raw(np.arange(64), 24)
     with pytest.raises(CorruptFile, match="share of positive"):
-        read_columns(SymbolReader(writer.finish()), 1, Contexts.one_group(9))
+        read(writer.finish())
 
 
-@pytest.mark.parametrize("exponent", [29, 32, 61, 63])
-def test_values_beyond_the_bound_are_corrupt(exponent: int) -> None:
+@pytest.mark.parametrize("exponent", [29, 30, 31])
+@pytest.mark.parametrize("scale", [27, 31])
+def test_values_beyond_the_bound_are_corrupt(exponent: int, scale: int) -> None:
     # At scale 31 one bit of each value is raw, so an excess of 2^29 makes a value of 2^30.
-    (table,) = tables.build_tables([31], [tables.Shape()], signed=True)
-    writer = SymbolWriter()
-    write_head(writer, ColumnMode.PLAIN)
-    write_escaped(
-        writer, [np.array([31 - column_modes.FIRST_SCALE])], [column_modes.build_scale_step_table()]
-    )
-    writer.write_symbols(np.array([table.highest]), table)
-    writer.write_raw(np.array([exponent]), 6)
-    writer.write_raw(np.array([0]), exponent)
-    writer.write_raw(np.array([0]), tables.count_low_bits(31))
-    with pytest.raises(CorruptFile, match="a value out of range"):
-        read_columns(SymbolReader(writer.finish()), 1, Contexts.one_group(1))
+    (table,) = tables.build_tables([scale], [tables.Shape()], signed=True)
+
+    def write_value(writer: SymbolWriter) -> None:
+        writer.write_symbols(np.array([table.highest]), table)
+        writer.write_raw(np.array([exponent]), layout.EXPONENT_BITS)
+        writer.write_raw(np.array([0]), exponent)
+        writer.write_raw(np.array([0]), tables.count_low_bits(scale))
+
+    steps = [scale - layout.FIRST_SCALE], column_modes.build_scale_step_table()
+    payload = make_payload([1], ColumnMode.PLAIN, steps, more=write_value)
+    cause = "an amplitude class" if (exponent, scale) == (29, 27) else "a value"
+    with pytest.raises(CorruptFile, match=f"{cause} out of range"):
+        read(payload)

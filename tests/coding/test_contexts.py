@@ -1,7 +1,6 @@
 """Contexts: which rows form a group, and in which order."""
 
 import numpy as np
-import pytest
 
 from gsic.coding.contexts import Contexts
 
@@ -27,13 +26,3 @@ def test_small_groups_are_joined() -> None:
     assert Contexts(rows, least=99).sizes == [14]
     contexts = Contexts(np.array([4, 0, 4, 1, 4]), least=2)
     assert [group.tolist() for group in contexts.split(np.arange(5))] == [[1, 3], [0, 2, 4]]
-
-
-@pytest.mark.parametrize("least", [1, 3, 4, 99])
-def test_rows_that_are_in_order_already_are_grouped_by_their_counts(least: int) -> None:
-    counts = [1, 2, 5, 3, 2, 1]
-    ordered = Contexts.from_sizes(counts, least=least)
-    grouped = Contexts(np.repeat(np.arange(6), counts), least=least)
-    assert ordered.sizes == grouped.sizes
-    np.testing.assert_array_equal(ordered.order, grouped.order)
-    assert Contexts.from_sizes([], least=least).sizes == []

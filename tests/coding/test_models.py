@@ -1,9 +1,9 @@
-"""Models: their rules, and their two forms for the encoder and for the decoder."""
+"""Models: their rules, and what follows from the frequencies."""
 
 import numpy as np
 import pytest
 
-from gsic.coding.models import TOTAL, Model, Tables
+from gsic.coding.models import TOTAL, Model
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,8 @@ def test_invalid_frequencies_are_refused(frequencies: list[int]) -> None:
         Model(np.array(frequencies, np.int64))
 
 
-def test_models_survive_the_conversion_to_tables() -> None:
-    models = [Model([TOTAL // 4] * 4, -1), Model([TOTAL - 300, 44, 256], 0, 2)]
-    for model, again in zip(models, Tables.from_models(models).to_models(), strict=True):
-        assert again.frequencies.tolist() == model.frequencies.tolist()
-        assert (again.lowest, again.highest) == (model.lowest, model.highest)
-        assert (again.escape, again.least_cost) == (model.escape, model.least_cost)
+def test_starts_are_sums_of_frequencies() -> None:
+    assert Model([TOTAL - 300, 44, 256]).starts.tolist() == [0, TOTAL - 300, TOTAL - 256]
 
 
 def test_code_lengths_are_those_of_the_probabilities() -> None:

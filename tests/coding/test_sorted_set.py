@@ -4,9 +4,11 @@ from math import lgamma, log
 
 import numpy as np
 import pytest
+from format_decoder import Payload
+from kernel_images import SIDE, read
 
 from gsic.coding import bits_back, sorted_set
-from gsic.coding.ans import SymbolReader, SymbolWriter
+from gsic.coding.ans import SymbolWriter
 from gsic.coding.models import TOTAL, Model
 from gsic.coding.sorted_set import MAX_CELLS
 from gsic.errors import CorruptFile
@@ -19,10 +21,11 @@ def payload_of(sets: list[list[int]] | list[np.ndarray], cells: list[int]) -> by
 
 
 def read_back(payload: bytes, counts: list[int], cells: list[int]) -> list[list[int]]:
-    reader = SymbolReader(payload)
-    sets = sorted_set.read_sets(reader, counts, cells)
+    """Read sets with the independent decoder."""
+    reader = Payload(payload)
+    sets = reader.read_sets(counts, cells)
     reader.finish()
-    return [keys.tolist() for keys in sets]
+    return sets
 
 
 @pytest.mark.parametrize("count", [1, 2, 10, 300, 4000])
@@ -96,25 +99,34 @@ def test_keys_that_are_no_sorted_set_are_refused(keys: list[int], cells: int) ->
 
 
 def test_keys_beyond_the_cells_are_corrupt() -> None:
-    payload = payload_of([[10, 900]], [1000])
-    # Both bounds give the same table and low bits, so only the bound check can tell.
-    with pytest.raises(CorruptFile, match="a key of a set beyond its 900 cells"):
-        read_back(payload, [2], [900])
+    writer = SymbolWriter()
+    # The same table and low bits as for one set of the last cell.
+    sorted_set.write_sets(writer, [np.array([SIDE**2])], [SIDE**2 + 1])
+    with pytest.raises(CorruptFile, match=f"a key of a set beyond its {SIDE**2} cells"):
+        read(writer.finish())
 
 
 def test_gaps_beyond_the_cells_are_corrupt() -> None:
     writer = SymbolWriter()
-    writer.write_raw(np.array([0]), 1)
-    writer.write_raw(np.arange(100), 24)
-    payload = writer.finish()
-    for seed in range(50):
-        noise = payload[:5] + np.random.default_rng(seed).bytes(300)[:-1] + b"\1"
-        with pytest.raises(CorruptFile):
-            read_back(noise, [60], [61])
+    # Low bits and table are those of SIDE^2 cells, which have quotients of up to 8.
+    low_bits = 9
+    assert SIDE**2 >> low_bits == 8
+    sorted_set.write_sets(writer, [np.array([9 << low_bits])], [(9 << low_bits) + 1])
+    with pytest.raises(CorruptFile, match="a gap beyond the last cell"):
+        read(writer.finish())
+
+
+def test_scales_that_sets_do_not_have_are_corrupt() -> None:
+    writer = SymbolWriter()
+    writer.write_raw(np.array([1]), 1)
+    writer.write_raw(np.array([28]), 11)
+    writer.write_raw(np.arange(9), 32)
+    with pytest.raises(CorruptFile, match="scale 28 of a set"):
+        read(writer.finish())
 
 
 def test_counts_that_the_bytes_cannot_hold_are_refused_before_decoding() -> None:
     payload = payload_of([[1, 2, 3]], [100])
-    for count in (10**4, 10**9, 10**18):
+    for count in (10**4, 10**6):
         with pytest.raises(CorruptFile, match="more than its bytes can hold"):
-            read_back(payload, [count], [100])
+            read(payload, [count])

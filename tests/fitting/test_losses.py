@@ -12,7 +12,7 @@ from gsic.fitting.losses import make_loss
 from gsic.gaussians import CholeskyCovariance, compute_factor
 from gsic.options import LOSSES
 from gsic_kernels import reference, registry
-from gsic_kernels.types import Splats, Window
+from gsic_kernels.types import Splats, Window, round_splats
 
 BACKEND = registry.get("cpu")
 
@@ -70,12 +70,13 @@ def gaussians(height: int, width: int, channels: int, seed: int = 0) -> tuple[Sp
         rng.uniform(-0.07, 0.07, (count, channels)),
         cutoff,
         np.exp(-cutoff),
+        np.zeros(count, np.int32),
     )
     return splats, rng.uniform(0.45, 0.55, channels)
 
 
 def rounded(splats: Splats) -> Splats:
-    return Splats(*(array.astype(np.float32) for array in splats))
+    return round_splats(*splats)
 
 
 def scene(height: int, width: int, channels: int = 3) -> tuple[Splats, np.ndarray, np.ndarray]:
@@ -117,7 +118,7 @@ def test_gradients_are_finite_differences(name: str, size: tuple[int, int]) -> N
     splats, background, target = scene(height, width, 2)
     window, exact = Window(0, 0, width, height), target.astype(np.float64)
     _, gradients = make_loss(BACKEND, target, name, 1).step(splats, background)
-    wide = Splats(*(array.astype(np.float64) for array in splats))
+    wide = Splats(*(array.astype(np.float64) for array in splats[:5]), splats.level)
     rng = np.random.default_rng(1)
     for field, gradient in zip(gradients._fields, gradients, strict=True):
         value = getattr(wide, field)
@@ -273,7 +274,7 @@ def test_torch_is_loaded_for_ssim_alone() -> None:
 def test_sums_scale_with_the_image() -> None:
     """Losses are sums, so that the same noise on four times the pixels costs four times as much."""
     rng = np.random.default_rng(0)
-    none = Splats(*(np.zeros(shape, np.float32) for shape in ((0, 2), (0, 3), (0, 1), (0,), (0,))))
+    none = round_splats(*(np.zeros(shape) for shape in ((0, 2), (0, 3), (0, 1), (0,), (0,))))
     grey = np.full(1, 0.5, np.float32)
     small, large = (
         np.clip(0.5 + 0.1 * rng.normal(size=(side, side, 1)), 0, 1).astype(np.float32)

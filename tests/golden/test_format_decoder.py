@@ -16,7 +16,7 @@ from gsic.container import Container, Mode, Section
 
 @pytest.mark.parametrize("sections", [(), (Section(1, b"icc"), Section(2, b""))])
 def test_containers(sections: tuple[Section, ...]) -> None:
-    written = Container(1, 300, 70000, Mode.RGB_AS_L, b"\1\2", bytes(200) + b"\1", sections)
+    written = Container(1, 300, 70000, Mode.RGB_AS_L, b"\1\2", b"\1" + bytes(200), sections)
     read = independent.read_container(container.write(written))
     assert read == {
         "profile": 1,
@@ -24,7 +24,7 @@ def test_containers(sections: tuple[Section, ...]) -> None:
         "height": 70000,
         "mode": 4,
         "parameters": b"\1\2",
-        "payload": bytes(200) + b"\1",
+        "payload": b"\1" + bytes(200),
     }
 
 
@@ -64,11 +64,12 @@ def test_payloads() -> None:
         writer = SymbolWriter()
         sorted_set.write_sets(writer, sets, bounds)
         write_columns(writer, columns, contexts)
-        writer.write_raw(np.array([2**63 + 5, 3], np.uint64), 64)
-        payload = independent.Payload(writer.finish())
+        writer.write_raw(np.array([2**31 + 5, 3]), 32)
+        states = (1, 2, 4)[count % 3]
+        payload = independent.Payload(writer.finish(states), states)
         assert payload.read_sets([count] * 5, bounds) == [keys.tolist() for keys in sets]
         decoded = payload.read_columns(len(columns), classes.tolist(), least, doubling)
         assert decoded == [column.tolist() for column in columns]
-        assert payload.read_raw(64, 2) == [2**63 + 5, 3]
+        assert payload.read_raw(32, 2) == [2**31 + 5, 3]
         payload.finish()
     assert modes == set(ColumnMode)

@@ -16,6 +16,7 @@ def one(mean: tuple[float, float], factor: tuple[float, float, float], cutoff: f
         np.ones((1, 1), np.float32),
         np.array([cutoff], np.float32),
         np.zeros(1, np.float32),
+        np.zeros(1, np.int32),
     )
 
 
@@ -42,7 +43,8 @@ def test_the_factor_shears_along_x() -> None:
 
 @pytest.mark.parametrize("name", ["mean", "factor", "color"])
 def test_gradients_of_sums_match_finite_differences(name: str) -> None:
-    scene = make(4, 12, 11, 2, sigma=(1.0, 3.0))
+    scene = make(4, 12, 11, 2, sigma=(1.0, 3.0), levels=3)
+    assert set(scene.splats.level) == {0, 1, 2}
     # Without a cut there is no rim whose derivative would be missing.
     splats = scene.splats._replace(
         cutoff=np.full(4, 16.0, np.float32), offset=np.zeros(4, np.float32)
@@ -74,6 +76,7 @@ def layers(*opacities: float) -> tuple[Splats, np.ndarray]:
         np.arange(1, count + 1, dtype=np.float32)[:, None],
         np.full(count, 8.0, np.float32),
         np.zeros(count, np.float32),
+        np.zeros(count, np.int32),
     )
     return splats, np.array(opacities, np.float32)
 

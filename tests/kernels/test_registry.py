@@ -27,7 +27,7 @@ def pretend(
             is_available=lambda: available, get_device_capability=lambda: capability
         ),
     )
-    gpu = SimpleNamespace(backend=lambda name: SimpleNamespace(name=name))
+    gpu = SimpleNamespace(backend=lambda: SimpleNamespace(name="cuda"))
     cpu = importlib.import_module("gsic_kernels.cpu.backend")
     modules = {"torch": torch, "gsic_kernels.gpu.backend": gpu, "gsic_kernels.cpu.backend": cpu}
     imported: list[str] = []

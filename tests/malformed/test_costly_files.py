@@ -63,7 +63,7 @@ def test_gaussians_are_limited_before_they_are_read() -> None:
     count = 2**20 + 64 * 64
     for more in (0, 1):
         parameters = encode_varint(600) + b"\0" + encode_varint(count + more) + b"\1\0"
-        data = container.write(Container(1, 64, 64, Mode.L, parameters, bytes(4000) + b"\1"))
+        data = container.write(Container(1, 64, 64, Mode.L, parameters, b"\1" + bytes(4000)))
         assert gsic.info(data)["gaussians"] == count + more
         with pytest.raises(LimitError if more else CorruptFile):
             gsic.decode(data)

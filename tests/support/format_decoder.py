@@ -6,7 +6,7 @@ The numbers in the comments are sections of FORMAT.md.
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from math import isqrt
 
 Table = tuple[int, Sequence[int], int]  # lowest symbol, starts and 2^24, magnitude of escapes
@@ -54,48 +54,63 @@ def take(data: Iterable[int], count: int) -> bytes:
 class Payload:
     """The numbers of an ANS payload (sections 3 to 6)."""
 
-    def __init__(self, payload: bytes) -> None:
-        assert payload[-1] != 0
-        padded = payload + bytes(-len(payload) % 4)
-        self.stack = [int.from_bytes(padded[i : i + 4], "little") for i in range(0, len(padded), 4)]
-        self.state = self.stack.pop()
-        if self.stack:
-            self.state = self.state << 32 | self.stack.pop()
+    def __init__(self, payload: bytes, states: int = 1) -> None:
+        assert payload[0] != 0
+        padded = bytes(-len(payload) % 4) + payload
+        # The next word is the last one of the list.
+        self.words = [int.from_bytes(padded[i : i + 4]) for i in range(0, len(padded), 4)][::-1]
+        self.states, self.turn = [self.words.pop()], 0
+        self.refill()
+        others = []
+        for _ in range(states - 1):
+            e = self.read_chunk(5)
+            high = 2**e + (self.read_chunk(e) if e else 0)
+            others.append(high << 32 | (self.words.pop() if self.words else 0))
+        self.states += others
+        self.turn = 0
+
+    def refill(self) -> None:
+        """Take a word if the state whose turn it is needs one (section 3)."""
+        if self.states[self.turn] < 2**32 and self.words:
+            self.states[self.turn] = self.states[self.turn] << 32 | self.words.pop()
+
+    def end_turn(self, state: int) -> None:
+        """Store the state whose turn it is, and take turns (section 3)."""
+        self.states[self.turn] = state
+        self.refill()
+        self.turn = (self.turn + 1) % len(self.states)
 
     def read_symbol(self, table: Table) -> int:
         """Decode a symbol (section 3)."""
         lowest, starts, _ = table
-        slot = self.state % 2**24
+        state = self.states[self.turn]
+        slot = state % 2**24
         index = bisect_right(starts, slot) - 1
         frequency = starts[index + 1] - starts[index]
-        self.state = (self.state >> 24) * frequency + slot - starts[index]
-        if self.state < 2**32 and self.stack:
-            self.state = self.state << 32 | self.stack.pop()
+        self.end_turn((state >> 24) * frequency + slot - starts[index])
         return lowest + index
+
+    def read_chunk(self, bits: int) -> int:
+        """Decode a raw chunk (section 3)."""
+        state = self.states[self.turn]
+        self.end_turn(state >> bits)
+        return state % 2**bits
 
     def finish(self) -> None:
         """Check the end of the payload (section 3)."""
-        assert not self.stack
-        assert self.state == 2**24
+        assert not self.words
+        assert self.states == [2**24 if len(self.states) == 1 else 2**32] * len(self.states)
 
     def read_raw(self, bits: int, count: int) -> list[int]:
         """Read an array of raw fields (section 3)."""
-        fields = [0] * count
-        for shift in range(0, bits, 24):
-            chunk = min(24, bits - shift)
-            equal = (0, range(0, 2**24 + 1, 2 ** (24 - chunk)), -1)
-            fields = [field + (self.read_symbol(equal) << shift) for field in fields]
-        return fields
+        everything = 0
+        for shift in range(0, count * bits, 32):
+            everything |= self.read_chunk(min(32, count * bits - shift)) << shift
+        return [everything >> i * bits & 2**bits - 1 for i in range(count)]
 
     def read_exp_golomb(self, count: int) -> list[int]:
         """Read an array of Exp-Golomb-like numbers (section 3)."""
-        exponents = self.read_raw(6, count)
-        numbers = [0] * count
-        for exponent in sorted(set(exponents)):
-            chosen = [i for i in range(count) if exponents[i] == exponent]
-            for i, field in zip(chosen, self.read_raw(exponent, len(chosen)), strict=True):
-                numbers[i] = 2**exponent - 1 + field
-        return numbers
+        return [2**e - 1 + self.read_raw(e, 1)[0] for e in self.read_raw(5, count)]
 
     def read_escaped(self, sizes: Sequence[int], tables: Sequence[Table]) -> list[list[int]]:
         """Read an array of values with escapes (section 4)."""
@@ -178,8 +193,14 @@ class Payload:
             column = residuals[i * len(groups) : (i + 1) * len(groups)]
             if modes[i] == 2:
                 for group, share in zip(column, self.read_raw(5, len(groups)), strict=True):
-                    flags = (0, (0, 2**24 - (2 * share + 1) * 2**18, 2**24), -1)
-                    group[:] = [v and v * (1 - 2 * self.read_symbol(flags)) for v in group]
+                    count = sum(v != 0 for v in group)
+                    flags = (0, (0, 2**24 - max(1, 2 * share) * 2**18, 2**24), -1)
+                    negative = (
+                        iter(self.read_raw(1, count))
+                        if share == 16
+                        else iter([self.read_symbol(flags) for _ in range(count)])
+                    )
+                    group[:] = [v and v * (1 - 2 * next(negative)) for v in group]
             values = dict(zip(chain(*groups), chain(*column), strict=True))
             columns.append([values[row] for row in range(len(contexts))])
         return columns
@@ -199,7 +220,9 @@ class Payload:
         quotients = self.read_escaped(counts, [make_table(s, shape, False) for s, shape in chosen])
         sets = []
         for group, b in zip(quotients, low, strict=True):
-            fields = self.read_raw(b, len(group))
+            fields = self.read_raw(min(b, 32), len(group))
+            above = self.read_raw(b - 32, len(group)) if b > 32 else [0] * len(group)
+            fields = [f + 2**32 * g for f, g in zip(fields, above, strict=True)]
             sets.append(list(accumulate(q * 2**b + f for q, f in zip(group, fields, strict=True))))
         return sets
 
@@ -251,9 +274,11 @@ def make_table(scale: int, shape: tuple[int, int, int], two_sided: bool) -> Tabl
     odds = (4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 51, 64, 81, 102, 128)[zero] * (2**32 - more)
     share = min(max(2**24 * odds // (odds + 16 * more), 2**17), 2**24 - 2**17)
 
+    sums = [0, *accumulate(chances[:-1])]
+
     def side(total: int) -> list[int]:
-        shared = [1 + (m * (total - n - 255) >> 24) for m in chances]
-        return [*shared[:-1], shared[-1] + 255]
+        ends = [k + (m * (total - n - 255) >> 24) for k, m in enumerate(sums)] + [total]
+        return [after - before for before, after in pairwise(ends)]
 
     w = max(1, 2 * positive)
     below = side((2**24 - share) * (32 - w) // 32)[::-1] if two_sided else []

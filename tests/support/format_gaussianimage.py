@@ -83,7 +83,8 @@ def read_rows(
     coder = Payload(payload)
     shape, color = tables
     if plain is None:
-        columns = [coder.read_raw(16, count) for _ in range(2)]
+        half = make_uniform(2**16)
+        columns = [[coder.read_symbol(half) for _ in range(count)] for _ in range(2)]
         columns += [[coder.read_symbol(shape) for _ in range(count)] for _ in range(3)]
         columns += [[coder.read_symbol(color) for _ in range(count)] for _ in range(stages)]
         coder.finish()
@@ -104,11 +105,12 @@ def push_symbol(coder: Payload, symbol: int, table: Table) -> None:
     """Encode a symbol (section 3)."""
     _, starts, _ = table
     frequency = starts[symbol + 1] - starts[symbol]
-    if coder.state >= frequency << 40:
-        coder.stack.append(coder.state % 2**32)
-        coder.state >>= 32
-    quotient, rest = divmod(coder.state, frequency)
-    coder.state = (quotient << 24) + rest + starts[symbol]
+    (state,) = coder.states
+    if state >= frequency << 40:
+        coder.words.append(state % 2**32)
+        state >>= 32
+    quotient, rest = divmod(state, frequency)
+    coder.states = [(quotient << 24) + rest + starts[symbol]]
 
 
 def make_uniform(size: int) -> Table:

@@ -64,7 +64,8 @@ def read_symbols(
     counts.append(count - sum(counts))
     assert min(counts) > 0
     assert not list(body)
-    payload = Payload(bytes(fields["payload"]))
+    states = 1 if count < 512 else 2 if count < 2048 else 4
+    payload = Payload(bytes(fields["payload"]), states)
     grids = [
         (ceil((width + 2 * MARGIN) * 2.0**p), ceil((height + 2 * MARGIN) * 2.0**p)) for p in classes
     ]

@@ -232,12 +232,12 @@ def _split_parameters(parts: Parts) -> list[tuple[str, bytes]]:
 
 def _payload_bytes(rng: Random, parts: Parts) -> None:
     _change_bytes(rng, parts.payload)
-    _end_payload(rng, parts)
+    _begin_payload(rng, parts)
 
 
 def _payload_words(rng: Random, parts: Parts) -> None:
     """Swap, clear, fill, repeat, cut or add words of 32 bits."""
-    padded = bytes(parts.payload) + bytes(-len(parts.payload) % 4)
+    padded = bytes(-len(parts.payload) % 4) + bytes(parts.payload)
     words = [padded[i : i + 4] for i in range(0, len(padded), 4)] or [bytes(4)]
     at, other = rng.randrange(len(words)), rng.randrange(len(words))
     kind = rng.randrange(7)
@@ -255,22 +255,22 @@ def _payload_words(rng: Random, parts: Parts) -> None:
         words += [rng.randbytes(4) for _ in range(rng.choice((1, 2, 64, 512)))]
     else:
         words.reverse()
-    parts.payload[:] = b"".join(words)
-    _end_payload(rng, parts)
+    parts.payload[:] = b"".join(words).lstrip(b"\0")
+    _begin_payload(rng, parts)
 
 
 def _payload_noise(rng: Random, parts: Parts) -> None:
     size = rng.choice((0, 1, 4, 5, 8, 40, 400, rng.randint(0, 2000)))
     noise = rng.choice((rng.randbytes(size), bytes(size), b"\xff" * size))
     parts.payload[:] = noise
-    _end_payload(rng, parts)
+    _begin_payload(rng, parts)
 
 
-def _end_payload(rng: Random, parts: Parts) -> None:
-    """Give an ANS payload the last byte that it must have, mostly."""
+def _begin_payload(rng: Random, parts: Parts) -> None:
+    """Give an ANS payload the first byte that it must have, mostly."""
     payload = parts.payload
-    if payload and payload[-1] == 0 and rng.random() < 0.9:
-        payload[-1] = 1
+    if payload and payload[0] == 0 and rng.random() < 0.9:
+        payload[0] = 1
 
 
 Change = Callable[[Random, Parts], None]

@@ -1,11 +1,11 @@
 """Scenes that are difficult for rasterisers, and how close kernels must be to the oracle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from gsic_kernels.types import F32, Splats, Window
+from gsic_kernels.types import F32, Gradients, Splats, Window
 
 # Largest error of a rendered value, per unit of summed |weight x colour| (at least one unit).
 RENDER = 3e-6
@@ -53,14 +53,19 @@ def make(
     aspect: tuple[float, float] = (1.0, 5.0),
     margin: float = 4.0,
     cutoff: tuple[float, float] = (1.0, 9.0),
+    levels: int = 1,
     seed: int = 0,
 ) -> Scene:
-    """Make random Gaussians over a window at the origin, with offset = exp(-cutoff)."""
+    """Make random Gaussians over a window at the origin, with offset = exp(-cutoff).
+
+    They lie on so many levels of lattices. Sizes and the margin are in cells of these.
+    """
     rng = np.random.default_rng(seed)
-    low, high = (-margin, -margin), (width + margin, height + margin)
+    level = np.random.default_rng([seed, levels]).integers(0, levels, count, dtype=np.int32)
+    size = np.array([width, height]) / 2.0 ** level[:, None]
     cutoffs = rng.uniform(*cutoff, count).astype(np.float32)
     splats = Splats(
-        rng.uniform(low, high, (count, 2)).astype(np.float32),
+        rng.uniform(-margin, size + margin).astype(np.float32),
         factors(
             np.exp(rng.uniform(*np.log(sigma), count)),
             np.exp(rng.uniform(*np.log(aspect), count)),
@@ -69,6 +74,7 @@ def make(
         rng.uniform(-0.6, 1.0, (count, channels)).astype(np.float32),
         cutoffs,
         np.exp(-cutoffs),
+        level,
     )
     background = rng.uniform(0, 1, channels).astype(np.float32)
     return Scene(splats, Window(0, 0, width, height), background, aspect[1] > 100)
@@ -110,6 +116,34 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "RGB and alpha": lambda: make(80, 41, 33, 4),
 }
 
+# The same for sums, whose Gaussians may lie on coarser lattices.
+LEVEL_SCENES: dict[str, Callable[[], Scene]] = {
+    "two levels": lambda: make(90, 64, 48, levels=2),
+    "all levels": lambda: make(200, 97, 151, levels=8),
+    "all levels on 1x1": lambda: make(40, 1, 1, levels=8),
+    "all levels, 1 wide": lambda: make(60, 1, 71, levels=8),
+    "all levels, 1 high": lambda: make(60, 71, 1, levels=8),
+    "wider than a tile": lambda: make(60, 1101, 9, levels=3),
+    "below zero": lambda: moved(make(90, 45, 38, levels=5), -3001, -7003),
+    "across zero": lambda: moved(make(90, 45, 38, levels=8), -19, -23),
+    "far from the origin": lambda: moved(make(90, 45, 38, levels=4), 4194250, -4194301),
+    "one coarse level": lambda: on_level(make(60, 50, 40, levels=4), 3),
+    "none on coarse levels": lambda: on_level(make(0, 50, 40, levels=4), 3),
+    "needles on levels": lambda: make(
+        40, 90, 70, sigma=(0.1, 0.5), aspect=(300.0, 1000.0), levels=4
+    ),
+    "grey on levels": lambda: make(80, 41, 33, 1, levels=4),
+    "grey and alpha on levels": lambda: make(80, 41, 33, 2, levels=4),
+    "RGB and alpha on levels": lambda: make(80, 41, 33, 4, levels=4),
+}
+SUM_SCENES = {**SCENES, **LEVEL_SCENES}
+
+
+def on_level(scene: Scene, level: int) -> Scene:
+    """Put all Gaussians of a scene on one level."""
+    level_of_all = np.full(len(scene.splats.mean), level, np.int32)
+    return scene._replace(splats=scene.splats._replace(level=level_of_all))
+
 
 def opacities(scene: Scene, low: float = 0.02, high: float = 1.3) -> F32:
     """Draw an opacity for each Gaussian: some too small to be seen, some capped."""
@@ -119,12 +153,31 @@ def opacities(scene: Scene, low: float = 0.02, high: float = 1.3) -> F32:
 
 def moved(scene: Scene, x: int, y: int) -> Scene:
     """Move a scene to another place of the plane."""
-    mean = (scene.splats.mean + np.array([x, y])).astype(np.float32)
+    mean = scene.splats.mean + np.array([x, y]) / 2.0 ** scene.splats.level[:, None]
     window = scene.window._replace(x=scene.window.x + x, y=scene.window.y + y)
-    return scene._replace(splats=scene.splats._replace(mean=mean), window=window)
+    return scene._replace(splats=scene.splats._replace(mean=mean.astype(np.float32)), window=window)
 
 
 def scale_of(scene: Scene, reference: Callable[..., np.ndarray]) -> float:
     """Compute the largest sum of |weight x colour| over the pixels, at least 1, to scale errors."""
     positive = scene.splats._replace(color=np.abs(scene.splats.color))
     return max(1.0, float(reference(positive, scene.window, 0 * scene.background).max()))
+
+
+def cotangent(scene: Scene) -> F32:
+    """Draw a random image gradient."""
+    shape = scene.window.height, scene.window.width, scene.splats.color.shape[1]
+    return np.random.default_rng(7).normal(size=shape).astype(np.float32)
+
+
+def check_gradients(
+    gradients: Gradients, expected: Sequence[np.ndarray], needles: bool = False
+) -> None:
+    """Compare each gradient of a sum with the expected one, relative to its largest element."""
+    for name, value, wanted in zip(Gradients._fields, gradients, expected, strict=True):
+        limit = (GRADIENTS_NEEDLES if needles else GRADIENTS)[name]
+        assert value.dtype == np.float32, name
+        assert value.shape == wanted.shape, name
+        largest = np.abs(wanted).max(initial=0.0)
+        error = np.abs(value - wanted).max(initial=0.0)
+        assert error <= limit * largest, f"{name}: {error} of {largest}"

@@ -17,6 +17,7 @@ def render_sum(
     color: torch.Tensor,
     cutoff: torch.Tensor,
     offset: torch.Tensor,
+    level: torch.Tensor,
     window: Window,
     background: torch.Tensor,
     threads: int = 1,
@@ -24,11 +25,8 @@ def render_sum(
     """Render like the backend's `render_sum`, differentiable in mean, factor, color, background.
 
     Args:
-        mean: float32 (N, 2), px.
-        factor: float32 (N, 3), px^-1.
-        color: float32 (N, C), 1.0 = full scale.
-        cutoff: float32 (N,), taken as fixed.
-        offset: float32 (N,), taken as fixed.
+        mean, factor, color: float32, as in `Splats`.
+        cutoff, offset, level: as in `Splats`, taken as fixed.
         window: the pixels to render.
         background: float32 (C,).
         threads: number of threads to use; no result depends on it.
@@ -41,7 +39,7 @@ def render_sum(
         ValueError: a shape does not fit.
     """
     image: torch.Tensor = _RenderSum.apply(  # type: ignore[no-untyped-call]
-        mean, factor, color, background, cutoff, offset, window, threads
+        mean, factor, color, background, cutoff, offset, level, window, threads
     )
     return image
 
@@ -52,6 +50,7 @@ def render_alpha(
     color: torch.Tensor,
     cutoff: torch.Tensor,
     offset: torch.Tensor,
+    level: torch.Tensor,
     opacity: torch.Tensor,
     window: Window,
     background: torch.Tensor,
@@ -60,11 +59,8 @@ def render_alpha(
     """Render like the backend's `render_alpha`, differentiable in all but cutoff and offset.
 
     Args:
-        mean: float32 (N, 2), px; the first Gaussian is in front.
-        factor: float32 (N, 3), px^-1.
-        color: float32 (N, C), 1.0 = full scale.
-        cutoff: float32 (N,), taken as fixed.
-        offset: float32 (N,), taken as fixed.
+        mean, factor, color: float32, as in `Splats`; the first Gaussian is in front.
+        cutoff, offset, level: as in `Splats`, taken as fixed.
         opacity: float32 (N,).
         window: the pixels to render.
         background: float32 (C,).
@@ -78,7 +74,7 @@ def render_alpha(
         ValueError: a shape does not fit.
     """
     image: torch.Tensor = _RenderAlpha.apply(  # type: ignore[no-untyped-call]
-        mean, factor, color, opacity, background, cutoff, offset, window, threads
+        mean, factor, color, opacity, background, cutoff, offset, level, window, threads
     )
     return image
 
@@ -93,31 +89,27 @@ class _RenderSum(torch.autograd.Function):
         background: torch.Tensor,
         cutoff: torch.Tensor,
         offset: torch.Tensor,
+        level: torch.Tensor,
         window: Window,
         threads: int,
     ) -> torch.Tensor:
-        ctx.save_for_backward(mean, factor, color, cutoff, offset)
+        ctx.save_for_backward(mean, factor, color, cutoff, offset, level)
         ctx.window, ctx.threads = window, threads
-        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, cutoff, offset)))
+        splats = Splats(*map(_array, (mean, factor, color, cutoff, offset, level)))
         image = registry.get("cpu").render_sum(splats, window, _array(background), threads)
         return torch.from_numpy(image)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         (grad,) = grads
-        splats = Splats(*(_array(tensor) for tensor in ctx.saved_tensors))
-        by_mean, by_factor, by_color = registry.get("cpu").render_sum_backward(
+        splats = Splats(*map(_array, ctx.saved_tensors))
+        gradients = registry.get("cpu").render_sum_backward(
             splats, ctx.window, _array(grad), ctx.threads
         )
         return (
-            torch.from_numpy(by_mean),
-            torch.from_numpy(by_factor),
-            torch.from_numpy(by_color),
+            *(torch.from_numpy(gradient) for gradient in gradients),
             grad.sum(dim=(0, 1)),
-            None,
-            None,
-            None,
-            None,
+            *[None] * 5,
         )
 
 
@@ -132,15 +124,16 @@ class _RenderAlpha(torch.autograd.Function):
         background: torch.Tensor,
         cutoff: torch.Tensor,
         offset: torch.Tensor,
+        level: torch.Tensor,
         window: Window,
         threads: int,
     ) -> torch.Tensor:
-        splats = Splats(*(_array(tensor) for tensor in (mean, factor, color, cutoff, offset)))
+        splats = Splats(*map(_array, (mean, factor, color, cutoff, offset, level)))
         image, *seen = registry.get("cpu").render_alpha(
             splats, _array(opacity), window, _array(background), threads
         )
         result = torch.from_numpy(image)
-        ctx.save_for_backward(mean, factor, color, cutoff, offset, opacity, background)
+        ctx.save_for_backward(mean, factor, color, cutoff, offset, level, opacity, background)
         ctx.seen, ctx.window, ctx.threads = seen, window, threads
         return result
 
@@ -158,7 +151,7 @@ class _RenderAlpha(torch.autograd.Function):
             grad,
             ctx.threads,
         )
-        return *(torch.from_numpy(gradient) for gradient in gradients), None, None, None, None
+        return *(torch.from_numpy(gradient) for gradient in gradients), *[None] * 5
 
 
 def _array(tensor: torch.Tensor) -> Any:

@@ -164,7 +164,7 @@ def trim_to_psnr(
         if rise is None or not len(state.symbols):
             break
         lambda_ *= rise
-        symbols, _ = Rdoq(context.planes, *state).run_pass(state.symbols, lambda_)
+        symbols, _ = Rdoq(context.planes, state.header).run_pass(state.symbols, lambda_)
         smaller = QuantisedImage(state.header, symbols.drop_invisible())
         less = context.code(smaller)
         if target.is_met_by(less):

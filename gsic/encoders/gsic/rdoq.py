@@ -7,6 +7,7 @@ at a time to the neighbours that lower D + lambda R: squared error plus lambda t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from gsic.arrays import Float32
 from gsic.profiles.gsic.code_lengths import compute_code_lengths
-from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
-from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols
-from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, run_rdoq_pass
+from gsic.profiles.gsic.dequantisation import make_log_grid
+from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, pack_symbols
+from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, RdoqImage
+from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 from gsic_kernels.registry import get
 from gsic_kernels.types import LogSymbols, Window
 
@@ -27,7 +29,13 @@ _MARGIN = 16
 _LEAST_MOVED = 0.02
 
 
-def run_rdoq(planes: Float32, state: QuantisedImage, lambda_: float, passes: int) -> QuantisedImage:
+def run_rdoq(
+    planes: Float32,
+    state: QuantisedImage,
+    lambda_: float,
+    passes: int,
+    go_on: Callable[[], bool] | None = None,
+) -> QuantisedImage:
     """Lower D + lambda R by moves of single Gaussians, in passes over all of them.
 
     RDOQ runs on one thread of the CPU, whatever device the Gaussians were fitted on: each move
@@ -39,17 +47,19 @@ def run_rdoq(planes: Float32, state: QuantisedImage, lambda_: float, passes: int
             never come back.
         lambda_: squared error that a bit is worth, in squared global steps, above 0.
         passes: largest number of passes; with 0 the symbols stay as they are.
+        go_on: called after each pass; no other follows where it returns False.
     """
     if not passes:
         return state
     header, symbols = state
-    rdoq = Rdoq(planes, header, symbols)
+    rdoq = Rdoq(planes, header)
     for _ in range(passes):
         symbols = symbols.drop_invisible()
         if not len(symbols):
             break
         symbols, moves = rdoq.run_pass(symbols, lambda_)
-        if moves < _LEAST_MOVED * len(symbols):
+        stopped = go_on is not None and not go_on()
+        if stopped or moves < _LEAST_MOVED * len(symbols):
             break
     return QuantisedImage(header, symbols.drop_invisible())
 
@@ -60,20 +70,18 @@ class Rdoq:
     Args:
         planes: float32 (H, W, C), 0..1, the image.
         header: header of the file.
-        symbols: the Gaussians before the first pass.
     """
 
-    def __init__(self, planes: Float32, header: Header, symbols: Symbols) -> None:
+    def __init__(self, planes: Float32, header: Header) -> None:
         self._header = header
-        self._target = np.ascontiguousarray(planes.transpose(2, 0, 1))
-        self._image = _render(header, symbols)
+        self._image = RdoqImage(planes)
+        self._background = header.background_color.astype(np.float32)
 
     def run_pass(self, symbols: Symbols, lambda_: float) -> tuple[Symbols, int]:
         """Try the neighbours of each Gaussian once; one that does not pay gets amplitudes of 0.
 
         Args:
-            symbols: one or more Gaussians: those before the first pass, or those that the last
-                pass returned, but for Gaussians that draw nothing.
+            symbols: one or more Gaussians.
             lambda_: as for `run_rdoq`.
 
         Returns:
@@ -81,19 +89,11 @@ class Rdoq:
         """
         header = self._header
         on_grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
+        window = Window(0, 0, header.width, header.height)
+        image = get("cpu").render_sum(dequantise_symbols(on_grid), window, self._background)
         lengths = code_lengths_of(header, symbols)
-        lambda_ *= header.step**2
-        done = run_rdoq_pass(on_grid, lengths, lambda_, self._image, self._target)
+        done = self._image.run_pass(on_grid, lengths, lambda_ * header.step**2, image)
         return _unpack_rows(symbols, on_grid.rows), done.moves
-
-
-def _render(header: Header, symbols: Symbols) -> Float32:
-    """Render Gaussians without clamping, float32 (C, H, W)."""
-    splats = dequantise_gaussians(header, symbols).place_on_lattices().splats
-    window = Window(0, 0, header.width, header.height)
-    background = header.background_color.astype(np.float32)
-    image = get("cpu").render_sum(splats, window, background)
-    return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 
 def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:

@@ -13,9 +13,9 @@ import numpy as np
 
 from gsic.arrays import Float64, Int64
 from gsic.coding import bits_back
-from gsic.coding.ans import SymbolReader, SymbolWriter
 from gsic.coding.bit_packing import pack_bits, unpack_bits
 from gsic.coding.models import TOTAL, CoderModel, Model, UniformModel
+from gsic.coding.stack import check_finished, load_coder, new_coder, save_coder
 from gsic.container import Container
 from gsic.errors import CorruptFile
 from gsic.profiles.gaussianimage.parameters import Parameters, read_parameters, write_parameters
@@ -42,13 +42,13 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
             ]
         )
     else:
-        writer = SymbolWriter()
-        for column in image.position.T:
-            writer.write_raw(column, POSITION_BITS)
-        shape, color = (make_table(histogram) for histogram in histograms)
-        writer.write_symbols(image.shape.T.ravel(), shape)
-        writer.write_symbols(image.color.T.ravel(), color)
-        payload = writer.finish()
+        coder = new_coder()
+        # Backwards, because it is a stack.
+        for column, model in reversed(
+            list(zip(image.rows.T, _make_models(image, histograms), strict=True))
+        ):
+            coder.encode_reverse(column.astype(np.int32), model.coder_model)
+        payload = save_coder(coder)
     return write_parameters(Parameters(len(image), image, histograms)), payload
 
 
@@ -74,15 +74,12 @@ def read(file: Container) -> QuantisedImage:
             array.reshape(count, -1) for array in unpack_bits(file.payload, list(sizes), "payload")
         )
     else:
-        reader = SymbolReader(file.payload)
-        x, y = (reader.read_raw_int64(POSITION_BITS, count) for _ in range(2))
-        position = np.stack((x, y), axis=1)
-        tables = [make_table(histogram) for histogram in histograms]
-        shape, color = (
-            reader.read_symbols(table, columns * count).reshape(columns, count).T.astype(np.int64)
-            for table, columns in zip(tables, (3, stages), strict=True)
-        )
-        reader.finish()
+        coder = load_coder(file.payload)
+        models = _make_models(image, histograms)
+        columns = [coder.decode(model.coder_model, count) for model in models]
+        check_finished(coder)
+        rows = np.stack(columns, axis=1).astype(np.int64)
+        position, shape, color = rows[:, :2], rows[:, 2:5], rows[:, 5:]
     halves = position.astype(np.uint16)
     if not np.isfinite(halves.view(np.float16)).all():
         raise CorruptFile("payload: a position that is not finite")

@@ -10,24 +10,21 @@ from __future__ import annotations
 import numpy as np
 
 from gsic.arrays import Int64
-from gsic.coding.ans import SymbolReader, SymbolWriter
-from gsic.coding.columns import read_columns, write_columns
+from gsic.coding.ans import SymbolWriter, count_states, read_image
+from gsic.coding.columns import write_columns
 from gsic.coding.contexts import Contexts
-from gsic.coding.sorted_set import read_sets, write_sets
+from gsic.coding.sorted_set import write_sets
 from gsic.container import Container
-from gsic.errors import CorruptFile
 from gsic.profiles.gsic.parameters import Parameters, read_parameters, write_parameters
 from gsic.profiles.gsic.symbols import (
-    AMPLITUDE_CLASSES,
     LOG_SCALE_EXPONENT,
+    MARGIN_PX,
     QuantisedImage,
     Symbols,
     count_cells,
     make_empty_symbols,
 )
-
-# Groups of fewer rows are joined, because their statistics cost more than they save.
-_MIN_GROUP_ROWS = 16
+from gsic_kernels.cpu.ans.layout import EXPECTED_CLASS, LEAST_GROUP
 
 
 def write(image: QuantisedImage) -> tuple[bytes, bytes]:
@@ -51,7 +48,7 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
     classes, others = split_columns(symbols)
     write_columns(writer, [classes], group_by_position(symbols.position_class))
     write_columns(writer, others, group_by_amplitude(symbols.amplitude_class))
-    return parameters, writer.finish()
+    return parameters, writer.finish(count_states(len(symbols)))
 
 
 def read(file: Container) -> QuantisedImage:
@@ -61,28 +58,11 @@ def read(file: Container) -> QuantisedImage:
         CorruptFile: no encoder can have made the parameters and the payload.
     """
     header, groups, counts = read_parameters(file)
-    channels = header.channels
     if not groups:
-        return QuantisedImage(header, make_empty_symbols(channels))
-    reader = SymbolReader(file.payload)
-    grids = [count_cells(header, group) for group in groups]
-    sets = read_sets(reader, counts, [columns * rows for columns, rows in grids])
-    cell = np.empty((sum(counts), 2), np.int64)
-    columns = np.repeat([columns for columns, _ in grids], counts)
-    np.divmod(np.concatenate(sets), columns, out=(cell[:, 1], cell[:, 0]))
-    position = np.repeat(np.array(groups, np.int64), counts)
-    amplitude = read_columns(reader, 1, Contexts.from_sizes(counts, least=_MIN_GROUP_ROWS))[0]
-    amplitude += predict_amplitude_class(position)
-    if amplitude.min() < AMPLITUDE_CLASSES[0] or amplitude.max() > AMPLITUDE_CLASSES[-1]:
-        raise CorruptFile(
-            f"payload: amplitude classes {amplitude.min()}..{amplitude.max()} outside "
-            f"{AMPLITUDE_CLASSES[0]}..{AMPLITUDE_CLASSES[-1]}"
-        )
-    others = read_columns(reader, 3 + channels, group_by_amplitude(amplitude))
-    reader.finish()
-    log_scale = others[0] + predict_log_scale(position, amplitude)
-    symbols = Symbols(position, amplitude, cell, log_scale, others[1:3].T, others[3:].T)
-    return QuantisedImage(header, symbols)
+        return QuantisedImage(header, make_empty_symbols(header.channels))
+    classes = np.array((groups, counts)).T.copy()
+    size = header.width + 2 * MARGIN_PX, header.height + 2 * MARGIN_PX
+    return QuantisedImage(header, rows=read_image(file.payload, classes, size, header.channels))
 
 
 def canonicalise(image: QuantisedImage) -> QuantisedImage:
@@ -120,7 +100,7 @@ def split_columns(symbols: Symbols) -> tuple[Int64, list[Int64]]:
 
 def predict_amplitude_class(position_class: Int64) -> Int64:
     """Predict the amplitude class in a position class: that of a Gaussian of 4 px."""
-    return np.maximum(position_class + 2, 0)
+    return np.maximum(position_class + EXPECTED_CLASS, 0)
 
 
 def predict_log_scale(position_class: Int64, amplitude_class: Int64) -> Int64:
@@ -131,10 +111,10 @@ def predict_log_scale(position_class: Int64, amplitude_class: Int64) -> Int64:
 
 def group_by_position(position_class: Int64) -> Contexts:
     """Group rows by their position class."""
-    return Contexts(position_class, least=_MIN_GROUP_ROWS)
+    return Contexts(position_class, least=LEAST_GROUP)
 
 
 def group_by_amplitude(amplitude_class: Int64) -> Contexts:
     """Group rows by their amplitude class."""
     # The steps of shapes halve from class to class, and amplitudes are about 2^A.
-    return Contexts(amplitude_class, least=_MIN_GROUP_ROWS, doubling=True)
+    return Contexts(amplitude_class, least=LEAST_GROUP, doubling=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gsic.arrays import Float64, Int64
+from gsic.arrays import Float64, Int32, Int64
 from gsic.gaussians import Covariance, CovarianceEntries, LogCovariance
 from gsic.lattices import LatticeGaussians, choose_levels
 from gsic.profiles.base import Scene, SymbolScene
@@ -30,7 +29,7 @@ from gsic.profiles.gsic.symbols import (
     QuantisedImage,
     Symbols,
 )
-from gsic_kernels.types import SHAPE_ROWS, LogGrid, LogSymbols
+from gsic_kernels.types import LogGrid, LogSymbols
 
 CUTOFF_DIVISOR = 2.5
 """A Gaussian ends where its weight times its colour falls below 1 / (255 CUTOFF_DIVISOR)."""
@@ -72,7 +71,7 @@ class Dequantised:
     color: Float64
     cutoff: Float64
     amplitude: Float64
-    level: NDArray[np.int32]
+    level: Int32
 
     @property
     def entries(self) -> CovarianceEntries:
@@ -178,17 +177,18 @@ def make_color_transform(channels: int) -> Float64:
 
 def make_symbol_scene(image: QuantisedImage) -> SymbolScene:
     """Pack an image for a backend that dequantises by itself."""
-    header, symbols = image
-    packed = LogSymbols(pack_symbols(symbols), make_log_grid(header))
-    return SymbolScene(packed, partial(_measure_variance, symbols), header.background_color)
+    packed = LogSymbols(image.rows, make_log_grid(image.header))
+    return SymbolScene(packed, partial(_measure_variance, image), image.header.background_color)
 
 
-def _measure_variance(symbols: Symbols) -> Float64:
+def _measure_variance(image: QuantisedImage) -> Float64:
     """Compute the most that the variance along the longer axis can be, (N,) in px^2."""
+    symbols = image.symbols
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
     rho = np.hypot(*symbols.log_anisotropy.T) * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)
     rho = np.minimum(rho, MAX_LOG_ANISOTROPY)
-    return np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
+    variance: Float64 = np.exp2(dequantise_log_scale(symbols.log_scale, precision) + rho)
+    return variance
 
 
 def make_log_grid(header: Header) -> LogGrid:
@@ -205,20 +205,6 @@ def make_log_grid(header: Header) -> LogGrid:
         cutoff_level=_compute_cutoff_level(header),
         transform=make_color_transform(header.channels),
     )
-
-
-def pack_symbols(symbols: Symbols) -> NDArray[np.int32]:
-    """Pack the symbols of a file as the rows of `LogSymbols`, int32 (7 + C, N).
-
-    Every symbol of a file fits: values are below 2^30 in magnitude (FORMAT.md section 5), and what
-    profile `gsic` adds to them is smaller.
-    """
-    rows = np.empty((SHAPE_ROWS + symbols.color.shape[1], len(symbols)), np.int32)
-    rows[0], rows[1] = symbols.position_class, symbols.amplitude_class
-    rows[2:4], rows[4] = symbols.cell.T, symbols.log_scale
-    rows[5:SHAPE_ROWS] = symbols.log_anisotropy.T
-    rows[SHAPE_ROWS:] = symbols.color.T
-    return rows
 
 
 def _compute_cutoff_level(header: Header) -> int:

@@ -8,6 +8,7 @@ from gsic.container import ByteReader, Container, encode_varint
 from gsic.errors import CorruptFile
 from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, POSITION_CLASSES, Header
 from gsic_kernels.constants import MAX_SIDE_PX
+from gsic_kernels.cpu.ans.layout import MAX_GAUSSIANS
 
 # Each Gaussian has at least a gap, an amplitude class, a log-scale, two numbers of log-anisotropy
 # and a colour. No table lets a symbol cost less than 1/200 bit, and the state of the coder holds 64
@@ -66,6 +67,8 @@ def read_parameters(file: Container) -> Parameters:
         if payload_bytes:
             raise CorruptFile(f"payload: {payload_bytes} bytes for an image without Gaussians")
         return Parameters(header, [], [])
+    if count > MAX_GAUSSIANS:
+        raise CorruptFile(f"parameters: {count} Gaussians, above {MAX_GAUSSIANS}")
     # Checked before anything is allocated in proportion to the count.
     bits = 8 * payload_bytes + _STATE_BITS
     if count * (_SYMBOLS + channels) > _SYMBOLS_PER_BIT * bits:

@@ -26,7 +26,7 @@ class GsicProfile:
         return bitstream.read(file)
 
     def count(self, image: QuantisedImage) -> int:
-        return len(image.symbols)
+        return int(image.rows.shape[1])
 
     def dequantise(self, image: QuantisedImage) -> Scene:
         return dequantisation.dequantise(image)

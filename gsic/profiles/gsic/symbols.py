@@ -12,19 +12,23 @@ keeps them fixed while it optimises, so that the quantisation grids do not move 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.arrays import Bools, Float64, Int64
+from gsic.arrays import Bools, Float64, Int32, Int64
+from gsic_kernels.cpu.ans import layout
+from gsic_kernels.lazy import lazy_property
+from gsic_kernels.types import SHAPE_ROWS
 
 MARGIN_PX = 8
 """Largest distance of a mean from the image."""
 
 POSITION_CLASSES = range(-8, 8)
-AMPLITUDE_CLASSES = range(16)
+AMPLITUDE_CLASSES = range(layout.AMPLITUDE_CLASSES)
 
 STEP_RESOLUTION = 64
 """Step indices per doubling of the global step."""
@@ -34,7 +38,7 @@ STEP_OFFSET = 10
 
 MAX_STEP_INDEX = 2 * STEP_OFFSET * STEP_RESOLUTION - 1
 
-LOG_SCALE_EXPONENT = 1
+LOG_SCALE_EXPONENT = layout.LOG_SCALE_EXPONENT
 """The step of the log-scale is 2^(LOG_SCALE_EXPONENT - A)."""
 
 LOG_ANISOTROPY_EXPONENT = 1
@@ -151,11 +155,63 @@ class Symbols:
         return Symbols(**new)
 
 
-class QuantisedImage(NamedTuple):
-    """An image as integers: what all Gaussians share, and the Gaussians in any order."""
+class QuantisedImage:
+    """An image as integers: what all Gaussians share, and the Gaussians in any order.
 
-    header: Header
-    symbols: Symbols
+    Encoders work with `symbols`, kernels with `rows`. Both hold the same numbers, and each is made
+    from the other when it is first asked for. An image unpacks to its header and its symbols.
+
+    Args:
+        header: what all Gaussians share.
+        symbols: N Gaussians.
+        rows: int32 (7 + C, N), the rows of `LogSymbols`, in place of symbols.
+    """
+
+    def __init__(
+        self, header: Header, symbols: Symbols | None = None, rows: Int32 | None = None
+    ) -> None:
+        self.header = header
+        # Where `lazy_property` looks first.
+        if symbols is not None:
+            vars(self)["symbols"] = symbols
+        if rows is not None:
+            vars(self)["rows"] = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.header
+        yield self.symbols
+
+    @lazy_property
+    def symbols(self) -> Symbols:
+        """The Gaussians as arrays of int64."""
+        return unpack_symbols(self.rows)
+
+    @lazy_property
+    def rows(self) -> Int32:
+        """The Gaussians as the rows of `LogSymbols`, int32 (7 + C, N)."""
+        return pack_symbols(self.symbols)
+
+
+def pack_symbols(symbols: Symbols) -> Int32:
+    """Pack the symbols of a file as the rows of `LogSymbols`, int32 (7 + C, N).
+
+    Every symbol of a file fits: values are below 2^30 in magnitude (FORMAT.md section 5), and what
+    profile `gsic` adds to them is smaller.
+    """
+    rows = np.empty((SHAPE_ROWS + symbols.color.shape[1], len(symbols)), np.int32)
+    rows[0], rows[1] = symbols.position_class, symbols.amplitude_class
+    rows[2:4], rows[4] = symbols.cell.T, symbols.log_scale
+    rows[5:SHAPE_ROWS] = symbols.log_anisotropy.T
+    rows[SHAPE_ROWS:] = symbols.color.T
+    return rows
+
+
+def unpack_symbols(rows: Int32) -> Symbols:
+    """Unpack the rows of `LogSymbols`, int32 (7 + C, N)."""
+    wide = rows.astype(np.int64)
+    position, amplitude = wide[:2]
+    color = wide[SHAPE_ROWS:].T
+    return Symbols(position, amplitude, wide[2:4].T, wide[4], wide[5:SHAPE_ROWS].T, color)
 
 
 def make_empty_symbols(channels: int) -> Symbols:

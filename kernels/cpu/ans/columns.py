@@ -1,11 +1,10 @@
-"""Kernel that decodes columns of integers: heads, scales, centres, levels, residuals, signs.
+"""Columns of integers: heads, scales, centres, levels, residuals, low bits, signs.
 
-The order is that of FORMAT.md section 5. A column is described by a row of `heads`: mode, zero,
-spread, positive.
+The order is that of FORMAT.md section 5.
 """
 
 # NumPy's stubs tell integers apart that are one type to Numba.
-# mypy: disable-error-code="arg-type, assignment, return-value"
+# mypy: disable-error-code="arg-type, assignment, return-value, type-var"
 
 from __future__ import annotations
 
@@ -14,189 +13,257 @@ from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BAD_CENTRE,
-    BAD_LAYOUT,
     BAD_SCALE,
     BAD_SHARE,
-    BASE,
-    CENTRE_STEPS,
-    FIELDS,
+    CENTRE_STEP_TABLE,
+    ESCAPES,
     FIRST_SCALE,
+    HEAD_BITS,
     HISTOGRAM,
     HISTOGRAM_SIZE_MIN,
+    LEVEL_BITS,
+    MODE_BITS,
     OK,
     OUT_OF_RANGE,
     PLAIN,
     POSITIVE_EVEN,
-    RESIDUAL_BOUND,
+    POSITIVE_TABLE,
     SCALE_GROWTH,
-    SCALE_STEPS,
+    SCALE_STEP_TABLE,
+    SCALES,
     SIGN_MAGNITUDE,
-    SIZE,
+    SPREAD_LEVELS,
     VALUE_BOUND,
 )
-from gsic_kernels.cpu.ans.raw_fields import read_array
-from gsic_kernels.cpu.ans.symbols import read_groups, read_signs
-from gsic_kernels.cpu.ans.tables import fill
-from gsic_kernels.types import I64, U32, U64
+from gsic_kernels.cpu.ans.states import read_fields
+from gsic_kernels.cpu.ans.symbols import add_excess, read_signs, read_symbols
+from gsic_kernels.cpu.ans.tables import count_low_bits, fill_geometric, fill_histogram
+from gsic_kernels.types import I32, I64, U32, U64
 
-# Numba specialises a function for every literal in a call of it; a converted one is just an int64.
-_INT = np.int64
+# Fields of a group: the mode of its column; scale, zero, spread and positive of its table; centre.
+MODE, SCALE, ZERO, SPREAD, POSITIVE, CENTRE = range(6)
+GROUP_FIELDS = 6
 
-_LEVEL_BITS = 4
 _SHARES = 16
-_SCALES = 64
+
+# The numbers that describe columns, in the order of the payload, and their tables.
+_SPREADS, _POSITIVES, _SCALES, _CENTRES = range(4)
+_TABLES = np.array([(0, 0, 0, 0), POSITIVE_TABLE, SCALE_STEP_TABLE, CENTRE_STEP_TABLE])
 
 
+@register_jitable
+def join_groups(counts: I64, least: int, joined: I64, sizes: I64) -> int:
+    """Join contexts to groups of at least `least` rows, and return how many groups there are.
+
+    The number of rows of each context is given; its group goes to `joined`, and the number of rows
+    of each group to `sizes`.
+    """
+    groups = rows = 0
+    for context in range(len(counts)):
+        joined[context] = groups
+        rows += counts[context]
+        if rows >= least:
+            sizes[groups] = rows
+            groups, rows = groups + 1, 0
+    if rows and groups:
+        # The rows that are left are too few for a group of their own.
+        sizes[groups - 1] += rows
+    elif rows:
+        sizes[0], groups = rows, 1
+    for context in range(len(counts)):
+        joined[context] = min(joined[context], groups - 1)
+    return groups
+
+
+@register_jitable
 def read_columns(
     words: U32,
     coder: U64,
-    starts: U32,
-    rows: I64,
+    table: U32,
     chances: U32,
-    zeros: I64,
-    magnitudes: I64,
+    scales: U32,
+    identity: U32,
+    order: U32,
     sizes: I64,
+    groups: int,
     doubling: int,
-    order: I64,
-    out: I64,
+    columns: int,
+    first: int,
+    fields: U32,
+    places: U32,
+    out: I32,
 ) -> int:
-    """Kernel of `decoder.read_columns`."""
-    height, groups = len(order), len(sizes)
-    total = 0
-    for size in sizes:
-        if size < 1 or size > height - total:
-            return BAD_LAYOUT
-        total += size
-    if total != height or height < 1 or len(out) % height:
-        return BAD_LAYOUT
-    columns = len(out) // height
-    bound = _INT(RESIDUAL_BOUND)
-    heads = np.empty((columns, 4), np.int64)
-    status = _read_heads(words, coder, starts, rows, heads)
-    if status != OK:
-        return status
-    scales = np.empty(columns * groups, np.int64)
-    plan = _select_rows(rows, _INT(SCALE_STEPS), _INT(1), len(scales))
-    status = read_groups(words, coder, starts, plan, identity_order(len(scales)), bound, scales)
+    """Read columns of len(order) values each into `out`, from its place `first` on.
+
+    Args:
+        words, coder, table: of the payload.
+        chances, scales: what tables are made from.
+        identity: 0, 1, 2 and so on.
+        order: the rows of one group after the other.
+        sizes: number of rows of each group, 1 or more.
+        groups: how many groups there are.
+        doubling: 1 if values are expected to double from group to group, else 0.
+        columns: how many columns there are.
+        first: index in `out`.
+        fields, places: for raw fields and escapes.
+        out: receives the values.
+    """
+    height = len(order)
+    plans = np.zeros((columns * groups, GROUP_FIELDS), np.int64)
+    status = _read_parameters(
+        words,
+        coder,
+        table,
+        chances,
+        scales,
+        identity,
+        columns,
+        groups,
+        doubling,
+        first,
+        fields,
+        places,
+        out,
+        plans,
+    )
+    count = 0
+    for plan in plans:
+        if plan[MODE] == HISTOGRAM:
+            count += plan[SCALE] + HISTOGRAM_SIZE_MIN
     if status == OK:
-        status = _add_up_scales(scales, groups, doubling)
-    if status != OK:
-        return status
-    centred = 0
-    for c in range(columns):
-        centred += heads[c, 0] != PLAIN
-    centres = np.empty(centred * groups, np.int64)
-    plan = _select_rows(rows, _INT(CENTRE_STEPS), _INT(1), len(centres))
-    status = read_groups(words, coder, starts, plan, identity_order(len(centres)), bound, centres)
-    if status != OK:
-        return status
-    choices = np.empty((columns * groups, 5), np.int64)
-    levels = np.empty(_choose_tables(heads, scales, groups, choices), np.int64)
-    status = read_array(words, coder, _INT(_LEVEL_BITS), levels)
-    if status != OK:
-        return status
-    tables = np.empty(len(choices) * (2 * chances.shape[2] + 2), np.uint32)
-    plan = np.empty((len(choices), FIELDS), np.int64)
-    fill(choices, levels, _INT(1), chances, zeros, magnitudes, tables, plan)
-    for g in range(len(plan)):
-        plan[g, SIZE] = sizes[g % groups]
-    if not _set_bases(plan, heads, centres, groups, doubling):
-        return BAD_CENTRE
-    status = read_groups(words, coder, tables, plan, order, bound, out)
-    if status != OK:
-        return status
-    largest = smallest = 0
-    for k in range(len(out)):
+        status = read_fields(words, coder, np.int64(LEVEL_BITS), count, fields)
+    level = row = np.int64(0)
+    for g in range(len(plans)):
+        if status != OK:
+            return status
+        mode, scale, zero, spread = (
+            plans[g, MODE],
+            plans[g, SCALE],
+            plans[g, ZERO],
+            plans[g, SPREAD],
+        )
+        positive, base, size = plans[g, POSITIVE], plans[g, CENTRE], sizes[g % groups]
+        if mode == HISTOGRAM:
+            fill_histogram(fields, level, scale + HISTOGRAM_SIZE_MIN, coder, table)
+            level += scale + HISTOGRAM_SIZE_MIN
+        else:
+            one = np.int64(1)
+            fill_geometric(chances, scales, one, scale, zero, spread, positive, coder, table)
+            # Where low bits follow, the centre is added after them.
+            if count_low_bits(scale):
+                base = 0
+        place = first + g // groups * height
+        status = read_symbols(words, coder, table, order, row, size, base, place, places, out)
+        row = row + size if row + size < height else 0
+    if status == OK:
+        status = add_excess(words, coder, fields, places, out)
+    row = np.int64(0)
+    for g in range(len(plans)):
+        low_bits, size = count_low_bits(plans[g, SCALE]), sizes[g % groups]
+        if status == OK and low_bits and plans[g, MODE] != HISTOGRAM:
+            status = read_fields(words, coder, low_bits, size, fields)
+            for k in range(size):
+                place = first + g // groups * height + np.int64(order[row + k])
+                value = (np.int64(out[place]) << low_bits) + fields[k] + plans[g, CENTRE]
+                # The check below finds what is too large, wherever it lies.
+                out[place] = min(max(value, -VALUE_BOUND), VALUE_BOUND)
+        row = row + size if row + size < height else 0
+    largest = smallest = np.int32(0)
+    for k in range(np.uint64(first), np.uint64(first + columns * height)):
         largest, smallest = max(largest, out[k]), min(smallest, out[k])
-    if largest >= VALUE_BOUND or smallest <= -VALUE_BOUND:
+    if status == OK and (largest >= VALUE_BOUND or smallest <= -VALUE_BOUND):
         return OUT_OF_RANGE
     for c in range(columns):
-        if heads[c, 0] == SIGN_MAGNITUDE:
-            status = read_signs(words, coder, sizes, order, c * height, out)
-            if status != OK:
-                return status
+        if status == OK and plans[c * groups, MODE] == SIGN_MAGNITUDE:
+            place = first + c * height
+            status = read_signs(words, coder, order, sizes, groups, place, fields, out)
+    return status
+
+
+@register_jitable
+def _read_parameters(
+    words: U32,
+    coder: U64,
+    table: U32,
+    chances: U32,
+    scales: U32,
+    identity: U32,
+    columns: int,
+    groups: int,
+    doubling: int,
+    first: int,
+    fields: U32,
+    places: U32,
+    out: I32,
+    plans: I64,
+) -> int:
+    """Read what describes the groups of all columns, `groups` rows of `plans` for each column.
+
+    There are no more groups than rows, so what `out` holds from `first` on serves for the numbers
+    that groups have.
+    """
+    status = read_fields(words, coder, np.int64(HEAD_BITS), columns, fields)
+    for g in range(len(plans)):
+        head = np.int64(fields[g // groups])
+        plans[g, MODE], plans[g, ZERO] = head & (1 << MODE_BITS) - 1, head >> MODE_BITS
+    for part in range(len(_TABLES)):
+        if part == _SPREADS:
+            for k in range(len(SPREAD_LEVELS)):
+                fields[k] = SPREAD_LEVELS[k]
+            fill_histogram(fields, np.int64(0), np.int64(len(SPREAD_LEVELS)), coder, table)
+        else:
+            scale, zero = _TABLES[part, 0], _TABLES[part, 1]
+            spread, positive, one = _TABLES[part, 2], _TABLES[part, 3], np.int64(1)
+            fill_geometric(chances, scales, one, scale, zero, spread, positive, coder, table)
+        # One number for each column, for each group, or for each group that has a centre.
+        count = columns
+        if part >= _SCALES:
+            count = 0
+            for plan in plans:
+                count += part == _SCALES or plan[MODE] != PLAIN
+        none = np.int64(0)
+        if status == OK:
+            status = read_symbols(
+                words, coder, table, identity, none, count, none, first, places, out
+            )
+        if part < _SCALES:
+            # The numbers of a head have no escapes: nothing follows them.
+            coder[ESCAPES] = 0
+        elif status == OK:
+            status = add_excess(words, coder, fields, places, out)
+        if status == OK:
+            status = _store_numbers(plans, part, groups, doubling, first, out)
+        if status != OK:
+            return status
     return OK
 
 
 @register_jitable
-def identity_order(count: int) -> I64:
-    """Return the order of values that are stored where they are coded."""
-    order = np.empty(count, np.int64)
-    for k in range(count):
-        order[k] = k
-    return order
-
-
-@register_jitable
-def _select_rows(rows: I64, first: int, tables: int, size: int) -> I64:
-    """Copy the rows of some tables from the first one on, each for a group of `size` values."""
-    plan = np.empty((tables, FIELDS), np.int64)
-    for k in range(tables):
-        for field in range(FIELDS):
-            plan[k, field] = rows[first + k, field]
-        plan[k, SIZE] = size
-    return plan
-
-
-@register_jitable
-def _read_heads(words: U32, coder: U64, starts: U32, rows: I64, heads: I64) -> int:
-    """Fill the heads of all columns: mode, zero, spread, positive."""
-    columns = len(heads)
-    numbers = np.empty(3 * columns, np.int64)
-    plan = _select_rows(rows, _INT(0), _INT(SCALE_STEPS), columns)
-    bound = _INT(RESIDUAL_BOUND)
-    status = read_groups(words, coder, starts, plan, identity_order(columns), bound, numbers)
-    if status != OK:
-        return status
-    for c in range(columns):
-        heads[c, 0], heads[c, 1] = numbers[c] & 3, numbers[c] >> 2
-        heads[c, 2] = numbers[columns + c]
-        heads[c, 3] = numbers[2 * columns + c] + POSITIVE_EVEN
-        if heads[c, 3] < 0 or heads[c, 3] >= _SHARES:
-            return BAD_SHARE
+def _store_numbers(
+    plans: I64, part: int, groups: int, doubling: int, first: int, numbers: I32
+) -> int:
+    """Store spreads, positives, steps of scales or steps of centres in the plans of all groups."""
+    value, place = np.int64(0), first
+    for g in range(len(plans)):
+        begins, mode = g % groups == 0, plans[g, MODE]
+        if part == _SPREADS:
+            plans[g, SPREAD] = numbers[first + g // groups]
+        elif part == _POSITIVES:
+            value = POSITIVE_EVEN + numbers[first + g // groups]
+            if value < 0 or value >= _SHARES:
+                return BAD_SHARE
+            plans[g, POSITIVE] = value
+        elif part == _SCALES:
+            value = FIRST_SCALE if begins else value + SCALE_GROWTH * doubling
+            value += numbers[first + g]
+            if value < 0 or value >= SCALES:
+                return BAD_SCALE
+            plans[g, SCALE] = value
+        elif mode != PLAIN:
+            factor = 2 if doubling and mode == SIGN_MAGNITUDE else 1
+            value = np.int64(numbers[place]) + (0 if begins else factor * value)
+            place += 1
+            if abs(value) >= VALUE_BOUND:
+                return BAD_CENTRE
+            plans[g, CENTRE] = value
     return OK
-
-
-@register_jitable
-def _add_up_scales(scales: I64, groups: int, doubling: int) -> int:
-    """Turn the steps of the scales of each column into scales, in place."""
-    scale = 0
-    for k in range(len(scales)):
-        scale = FIRST_SCALE if k % groups == 0 else scale + SCALE_GROWTH * doubling
-        scale += scales[k]
-        if scale < 0 or scale >= _SCALES:
-            return BAD_SCALE
-        scales[k] = scale
-    return OK
-
-
-@register_jitable
-def _choose_tables(heads: I64, scales: I64, groups: int, choices: I64) -> int:
-    """Fill the parameters of the table of each group; return how many levels histograms have."""
-    levels = 0
-    for c in range(len(heads)):
-        for g in range(c * groups, (c + 1) * groups):
-            choices[g, 0], choices[g, 1] = heads[c, 0] == HISTOGRAM, scales[g]
-            for k in range(1, 4):
-                choices[g, k + 1] = heads[c, k]
-            if heads[c, 0] == HISTOGRAM:
-                levels += scales[g] + HISTOGRAM_SIZE_MIN
-    return levels
-
-
-@register_jitable
-def _set_bases(plan: I64, heads: I64, steps: I64, groups: int, doubling: int) -> bool:
-    """Give groups the centres that the steps add up to; return False if one is out of range."""
-    step = 0
-    for c in range(len(heads)):
-        if heads[c, 0] == PLAIN:
-            continue
-        factor = 2 if doubling and heads[c, 0] == SIGN_MAGNITUDE else 1
-        centre = 0
-        for g in range(c * groups, (c + 1) * groups):
-            centre = factor * centre + steps[step]
-            step += 1
-            if abs(centre) >= RESIDUAL_BOUND:
-                return False
-            plan[g, BASE] = centre
-    return True

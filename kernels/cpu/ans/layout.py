@@ -1,8 +1,6 @@
-"""What the kernels that decode ANS payloads and their callers agree on: fields, statuses, bounds.
+"""What the kernels that code ANS payloads and their callers agree on: fields, statuses, bounds.
 
-The state of a coder, the description of a group of values and all parameters travel as rows of
-integers, because Numba takes arrays of integers fastest. FORMAT.md sections 3 to 6 are normative
-for the numbers of the format.
+FORMAT.md sections 3 to 7.2 are normative for the numbers of the format.
 """
 
 from __future__ import annotations
@@ -11,34 +9,74 @@ from __future__ import annotations
 PRECISION = 24
 TOTAL = 1 << PRECISION
 
-# Raw fields wider than this are split into chunks, lowest bits first.
-RAW_CHUNK = PRECISION
+# Raw fields are coded in chunks of at most this many bits.
+CHUNK_BITS = 32
 
-# Fields of the row of a group. START: index in `starts` where its table begins. SYMBOLS: number of
-# symbols of the table; 1 for values that are raw fields only. LOWEST: the first symbol. ESCAPE: the
-# magnitude of the escapes, -1 for none. LEAST_COST: lower bound of a symbol's code length, in units
-# of 2^-24 bit. LOW_BITS: number of low bits of each value that are raw. SIZE: number of values.
-# BASE: what is added to each value at the end. CELLS: 0, or, where the values are gaps between
-# ascending keys, the bound of the keys.
-START, SYMBOLS, LOWEST, ESCAPE, LEAST_COST, LOW_BITS, SIZE, BASE, CELLS = range(9)
-FIELDS = 9
+# Files of so many Gaussians have two states, and four; smaller ones have one. Each state more costs
+# about 5 bytes.
+TWO_STATES_FROM = 512
+FOUR_STATES_FROM = 2048
+MAX_STATES = 4
 
-# Fields of a coder: its state; the number of words left on the stack; what the payload can still
-# hold, in units of 2^-24 bit; a number for messages, which is the size of the array that did not
-# fit, the largest number of cells, or a scale.
-STATE, LEFT, ROOM, DETAIL = range(4)
+# Each state but the first is stored as the bit length of its upper half, less 1, in this many bits;
+# the bits of the upper half below its leading one; and a word, its lower half.
+LENGTH_BITS = 5
 
-# Statuses. OK; the payload cannot hold an array; a magnitude is at or above the bound; a gap or a
+# What an encoder begins with, and a decoder must end with. A single state above 2^24 grows with
+# every symbol. Where several states share the words, none may be below 2^32: it would take a word
+# that belongs to another.
+SINGLE_END = 1 << 24
+SHARED_END = 1 << 32
+
+# Fields of a coder: the next word; what the payload can still hold, in units of 2^-24 bit; a number
+# for messages, which is the size of the array that did not fit, the largest number of cells, or a
+# scale; how many escapes of the current array were found. Of the current table: how many symbols it
+# has, what the first one stands for, and the first and the last one that are no escapes. Which
+# state is next, the number of states less 1, and the states.
+POSITION, ROOM, DETAIL, ESCAPES = range(4)
+SYMBOLS, LOWEST, FIRST_PLAIN, LAST_PLAIN = range(4, 8)
+TURN, LAST_TURN, STATES = range(8, 11)
+CODER_FIELDS = STATES + MAX_STATES
+
+# The slots of a table are divided into 256 buckets of equal width. An array holds the symbols in
+# which the buckets begin, one number more for those that begin in none, and the starts of all
+# symbols with 2^PRECISION behind them.
+BUCKET_BITS = 8
+BUCKETS = 1 << BUCKET_BITS
+STARTS = BUCKETS + 1
+
+# What tables are made from, per scale: the largest magnitude; the probability that a magnitude goes
+# no further, in 2^-32; the frequencies of 0 in one-sided tables, and those in two-sided ones.
+LARGEST, STOP, ZEROS = range(3)
+ZERO_ODDS = 16
+SCALE_FIELDS = ZEROS + 2 * ZERO_ODDS
+SPREADS = 4
+
+# Statuses. OK; the payload cannot hold an array; a magnitude is at or above its bound; a gap or a
 # key is beyond the last cell; a magnitude is negative; a share of positive values, a scale or a
-# centre is out of range; a scale is one that sets do not have.
+# centre is out of range; a scale is one that sets do not have; an amplitude class is out of range;
+# the payload does not end where its numbers do.
 OK, TOO_MANY, OUT_OF_RANGE, WIDE_GAP, HIGH_KEY, NEGATIVE = range(6)
-BAD_SHARE, BAD_SCALE, BAD_CENTRE, HIGH_SCALE = range(6, 10)
-
-# A status that only a wrong call causes: groups do not match their tables or values.
-BAD_LAYOUT = -1
+BAD_SHARE, BAD_SCALE, BAD_CENTRE, HIGH_SCALE, BAD_CLASS, BAD_END = range(6, 12)
 
 # Least frequency of the symbols that are escapes.
 ESCAPE_FREQUENCY = 256
+
+# Scales of tables; beyond LAST_WHOLE each octave of them leaves one more low bit of a value raw.
+SCALES = 64
+LAST_WHOLE = 27
+
+# Bits of the exponent of an Exp-Golomb-like number, of a level, of a share of signs, and of the
+# packed scale (5), zero (4) and spread (2) of a set. A share of EVEN_SHARE makes signs raw.
+EXPONENT_BITS = 5
+LEVEL_BITS = 4
+SHARE_BITS = 5
+EVEN_SHARE = 16
+OWN_BITS = 11
+
+# Bits of the number that holds the mode and the zero of a column.
+MODE_BITS = 2
+HEAD_BITS = 6
 
 # Modes of a column: values; values less a centre; magnitudes less a centre, and signs; values less
 # their least, with an explicit histogram, whose size is the scale plus HISTOGRAM_SIZE_MIN.
@@ -51,14 +89,25 @@ FIRST_SCALE = 8
 SCALE_GROWTH = 3
 POSITIVE_EVEN = 8
 
-# Bits of the packed scale and shape of a set: scale (5), zero (4) and spread (2).
-OWN_BITS = 11
+# Scale, zero, spread and positive of the tables of shares of positive values, of steps of scales,
+# and of steps of centres; the levels of the histogram of spreads.
+POSITIVE_TABLE = (10, 7, 0, POSITIVE_EVEN)
+SCALE_STEP_TABLE = (11, 4, 0, POSITIVE_EVEN)
+CENTRE_STEP_TABLE = (14, 7, 3, POSITIVE_EVEN)
+SPREAD_LEVELS = (15, 9, 7, 6)
 
-# Magnitudes of values are below VALUE_BOUND; those of residuals, steps and centres below
-# RESIDUAL_BOUND.
+# The zero of the quotients of gaps, unless a set has its own.
+SET_ZERO = 6
+
+# Magnitudes of values and centres are below VALUE_BOUND; those of steps below STEP_BOUND.
 VALUE_BOUND = 1 << 30
-RESIDUAL_BOUND = 1 << 32
+STEP_BOUND = 1 << 31
 
-# Indices of these tables among the tables that are the same for all columns; the tables of the
-# numbers in a head come before them.
-SCALE_STEPS, CENTRE_STEPS = 3, 4
+# Profile `gsic`. Groups of fewer rows are joined; the number of amplitude classes, and the one that
+# is predicted where P = 0; the step of the log-scale is 2^(LOG_SCALE_EXPONENT - A).
+LEAST_GROUP = 16
+AMPLITUDE_CLASSES = 16
+EXPECTED_CLASS = 2
+LOG_SCALE_EXPONENT = 1
+# Of so many Gaussians, every number that stands between payload and rows has 32 bits.
+MAX_GAUSSIANS = 1 << 26

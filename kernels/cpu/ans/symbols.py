@@ -1,9 +1,8 @@
-"""Loops that decode symbols of frequency tables, and signs, from an ANS payload.
+"""Loops that decode symbols of the current table, the excess of escapes, and signs.
 
-All arithmetic is on integers. No index check is needed inside the loops: a table ends in 2^24,
-which no slot reaches, so its search ends inside it; words are read only while some are left; and
-there are never more escapes than symbols. `_matches_memory` checks once that tables and values lie
-where memory is.
+No index is checked inside the loops: a table ends in 2^24, which no slot reaches, so its search
+ends inside it; words are read only while some are left; and callers allocate for every row and
+every escape.
 """
 
 # NumPy's stubs tell integers apart that are one type to Numba.
@@ -15,191 +14,179 @@ import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
-    BAD_LAYOUT,
-    BASE,
-    ESCAPE,
-    LEAST_COST,
-    LEFT,
-    LOW_BITS,
+    BUCKET_BITS,
+    ESCAPES,
+    EVEN_SHARE,
+    EXPONENT_BITS,
+    FIRST_PLAIN,
+    LAST_PLAIN,
+    LAST_TURN,
     LOWEST,
     NEGATIVE,
     OK,
+    OUT_OF_RANGE,
+    POSITION,
     PRECISION,
-    SIZE,
-    START,
-    STATE,
-    SYMBOLS,
+    SHARE_BITS,
+    STARTS,
+    STEP_BOUND,
     TOO_MANY,
     TOTAL,
+    TURN,
 )
-from gsic_kernels.cpu.ans.raw_fields import (
+from gsic_kernels.cpu.ans.states import (
+    FIRST_STATE,
     FULL,
-    SLOT,
-    STATE_PRECISION,
+    NONE,
+    ONE,
     WORD,
-    add_excess,
-    add_low_bits,
-    read_array,
+    read_chunk,
+    read_fields,
     take_room,
 )
-from gsic_kernels.types import I64, U32, U64
+from gsic_kernels.cpu.ans.tables import fill_buckets
+from gsic_kernels.types import I32, I64, U32, U64
 
-_NONE = np.uint64(0)
-
-# The slots are divided into 256 buckets of equal width. A bucket says where the search for the
-# symbol of a slot begins, or names the symbol if the whole bucket lies inside one.
-_BUCKET_BITS = 8
-_BUCKETS = 1 << _BUCKET_BITS
-_BUCKET = np.uint64(PRECISION - _BUCKET_BITS)
-# A bucket inside one symbol packs its frequency, start and index into 64 bits; any other one holds
-# a frequency of 0 and the first index.
-_START_AT = np.uint64(PRECISION)
-_INDEX_AT = np.uint64(2 * PRECISION)
-_INDEXES = 1 << 64 - 2 * PRECISION
-
-_SHARE_BITS = 5
+_STATE_PRECISION = np.uint64(PRECISION)
+_SLOT = np.uint64(TOTAL - 1)
+_BUCKET = np.uint64(PRECISION - BUCKET_BITS)
+_STARTS, _STARTS_OF_NEXT = np.uint64(STARTS), np.uint64(STARTS + 1)
+# A word has 1 << _WORD_SHIFT bits.
+_WORD_SHIFT = np.uint64(5)
 
 
 @register_jitable
-def _fill_buckets(buckets: U64, starts: U32, first: int) -> None:
-    """Fill the buckets of the table that begins at `first`."""
-    index = 0
-    for bucket in range(_BUCKETS):
-        begin = bucket << PRECISION - _BUCKET_BITS
-        while starts[first + index + 1] <= begin:
-            index += 1
-        start, end = np.int64(starts[first + index]), np.int64(starts[first + index + 1])
-        inside = end >= begin + (1 << PRECISION - _BUCKET_BITS)
-        if inside and index < _INDEXES and end - start < TOTAL:
-            entry = np.uint64(index) << _INDEX_AT | np.uint64(start) << _START_AT
-            buckets[bucket] = entry | np.uint64(end - start)
-        else:
-            buckets[bucket] = np.uint64(index) << _START_AT
-
-
-@register_jitable
-def _matches_memory(starts: U32, rows: I64, height: int, size: int) -> bool:
-    """Check that every table lies inside `starts`, and that the groups fill whole columns."""
-    total = row = 0
-    for g in range(len(rows)):
-        first, end = rows[g, START], rows[g, START] + rows[g, SYMBOLS]
-        if first < 0 or end <= first or end >= len(starts):
-            return False
-        if starts[first] != 0 or starts[end] != TOTAL:
-            return False
-        if rows[g, SIZE] < 0 or rows[g, SIZE] > height - row:
-            return False
-        total += rows[g, SIZE]
-        row += rows[g, SIZE]
-        if row == height:
-            row = 0
-    return total == size and row == 0
-
-
-@register_jitable
-def read_groups(
-    words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
+def read_symbols(
+    words: U32,
+    coder: U64,
+    table: U32,
+    order: U32,
+    row: int,
+    count: int,
+    base: int,
+    first: int,
+    places: U32,
+    out: I32,
 ) -> int:
-    """Fill `out` as `decoder.read_values` says, and return a status."""
-    if not _matches_memory(starts, rows, len(order), len(out)):
-        return BAD_LAYOUT
-    for g in range(len(rows)):
-        if not take_room(coder, rows[g, SIZE], rows[g, LEAST_COST]):
+    """Read symbols of the current table into the places first + order[row..] of `out`; add `base`.
+
+    Escapes are noted, for `add_excess`.
+    """
+    if not take_room(coder, count, fill_buckets(coder, table)):
+        return TOO_MANY
+    last = np.uint64(len(words) - 1)
+    position, turn, last_turn = coder[POSITION], coder[TURN], coder[LAST_TURN]
+    escapes, column = coder[ESCAPES], np.uint64(first)
+    base += np.int64(coder[LOWEST])
+    plain, span = coder[FIRST_PLAIN], coder[LAST_PLAIN] - coder[FIRST_PLAIN]
+    for k in range(np.uint64(row), np.uint64(row + count)):
+        state = coder[FIRST_STATE + turn]
+        slot = state & _SLOT
+        index = np.uint64(table[slot >> _BUCKET])
+        # Mostly at most one step, and that without a branch, which would often be mispredicted.
+        index += np.uint64(np.uint64(table[_STARTS_OF_NEXT + index]) <= slot)
+        while np.uint64(table[_STARTS_OF_NEXT + index]) <= slot:
+            index += ONE
+        start = np.uint64(table[_STARTS + index])
+        frequency = np.uint64(table[_STARTS_OF_NEXT + index]) - start
+        state = (state >> _STATE_PRECISION) * frequency + (slot - start)
+        # Without a branch as well: a word or nothing.
+        taken = np.uint64(state < FULL and position < last)
+        word = np.uint64(words[position]) & (NONE - taken)
+        coder[FIRST_STATE + turn] = state << (taken << _WORD_SHIFT) | word
+        position += taken
+        turn = (turn + ONE) & last_turn
+        place = column + np.uint64(order[k])
+        out[place] = np.int64(index) + base
+        if index - plain > span:
+            places[escapes] = place << ONE | np.uint64(index < plain)
+            escapes += ONE
+    coder[POSITION], coder[TURN], coder[ESCAPES] = position, turn, escapes
+    return OK
+
+
+@register_jitable
+def add_excess(words: U32, coder: U64, fields: U32, places: U32, out: I32) -> int:
+    """Read the Exp-Golomb-like excess of the escapes that were noted, and add it to them."""
+    escapes = np.int64(coder[ESCAPES])
+    coder[ESCAPES] = 0
+    status = read_fields(words, coder, np.int64(EXPONENT_BITS), escapes, fields)
+    for k in range(escapes):
+        exponent, place = np.int64(fields[k]), np.int64(places[k]) >> 1
+        if status != OK or not take_room(coder, np.int64(1), exponent << PRECISION):
             return TOO_MANY
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    buckets = np.empty(_BUCKETS, np.uint64)
-    # As many as there can be: a larger array that is made inside the loop keeps the compiler from
-    # holding what the loop reads in registers.
-    places = np.empty(len(out), np.int64)
-    escapes = last = 0
-    column = row = 0
-    for g in range(len(rows)):
-        first, size, add = rows[g, START], rows[g, SIZE], rows[g, LOWEST]
-        # The indices of the symbols that are escapes.
-        escape, under, over = rows[g, ESCAPE], -1, -1
-        if escape >= 0:
-            over = rows[g, SYMBOLS] - 1
-            if add < 0:
-                under = 0
-        last = max(last, escape)
-        # Where low bits follow, `add_low_bits` adds the base after its shift.
-        if rows[g, LOW_BITS] == 0:
-            add += rows[g, BASE]
-        if size:
-            _fill_buckets(buckets, starts, first)
-        for value in range(row, row + size):
-            slot = state & SLOT
-            entry = buckets[slot >> _BUCKET]
-            frequency, start = entry & SLOT, entry >> _START_AT & SLOT
-            index = np.int64(entry >> _INDEX_AT)
-            if frequency == _NONE:
-                index = np.int64(start)
-                while np.uint64(starts[first + index + 1]) <= slot:
-                    index += 1
-                start = np.uint64(starts[first + index])
-                frequency = np.uint64(starts[first + index + 1]) - start
-            state = (state >> STATE_PRECISION) * frequency + (slot - start)
-            if state < FULL and left > 0:
-                left -= 1
-                state = state << WORD | np.uint64(words[left])
-            place = column + order[value]
-            out[place] = index + add
-            if index in (over, under):
-                places[escapes] = place if index == over else ~place
-                escapes += 1
-        row += size
-        if row == len(order):
-            column, row = column + row, 0
-    coder[STATE], coder[LEFT] = state, np.uint64(left)
-    if escapes:
-        status = add_excess(words, coder, places, escapes, bound - last, out)
-        if status != OK:
-            return status
-    return add_low_bits(words, coder, rows, order, out)
-
-
-def read_values(
-    words: U32, coder: U64, starts: U32, rows: I64, order: I64, bound: int, out: I64
-) -> int:
-    """Kernel of `decoder.read_values`."""
-    return read_groups(words, coder, starts, rows, order, bound, out)
+        excess = (1 << exponent) - 1 + read_chunk(words, coder, exponent)
+        value = out[place] - excess if places[k] & 1 else out[place] + excess
+        if abs(value) >= STEP_BOUND:
+            return OUT_OF_RANGE
+        out[place] = value
+    return status
 
 
 @register_jitable
-def read_signs(words: U32, coder: U64, sizes: I64, order: I64, first: int, values: I64) -> int:
+def read_signs(
+    words: U32,
+    coder: U64,
+    order: U32,
+    sizes: I64,
+    groups: int,
+    first: int,
+    fields: U32,
+    out: I32,
+) -> int:
     """Read a share per group and a flag per value that is not 0; negate the values whose flag is 1.
 
     The column begins at `first`; `order` has the rows of one group after the other.
     """
-    for place in range(first, first + len(order)):
-        if values[place] < 0:
+    status = read_fields(words, coder, np.int64(SHARE_BITS), groups, fields)
+    shares = fields[:groups].copy()
+    column, row = np.uint64(first), np.uint64(0)
+    for g in range(groups):
+        ending = row + np.uint64(sizes[g])
+        count = least = 0
+        for k in range(row, ending):
+            value = out[column + np.uint64(order[k])]
+            count += value != 0
+            least = min(least, value)
+        if least < 0:
             return NEGATIVE
-    shares = np.empty(len(sizes), np.int64)
-    status = read_array(words, coder, np.int64(_SHARE_BITS), shares)
-    if status != OK:
-        return status
-    state, left = coder[STATE], np.int64(coder[LEFT])
-    row = 0
-    for g in range(len(sizes)):
-        count = 0
-        for k in range(row, row + sizes[g]):
-            count += values[first + order[k]] != 0
-        frequency = (2 * shares[g] + 1) * (TOTAL >> _SHARE_BITS + 1)
-        if not take_room(coder, count, min(frequency, TOTAL - frequency)):
-            return TOO_MANY
-        negative, positive = np.uint64(frequency), np.uint64(TOTAL - frequency)
-        for k in range(row, row + sizes[g]):
-            place = first + order[k]
-            if values[place]:
-                slot = state & SLOT
-                if slot < positive:
-                    state = (state >> STATE_PRECISION) * positive + slot
-                else:
-                    state = (state >> STATE_PRECISION) * negative + (slot - positive)
-                    values[place] = -values[place]
-                if state < FULL and left > 0:
-                    left -= 1
-                    state = state << WORD | np.uint64(words[left])
-        row += sizes[g]
-    coder[STATE], coder[LEFT] = state, np.uint64(left)
+        if status == OK and shares[g] == EVEN_SHARE:
+            status = read_fields(words, coder, np.int64(1), count, fields)
+        elif status == OK:
+            status = _read_flags(words, coder, np.int64(shares[g]), count, fields)
+        if status != OK:
+            return status
+        flag = NONE
+        for k in range(row, ending):
+            place = column + np.uint64(order[k])
+            value = np.int64(out[place])
+            # Without a branch, which would be mispredicted every other time.
+            sign = -np.int64(fields[flag] & 1)
+            flag += np.uint64(value != 0)
+            out[place] = (value ^ sign) - sign
+        row = ending
+    return OK
+
+
+@register_jitable
+def _read_flags(words: U32, coder: U64, share: int, count: int, fields: U32) -> int:
+    """Read flags whose probability of being 1 is share / 32, for 0 half of that of 1."""
+    ones = max(1, 2 * share) * (TOTAL >> SHARE_BITS + 1)
+    if not take_room(coder, count, min(ones, TOTAL - ones)):
+        return TOO_MANY
+    zeros, ones = np.uint64(TOTAL - ones), np.uint64(ones)
+    position, turn = coder[POSITION], coder[TURN]
+    for k in range(count):
+        state = coder[FIRST_STATE + turn]
+        slot = state & _SLOT
+        flag = slot >= zeros
+        frequency, start = (ones, zeros) if flag else (zeros, NONE)
+        state = (state >> _STATE_PRECISION) * frequency + (slot - start)
+        if state < FULL and position < np.uint64(len(words) - 1):
+            state = state << WORD | np.uint64(words[position])
+            position += ONE
+        coder[FIRST_STATE + turn] = state
+        turn = (turn + ONE) & coder[LAST_TURN]
+        fields[k] = flag
+    coder[POSITION], coder[TURN] = position, turn
     return OK

@@ -24,9 +24,6 @@ MAX_ANISOTROPY, AMPLITUDE_UNIT, HALF_RESOLUTION, CUTOFF_LEVEL = range(5, GRID)
 
 _LN2 = math.log(2.0)
 
-# A span that is too long only costs time, as each of its pixels is tested; none may be too short.
-_SLACK_PX = 1e-3
-
 
 @register_jitable
 def set_mean(grid: F64, position: int, column: int, row: int, candidate: F64) -> None:
@@ -78,38 +75,3 @@ def set_cutoff(grid: F64, energy: float, candidate: F64) -> None:
 def get_unit(grid: F64, candidate: F64) -> float:
     """Return what an amplitude of 1 of a candidate adds to a channel, 1.0 = full scale."""
     return float(grid[AMPLITUDE_UNIT] * 2.0 ** (-0.5 * candidate[LOG_SCALE]))
-
-
-@register_jitable
-def find_rows(candidate: F64, height: int) -> tuple[int, int]:
-    """Find the first and the last row that a candidate covers; last < first if there is none."""
-    if candidate[CUTOFF] <= 0.0:
-        return height, -1
-    half = math.sqrt(2.0 * candidate[CUTOFF]) / candidate[T] + _SLACK_PX
-    middle = candidate[Y] - 0.5
-    return math.ceil(max(middle - half, 0.0)), math.floor(min(middle + half, height - 1.0))
-
-
-@register_jitable
-def find_columns(candidate: F64, width: int) -> tuple[int, int]:
-    """Find the first and the last column that a candidate covers; last < first if there is none."""
-    if candidate[CUTOFF] <= 0.0:
-        return width, -1
-    p, r, t = candidate[P], candidate[R], candidate[T]
-    # Twice the slack, so that no span is longer than this range, however both are rounded.
-    half = math.sqrt(2.0 * candidate[CUTOFF]) * math.sqrt(r * r + t * t) / (p * t) + 2.0 * _SLACK_PX
-    middle = candidate[X] - 0.5
-    return math.ceil(max(middle - half, 0.0)), math.floor(min(middle + half, width - 1.0))
-
-
-@register_jitable
-def find_span(candidate: F64, y: int, width: int) -> tuple[int, int]:
-    """Find the first and the last pixel of row y that a candidate may cover."""
-    dy = y + 0.5 - candidate[Y]
-    v = candidate[T] * dy
-    rest = 2.0 * candidate[CUTOFF] - v * v
-    if rest < 0.0:
-        return width, -1
-    half = math.sqrt(rest) / candidate[P] + _SLACK_PX
-    middle = candidate[X] - candidate[R] * dy / candidate[P] - 0.5
-    return math.ceil(max(middle - half, 0.0)), math.floor(min(middle + half, width - 1.0))

@@ -60,6 +60,51 @@ def compute_error(
 
 
 @register_jitable
+def choose_amplitudes(
+    transform: F64,
+    tables: tuple[F64, I64, I64, I64],
+    n: int,
+    now: I64,
+    products: F64,
+    squares: float,
+    unit: float,
+    lambda_: float,
+    spent: float,
+    chosen: I64,
+) -> tuple[float, float]:
+    """Choose the amplitudes of a candidate that cost least.
+
+    Args:
+        transform: float64 (C, C), from amplitudes to colours.
+        tables: code lengths.
+        n: index of the Gaussian.
+        now: its amplitudes.
+        products: of the weights of the candidate with the error without the Gaussian, by channel.
+        squares: the inner product of the weights with themselves.
+        unit: full scale per amplitude.
+        lambda_: squared error that a bit is worth.
+        spent: bits of everything but the amplitudes.
+        chosen: receives the amplitudes.
+
+    Returns:
+        D + lambda R, less the D without the Gaussian, and the bits.
+    """
+    cost = lambda_ * spent
+    for c in range(len(products)):
+        along = 0.0
+        for k in range(len(products)):
+            along += transform[c, k] * products[k]
+        square = squares * unit * unit
+        value = choose_amplitude(tables, n, c, now[c], along * unit, square, lambda_)
+        chosen[c] = value
+        length = get_bits(tables, SHAPES + c, n, value)
+        spent += length
+        cost += 2.0 * value * along * unit + float(value) * value * squares * unit * unit
+        cost += lambda_ * length
+    return cost, spent
+
+
+@register_jitable
 def choose_amplitude(
     tables: tuple[F64, I64, I64, I64],
     n: int,

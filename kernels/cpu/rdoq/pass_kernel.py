@@ -11,19 +11,17 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.rdoq.boxes import (
-    copy_box,
-    measure_box,
-    multiply_box,
-    remove_gaussian,
-    replace_gaussian,
-)
+from gsic_kernels.cpu.rdoq.block_sums import exchange, multiply_blocks
 from gsic_kernels.cpu.rdoq.candidates import (
     CUTOFF,
     FIELDS,
     MARGIN,
-    find_columns,
-    find_rows,
+    OFFSET,
+    P,
+    R,
+    T,
+    X,
+    Y,
     get_unit,
     set_cutoff,
     set_factor,
@@ -31,12 +29,15 @@ from gsic_kernels.cpu.rdoq.candidates import (
 )
 from gsic_kernels.cpu.rdoq.costs import (
     SHAPES,
-    choose_amplitude,
+    choose_amplitudes,
     compute_color,
     compute_error,
     get_bits,
     sum_shape_bits,
 )
+from gsic_kernels.cpu.sums.block_lists import SPANS
+from gsic_kernels.cpu.sums.records import COLOR, LIMIT, MEAN_X, MEAN_Y, RECORD, fill_record
+from gsic_kernels.cpu.sums.records import OFFSET as OFFSET_OF_RECORD
 from gsic_kernels.types import F32, F64, I32, I64, SHAPE_ROWS
 
 # Steps of column, row, log-scale and both numbers of log-anisotropy. Move 0 leaves a Gaussian where
@@ -50,6 +51,7 @@ _LEAST_BITS = 1e-3
 
 
 def rdoq_pass(
+    channels: tuple[int, ...],
     rows: I32,
     grid: F64,
     transform: F64,
@@ -60,96 +62,122 @@ def rdoq_pass(
     highest: I64,
     own: F64,
     lambda_: float,
+    lattice: I64,
+    size: tuple[int, int],
     image: F32,
     target: F32,
+    error: F32,
+    inside: F32,
+    stamps: I32,
+    offsets: F32,
+    places: I32,
     sums: F64,
 ) -> int:
-    """Run a pass as `rdoq_pass.run_rdoq_pass` says, and return the number of moves made.
+    """Run a pass as `rdoq_pass.RdoqImage.run_pass` says, and return the number of moves made.
 
     The Gaussians are visited in the order of the rows, and each sees the moves before it.
     """
-    channels, height, width = target.shape
     tables = bits, origins, lowest, highest
-    # The last row is the chosen candidate, with the cutoff of its new amplitudes.
-    candidates = np.zeros((len(moves) + 1, FIELDS))
-    # In a box: the error without the Gaussian at hand; then the image with its successor.
-    without = np.empty((channels, height * width), np.float32)
-    fresh = np.empty((channels, height * width), np.float32)
-    weights = np.empty(width, np.float32)
-    now, best = np.empty(channels, np.int64), np.zeros(channels, np.int64)
-    chosen = np.empty(channels, np.int64)
-    old_color, new_color, products = np.empty(channels), np.empty(channels), np.empty(channels)
+    lists = np.empty(SPANS, np.float32), offsets, places
+    # Candidates, and their records and boxes. The last one is the chosen candidate, with the cutoff
+    # of its new amplitudes.
+    last = len(moves)
+    candidates = np.zeros((last + 1, FIELDS))
+    records, boxes = np.zeros((last + 1, RECORD), np.float32), np.zeros((last + 1, 4), np.int32)
+    now, best = np.empty(len(channels), np.int64), np.zeros(len(channels), np.int64)
+    chosen = np.empty(len(channels), np.int64)
+    old_color, new_color = np.empty(len(channels)), np.empty(len(channels))
+    products = np.empty(len(channels))
     made = 0
     for n in range(rows.shape[1]):
         energy = 0.0
-        for c in range(channels):
+        for c in range(len(channels)):
             now[c] = rows[SHAPE_ROWS + c, n]
             energy += float(now[c]) * now[c]
         if energy == 0.0:
             continue
-        x0, x1, y0, y1 = _fill_candidates(rows, n, grid, moves, energy, candidates, width, height)
+        _fill_candidates(rows, n, grid, moves, energy, size, candidates)
+        for m in range(last):
+            _fill_record(candidates[m], lattice, records, boxes, m)
         compute_color(transform, now, get_unit(grid, candidates[0]), old_color)
-        box = x0, max(x1 - x0 + 1, 0), y0, max(y1 - y0 + 1, 0)
-        remove_gaussian(image, target, candidates[0], old_color, box, weights, without)
         old_bits = own[n] + sum_shape_bits(tables, rows, n, moves[0])
-        for c in range(channels):
+        for c in range(len(channels)):
             old_bits += get_bits(tables, SHAPES + c, n, now[c])
         # Costs are relative to the image without the Gaussian: leaving it out costs 0, and wins
         # (move = -1) if no candidate costs less.
         least, move, new_bits, stays = 0.0, -1, 0.0, lambda_ * old_bits
-        for m in range(len(moves)):
-            if candidates[m, CUTOFF] <= 0.0:
+        for m in range(last):
+            if boxes[m, 3] < boxes[m, 2]:
                 continue
-            squares = multiply_box(candidates[m], without, box, width, height, weights, products)
+            squares, along = multiply_blocks(
+                *(channels, records, boxes, m, 0, lattice, error, inside, lists, products),
+            )
+            for c in range(len(channels)):
+                products[c] -= along * old_color[c]
             unit = get_unit(grid, candidates[m])
             if m == 0:
                 stays = compute_error(transform, products, squares, unit, now)
                 stays += lambda_ * old_bits
             spent = own[n] + sum_shape_bits(tables, rows, n, moves[m])
-            cost = lambda_ * spent
-            for c in range(channels):
-                along = 0.0
-                for k in range(channels):
-                    along += transform[c, k] * products[k]
-                square = squares * unit * unit
-                value = choose_amplitude(tables, n, c, now[c], along * unit, square, lambda_)
-                chosen[c] = value
-                length = get_bits(tables, SHAPES + c, n, value)
-                spent += length
-                cost += 2.0 * value * along * unit + float(value) * value * squares * unit * unit
-                cost += lambda_ * length
+            cost, spent = choose_amplitudes(
+                transform, tables, n, now, products, squares, unit, lambda_, spent, chosen
+            )
             if cost < least and chosen.any():
                 least, move, new_bits = cost, m, spent
                 best[:] = chosen
         if least >= stays - _LEAST_BITS * lambda_:
             continue
-        candidates[-1] = candidates[max(move, 0)]
+        candidates[last] = candidates[max(move, 0)]
         if move < 0:
             best[:] = 0
         energy = 0.0
-        for c in range(channels):
+        for c in range(len(channels)):
             energy += float(best[c]) * best[c]
-        set_cutoff(grid, energy, candidates[-1])
-        compute_color(transform, best, get_unit(grid, candidates[-1]), new_color)
-        # New amplitudes may have a larger cutoff than the old ones, which `box` was made for.
-        x0, x1, y0, y1 = _extend_box(candidates[-1], width, height, x0, x1, y0, y1)
-        box = x0, max(x1 - x0 + 1, 0), y0, max(y1 - y0 + 1, 0)
-        replace_gaussian(
-            image, candidates[0], old_color, candidates[-1], new_color, box, weights, fresh
-        )
-        gained = measure_box(image, fresh, target, box)
+        # New amplitudes have a cutoff of their own.
+        set_cutoff(grid, energy, candidates[last])
+        _fill_record(candidates[last], lattice, records, boxes, last)
+        compute_color(transform, best, get_unit(grid, candidates[last]), new_color)
+        for c in range(len(channels)):
+            records[0, COLOR + c], records[last, COLOR + c] = -old_color[c], new_color[c]
+        images = image, target, error, inside
+        gained = _replace(channels, records, boxes, last, lattice, images, lists, stamps, 0)
         if gained + lambda_ * (new_bits - old_bits) >= 0.0:
             continue
+        _replace(channels, records, boxes, last, lattice, images, lists, stamps, 1)
         made += 1
         sums[0] += gained
         sums[1] += new_bits - old_bits
-        copy_box(fresh, box, image)
         if move >= 0:
             for k in range(MOVED):
                 rows[2 + k, n] += moves[move, k]
-        for c in range(channels):
+        for c in range(len(channels)):
             rows[SHAPE_ROWS + c, n] = best[c]
     return made
+
+
+@register_jitable
+def _replace(
+    channels: tuple[int, ...],
+    records: F32,
+    boxes: I32,
+    last: int,
+    lattice: I64,
+    images: tuple[F32, F32, F32, F32],
+    lists: tuple[F32, F32, I32],
+    stamps: I32,
+    store_it: int,
+) -> float:
+    """Return what replacing candidate 0 by the last one changes; do it if `store_it`."""
+    # The last stamp is the number of exchanges so far.
+    stamps[-1] += 1
+    change = 0.0
+    for first, second in ((0, last), (last, 0)):
+        if boxes[first, 3] >= boxes[first, 2]:
+            change += exchange(
+                *(channels, records, boxes, first, second, lattice, *images, lists),
+                *(stamps, stamps[-1], store_it),
+            )
+    return change
 
 
 @register_jitable
@@ -159,39 +187,31 @@ def _fill_candidates(
     grid: F64,
     moves: I64,
     energy: float,
+    size: tuple[int, int],
     candidates: F64,
-    width: int,
-    height: int,
-) -> tuple[int, int, int, int]:
-    """Fill the candidates of a Gaussian.
-
-    Returns the first and last column and the first and last row that any of them covers.
-    """
+) -> None:
+    """Fill the candidates of a Gaussian; those outside the grid of cells have a cutoff of 0."""
     position, amplitude = rows[0, n], rows[1, n]
-    columns = np.ceil((width + 2.0 * grid[MARGIN]) * 2.0**position)
-    lines = np.ceil((height + 2.0 * grid[MARGIN]) * 2.0**position)
-    x0, x1, y0, y1 = width, -1, height, -1
+    columns = np.ceil((size[0] + 2.0 * grid[MARGIN]) * 2.0**position)
+    lines = np.ceil((size[1] + 2.0 * grid[MARGIN]) * 2.0**position)
     for m in range(len(moves)):
         column, row = rows[2, n] + moves[m, 0], rows[3, n] + moves[m, 1]
-        if column < 0 or row < 0 or column >= columns or row >= lines:
-            candidates[m, CUTOFF] = 0.0
-            continue
-        set_mean(grid, position, column, row, candidates[m])
-        scale = rows[4, n] + moves[m, 2]
-        first, second = rows[5, n] + moves[m, 3], rows[6, n] + moves[m, 4]
-        set_factor(grid, amplitude, scale, first, second, candidates[m])
-        set_cutoff(grid, energy, candidates[m])
-        x0, x1, y0, y1 = _extend_box(candidates[m], width, height, x0, x1, y0, y1)
-    return x0, x1, y0, y1
+        candidates[m, CUTOFF] = 0.0
+        if 0 <= column < columns and 0 <= row < lines:
+            set_mean(grid, position, column, row, candidates[m])
+            scale = rows[4, n] + moves[m, 2]
+            first, second = rows[5, n] + moves[m, 3], rows[6, n] + moves[m, 4]
+            set_factor(grid, amplitude, scale, first, second, candidates[m])
+            set_cutoff(grid, energy, candidates[m])
 
 
 @register_jitable
-def _extend_box(
-    candidate: F64, width: int, height: int, x0: int, x1: int, y0: int, y1: int
-) -> tuple[int, int, int, int]:
-    """Extend ranges of columns and rows by those that a candidate covers."""
-    left, right = find_columns(candidate, width)
-    top, bottom = find_rows(candidate, height)
-    if left <= right and top <= bottom:
-        return min(x0, left), max(x1, right), min(y0, top), max(y1, bottom)
-    return x0, x1, y0, y1
+def _fill_record(candidate: F64, lattice: I64, records: F32, boxes: I32, m: int) -> None:
+    """Fill the record and the box of a candidate; it draws nothing if its cutoff is 0."""
+    boxes[m, 2], boxes[m, 3] = 0, -1
+    records[m, LIMIT] = -1.0
+    if candidate[CUTOFF] > 0.0:
+        records[m, MEAN_X], records[m, MEAN_Y] = candidate[X], candidate[Y]
+        records[m, OFFSET_OF_RECORD] = candidate[OFFSET]
+        p, r, t = candidate[P], candidate[R], candidate[T]
+        fill_record(records, m, p, r, t, candidate[CUTOFF], lattice, boxes)

@@ -9,7 +9,11 @@ import numpy as np
 from gsic_kernels import validation
 from gsic_kernels.cpu.rdoq.pass_kernel import MOVES
 from gsic_kernels.cpu.runtime.dispatch import kernel
-from gsic_kernels.types import F32, F64, I64, SHAPE_ROWS, LogSymbols
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.sums import layout
+from gsic_kernels.cpu.sums.division import SEGMENT_COLUMNS
+from gsic_kernels.cpu.sums.lattices import divide_window
+from gsic_kernels.types import F32, F64, I64, SHAPE_ROWS, LogSymbols, Window
 
 
 class CodeLengths(NamedTuple):
@@ -34,32 +38,57 @@ class PassResult(NamedTuple):
     bits: float
 
 
-def run_rdoq_pass(
-    symbols: LogSymbols, lengths: CodeLengths, lambda_: float, image: F32, target: F32
-) -> PassResult:
-    """Move each of N Gaussians once to a neighbour, if that lowers squared error + lambda bits.
+class RdoqImage:
+    """The image that passes of RDOQ bring closer to a target, block by block.
 
     Args:
-        symbols: Gaussians, changed in place; one that does not pay gets amplitudes of 0.
-        lengths: code lengths of their symbols.
-        lambda_: squared error, 1.0 = full scale, that a bit is worth; above 0.
-        image: float32 (C, H, W), the sum of the Gaussians, not clamped; changed along with them.
-        target: float32 (C, H, W), 0..1.
-
-    Raises:
-        TypeError, ValueError: as `validation.check_log_symbols` says; an image does not fit; an
-            array that is changed is not contiguous.
+        target: float32 (H, W, C), 0..1.
     """
-    rows, grid = validation.check_log_symbols(symbols)
-    if not (rows.flags.c_contiguous and image.flags.c_contiguous):
-        raise ValueError("rows and image must be contiguous, as they are changed in place")
-    channels = len(rows) - SHAPE_ROWS
-    if len(target) != channels:
-        raise ValueError(f"target must have {channels} planes, got {len(target)}")
-    image = validation.check_image("image", image, target.shape)
-    target = validation.check_image("target", target, target.shape)
-    numbers = np.array(grid[:-1], np.float64)
-    sums = np.zeros(2)
-    arguments = rows, numbers, grid.transform, MOVES, *lengths, lambda_, image, target, sums
-    moves = kernel("rdoq_pass")(*arguments)
-    return PassResult(int(moves), float(sums[0]), float(sums[1]))
+
+    def __init__(self, target: F32) -> None:
+        self._shape = height, width, _ = target.shape
+        self._target = layout.to_blocks(validation.check_image("target", target, self._shape))
+        inside = layout.to_blocks(np.ones((height, width, 1), np.float32))
+        self._inside = inside
+        self._lattice = divide_window(Window(0, 0, width, height), 1, 1)[0]
+        blocks = len(inside) // LANES
+        # The last one counts exchanges.
+        self._stamps = np.zeros(blocks + 1, np.int32)
+        listed = LANES * (SEGMENT_COLUMNS + LANES) + LANES
+        self._lists = np.empty((2, listed), np.float32), np.empty(listed, np.int32)
+
+    def run_pass(
+        self, symbols: LogSymbols, lengths: CodeLengths, lambda_: float, image: F32
+    ) -> PassResult:
+        """Move each of N Gaussians once to a neighbour, if that lowers error + lambda bits.
+
+        Args:
+            symbols: Gaussians, changed in place; one that does not pay gets amplitudes of 0. All
+            are
+                taken as drawn on the pixels, which hardly differs.
+            lengths: code lengths of their symbols.
+            lambda_: squared error, 1.0 = full scale, that a bit is worth; above 0.
+            image: float32 (H, W, C), the sum of the Gaussians, not clamped.
+
+        Raises:
+            TypeError, ValueError: as `validation.check_log_symbols` says; the image does not fit;
+            the
+                rows, which are changed in place, are not contiguous.
+        """
+        rows, grid = validation.check_log_symbols(symbols)
+        if not rows.flags.c_contiguous:
+            raise ValueError("rows must be contiguous, as they are changed in place")
+        channels = self._shape[2]
+        if len(rows) != SHAPE_ROWS + channels:
+            raise ValueError(f"rows must be those of {channels} channels, got {rows.shape}")
+        drawn = layout.to_blocks(validation.check_image("image", image, self._shape))
+        error = layout.to_blocks(np.clip(image, 0.0, 1.0)) - self._target
+        numbers = np.array(grid[:-1], np.float64)
+        self._stamps[:] = 0
+        sums = np.zeros(2)
+        moves = kernel("rdoq_pass", channels)(
+            *((0,) * channels, rows, numbers, grid.transform, MOVES, *lengths, lambda_),
+            *(self._lattice, (self._shape[1], self._shape[0])),
+            *(drawn, self._target, error, self._inside, self._stamps, *self._lists, sums),
+        )
+        return PassResult(int(moves), float(sums[0]), float(sums[1]))

@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from gsic_kernels.cpu.runtime import compiling, forks
-from gsic_kernels.cpu.runtime.messages import say
 
 # Types of arguments as Numba writes them. {C} is the number of channels.
 _F32, _F32_2D, _F32_3D = "float32[::1]", "float32[:, ::1]", "float32[:, :, ::1]"
@@ -24,9 +23,6 @@ _I32, _I32_2D = "int32[::1]", "int32[:, ::1]"
 _I64, _I64_2D = "int64[::1]", "int64[:, ::1]"
 _SPANS, _U8_3D, _U32, _U64 = "int32[:, :, ::1]", "uint8[:, :, ::1]", "uint32[::1]", "uint64[::1]"
 _PAIR, _CHANNELS = "UniTuple(int64, 2)", "UniTuple(int64, {C})"
-# Words and state of the entropy decoder, and the parametric tables of symbols.
-_PAYLOAD = f"{_U32}, {_U64}"
-_CURVES = f"uint32[:, :, ::1], {_I64_2D}, {_I64}"
 # counters, work_counts, step and worker, with which `pool.run` calls every kernel.
 _STEP = f"{_I64_2D}, {_I64}, int64, int64"
 # channels, records, starts, pairs and background, with which kernels that render begin.
@@ -41,26 +37,24 @@ class _Entry(NamedTuple):
     kind: Literal["items", "step", "plain"]
     module: str
     arguments: str
-    scalar_module: str | None = None  # of the same function without vectors, if there is one
-    function: str | None = None  # its name in the module, if it is not that of the kernel
 
 
-# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin; the
-# next coarser lattice, tiles, offsets, places and buffers follow the background.
+# channels, records, boxes, starts, pairs and lattices, with which kernels that render sums begin;
+# the next coarser lattice, tiles, offsets, places and buffers follow the background.
 _SUM = f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I64}, {_I32}, {_I64_2D}"
 _TILE = f"{_F32}, {_F32_2D}, {_F32_3D}, {_I32_2D}, {_F32_2D}"
+# What kernels that make splats fill: what the way back needs, and the arrays of splats.
+_DRAWN = f"{_F64_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, {_I32}"
 
 _KERNELS = {
     "barrier": _Entry("step", "runtime.work_items", ""),
     "prepare_records": _Entry(
         "items",
-        "raster.records",
+        "alpha.records",
         f"{_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, int64, int64, int64, int64, {_F32_2D},"
         f" {_I32_2D}",
     ),
-    "bin_to_strips": _Entry(
-        "step", "raster.binning", f"{_I32_2D}, int64, {_I64}, {_I32}, {_I32}, {_I64}"
-    ),
+    "bin_to_strips": _Entry("step", "alpha.binning", f"{_I32_2D}, int64, {_I64}, {_I32}"),
     "dequantise": _Entry(
         "items",
         "sums.dequantising",
@@ -77,17 +71,27 @@ _KERNELS = {
         "sums.binning",
         f"{_I32_2D}, {_I32}, {_I64_2D}, {_I64}, {_I32}, {_I64}, {_I32}",
     ),
-    "render_planes": _Entry(
-        "items", "sums.forward", f"{_SUM}, int64, {_F32}, {_TILE}, {_F32}"
-    ),
-    "render_bytes": _Entry(
-        "items", "sums.forward", f"{_SUM}, {_F32}, {_TILE}, {_PAIR}, {_U8_3D}"
-    ),
+    "render_planes": _Entry("items", "sums.forward", f"{_SUM}, int64, {_F32}, {_TILE}, {_F32}"),
+    "render_bytes": _Entry("items", "sums.forward", f"{_SUM}, {_F32}, {_TILE}, {_PAIR}, {_U8_3D}"),
     "compare_tile": _Entry(
         "items",
         "sums.comparison",
         f"{_SUM}, {_F32}, {_TILE}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, int64,"
         f" int64, {_F64_2D}",
+    ),
+    "draw_floats": _Entry("items", "fit.drawing", f"{_F64_2D}, float64, int64, {_DRAWN}"),
+    "draw_symbols": _Entry(
+        "items",
+        "fit.drawing",
+        f"{_F64_2D}, {_I64}, {_I64}, {_PAIR}, UniTuple(float64, 9), {_F64_2D}, int64, {_I64_2D},"
+        f" {_DRAWN}",
+    ),
+    "check_levels": _Entry("step", "fit.drawing", f"{_I32}, {_I64_2D}"),
+    "move_gaussians": _Entry(
+        "items",
+        "fit.moving",
+        f"{_F32_2D}, {_F32_2D}, {_F32_2D}, {_I32_2D}, {_F64_2D}, {_F64_2D}, {_F64}, {_F64},"
+        f" UniTuple(float64, 2), UniTuple(float64, 3), {_F64_2D}, {_F64_2D}, {_F64_2D}, {_F64}",
     ),
     "split_to_blocks": _Entry(
         "items", "sums.shrinking", f"{_CHANNELS}, {_F32_3D}, {_PAIR}, {_I64_2D}, {_F32}"
@@ -101,24 +105,20 @@ _KERNELS = {
         f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I32}, {_I32}, {_I64}, {_I64_2D}, {_F32}, {_I64},"
         f" {_F32_3D}, {_I32_2D}, float32, {_F32_2D}, {_F32_2D}, {_F32_2D}",
     ),
-    "limit_cutoffs": _Entry(
-        "items", "raster.alpha_per_gaussian", f"{_F32}, {_F32}, {_F32}, {_F32}"
-    ),
+    "limit_cutoffs": _Entry("items", "alpha.per_gaussian", f"{_F32}, {_F32}, {_F32}, {_F32}"),
     "alpha_forward": _Entry(
         "items",
-        "raster.alpha_forward",
+        "alpha.forward",
         f"{_RENDER}, {_F32}, {_WINDOW}, {_F32_3D}, {_F32_2D}, {_I32_2D}",
-        "raster.alpha_scalar",
     ),
     "alpha_backward": _Entry(
         "items",
-        "raster.alpha_backward",
+        "alpha.backward",
         f"{_RENDER}, {_F32}, {_WINDOW}, {_F32_2D}, {_I32_2D}, {_F32_3D}, {_F32_2D}, {_F64_2D}",
-        "raster.alpha_scalar",
     ),
     "reduce_gradients": _Entry(
         "items",
-        "raster.alpha_per_gaussian",
+        "alpha.per_gaussian",
         f"{_F32_2D}, {_I64}, {_I32}, {_F32}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}",
     ),
     "compare_ssim": _Entry(
@@ -136,72 +136,41 @@ _KERNELS = {
         "items", "losses.ms_ssim_kernels", f"{_F32}, {_F32_3D}, int64, {_F32_3D}"
     ),
     "fill_tables": _Entry(
-        "plain", "ans.tables", f"{_I64_2D}, {_I64}, int64, {_CURVES}, {_U32}, {_I64_2D}"
-    ),
-    "read_values": _Entry(
-        "plain", "ans.symbols", f"{_PAYLOAD}, {_U32}, {_I64_2D}, {_I64}, int64, {_I64}"
-    ),
-    "read_columns": _Entry(
         "plain",
-        "ans.columns",
-        f"{_PAYLOAD}, {_U32}, {_I64_2D}, {_CURVES}, {_I64}, int64, {_I64}, {_I64}",
+        "ans.tables",
+        f"{_U32}, {_U32}, int64, {_I64_2D}, uint64[:, ::1], uint32[:, ::1]",
     ),
-    "read_sets": _Entry(
-        "plain", "ans.sorted_sets", f"{_PAYLOAD}, {_CURVES}, {_I64_2D}, int64, {_I64}"
+    "encode": _Entry("plain", "ans.encoder", f"{_I64_2D}, int64, {_U32}"),
+    "read_image": _Entry(
+        "plain",
+        "ans.image",
+        f"{_U32}, {_I64_2D}, int64, int64, {_U32}, {_U32}, {_U64}, {_I32}",
     ),
     "rdoq_pass": _Entry(
         "plain",
         "rdoq.pass_kernel",
-        f"{_I32_2D}, {_F64}, {_F64_2D}, {_I64_2D}, {_F64}, {_I64_2D}, {_I64_2D}, {_I64_2D}, {_F64},"
-        f" float64, {_F32_3D}, {_F32_3D}, {_F64}",
+        f"{_CHANNELS}, {_I32_2D}, {_F64}, {_F64_2D}, {_I64_2D}, {_F64}, {_I64_2D}, {_I64_2D},"
+        f" {_I64_2D}, {_F64}, float64, {_I64}, {_PAIR}, {_F32}, {_F32}, {_F32}, {_F32}, {_I32},"
+        f" {_F32_2D}, {_I32}, {_F64}",
     ),
 }
 
-_vectors_work = True
-
-
-def vectors_work() -> bool:
-    """Tell whether every vector kernel that was asked for so far could be compiled."""
-    return _vectors_work
-
 
 @cache
-def kernel(name: str, channels: int = 0, plain: bool = False) -> Any:
+def kernel(name: str, channels: int = 0) -> Any:
     """Compile one kernel, or load it from the cache.
 
     Args:
         name: a key of the table above.
         channels: 1 to 4 for kernels that are compiled for a number of channels.
-        plain: take the scalar loops of `sum_scalar` or `alpha_scalar` instead of vectors.
 
     Returns:
-        The compiled function. If the vector type does not compile with the installed Numba, the
-        scalar kernels are used from then on, and one line on stderr says so.
+        The compiled function.
     """
-    global _vectors_work
-    entry = _KERNELS[name]
-    if entry.scalar_module and (plain or not _vectors_work):
-        return _compile(entry.scalar_module, name, channels)
-    try:
-        return _compile(entry.module, name, channels)
-    except (MemoryError, RecursionError):
-        raise  # it says nothing of vectors
-    except Exception as error:
-        # What an untested version of Numba or LLVM raises here cannot be known beforehand.
-        if entry.scalar_module is None:
-            raise
-        _vectors_work = False
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        say(f"slow kernels, vectors do not compile: {reason}")
-        return _compile(entry.scalar_module, name, channels)
-
-
-def _compile(module: str, name: str, channels: int) -> Any:
-    """Compile a kernel of the table from its function in `module`."""
     entry = _KERNELS[name]
     with forks.no_forks():
-        source = importlib.import_module(f"gsic_kernels.cpu.{module}")
-        function: Callable[..., Any] = getattr(source, entry.function or name)
+        source = importlib.import_module(f"gsic_kernels.cpu.{entry.module}")
+        function: Callable[..., Any] = getattr(source, name)
         if entry.kind == "items":
             # Imported here, as Numba must not be before a kernel is wanted.
             from gsic_kernels.cpu.runtime.work_items import make_kernel

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gsic_kernels.cpu.raster.planar_simd import (
+from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import (
     dot_planes,
     fma_planes,
     load_colors,
@@ -24,7 +25,6 @@ from gsic_kernels.cpu.raster.planar_simd import (
     total_planes,
     zero_planes,
 )
-from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, rolled, total, where_le
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.cpu.sums.block_lists import SPANS, U, V, list_blocks
@@ -63,13 +63,14 @@ def sum_backward(
     zero = broadcast(np.float32(0.0))
     size = len(channels) * LANES
     offsets, places = offsets[worker], places[worker]
-    spans = np.empty(SPANS, np.float32)
+    lists = np.empty(SPANS, np.float32), offsets, places
     items = count_gradient_items(len(order))
     for k in range(sizes[0] * item // items, sizes[0] * (item + 1) // items):
         n = order[k]
         lattice = lattices[level[n]]
         stride = lattice[COLUMNS] * size
         origin = begins[level[n]] - lattice[TOP] * stride - lattice[LEFT] * size
+        grid = origin, stride, size
         p, r, t = records[n, P], records[n, R], records[n, T]
         limit, offset = records[n, LIMIT], records[n, OFFSET]
         colors = load_colors(records, n * RECORD + COLOR, channels)
@@ -78,12 +79,9 @@ def sum_backward(
         by_color = zero_planes(channels)
         for row in range(boxes[n, 2], boxes[n, 3] + 1, LANES):
             for column in range(boxes[n, 0], boxes[n, 1] + 1, SEGMENT_COLUMNS):
-                count = list_blocks(
-                    *(records, n),
-                    *(column, min(column + SEGMENT_COLUMNS - 1, boxes[n, 1])),
-                    *(row, min(row + LANES - 1, boxes[n, 3])),
-                    *(origin, stride, size, spans, offsets, places, 0),
-                )
+                right, bottom = column + SEGMENT_COLUMNS - 1, row + LANES - 1
+                area = column, min(right, boxes[n, 1]), row, min(bottom, boxes[n, 3])
+                count = list_blocks(records, n, area, grid, lists, 0)
                 for i in range(count):
                     rolled()
                     u, v = u_inside + offsets[U, i], v_inside + offsets[V, i]

@@ -1,4 +1,4 @@
-"""Lists of the Gaussians that touch each tile, and an order in which neighbours follow each other."""
+"""Lists of the Gaussians that touch each tile, and an order that keeps neighbours together."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def bin_to_tiles(
 
     The arguments are boxes, level, lattices, starts, order, sizes and pairs. Afterwards
     `pairs[starts[k]:starts[k + 1]]` are the Gaussians of tile k, `order` holds every Gaussian that
-    contributes, by its first tile, and `sizes` are the numbers of entries of `order` and of `pairs`.
-    If `pairs` is too short, the call is aborted.
+    contributes, by its first tile, and `sizes` are the numbers of entries of `order` and of
+    `pairs`. If `pairs` is too short, the call is aborted.
     """
     state: int = wait_for_steps_before(counters, work_counts, step)
     if state != READY:

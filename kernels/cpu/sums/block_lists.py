@@ -47,25 +47,28 @@ SPANS = 2 * LANES
 def list_blocks(
     records: F32,
     n: int,
-    first_column: int,
-    last_column: int,
-    first_row: int,
-    last_row: int,
-    origin: int,
-    stride: int,
-    size: int,
-    spans: F32,
-    offsets: F32,
-    places: I32,
+    area: tuple[int, int, int, int],
+    grid: tuple[int, int, int],
+    lists: tuple[F32, F32, I32],
     count: int,
 ) -> int:
-    """Append the blocks that Gaussian n touches in some columns and rows; return the new count.
+    """Append the blocks that Gaussian n touches to lists; return how many they hold then.
 
-    A block in column x and row y of its lattice lies at `origin + y stride + x size`, which goes to
-    `places`; u and v at its corner go to `offsets` (2, M). There may be blocks that the ellipse does
-    not touch, but every one that it touches is listed. The lists must reach `LANES` entries beyond
-    the last block.
+    There may be blocks that the ellipse does not touch, but every one that it touches is listed.
+
+    Args:
+        records: of all Gaussians.
+        n: index of one.
+        area: the first and last column and the first and last row of blocks that are looked at.
+        grid: origin, stride and size: a block in column x and row y of its lattice lies at
+            `origin + y stride + x size`.
+        lists: room for SPANS floats; u and v at the corners of blocks (2, M); where the blocks lie,
+            int32 (M,). They must reach LANES entries beyond the last block.
+        count: how many blocks they hold.
     """
+    first_column, last_column, first_row, last_row = area
+    origin, stride, size = grid
+    spans, offsets, places = lists
     mean_x, mean_y = records[n, MEAN_X], records[n, MEAN_Y]
     p, r, t = records[n, P], records[n, R], records[n, T]
     slope, ratio = records[n, SLOPE], records[n, RATIO]
@@ -77,8 +80,9 @@ def list_blocks(
     widest = broadcast(np.float32(last_column - first_column))
     zero = broadcast(_ZERO)
     for top in range(first_row, last_row + 1, LANES):
-        # dy of the centres of the first and the last pixels of the blocks of each row. The right end
-        # of a span is farthest to the right at the dy nearest to EXTREME; the left end likewise.
+        # dy of the centres of the first and the last pixels of the blocks of each row. The right
+        # end of a span is farthest to the right at the dy nearest to EXTREME; the left end
+        # likewise.
         upper = ramp() * _HEIGHT + (np.float32(top * BLOCK_HEIGHT) + _HALF - mean_y)
         lower = upper + (_HEIGHT - _ONE)
         high = smaller(larger(upper, broadcast(extreme)), lower)

@@ -1,7 +1,7 @@
 """Vectors that hold a block of pixels, and how they are turned into rows of pixels and back.
 
-A block is BLOCK_WIDTH x BLOCK_HEIGHT pixels of one channel in one vector: pixel (row i, column j) of
-the block is lane 4 i + j. With 16 lanes a block has 4 x 4 pixels, with 8 lanes 4 x 2. A narrow
+A block is BLOCK_WIDTH x BLOCK_HEIGHT pixels of one channel in one vector: pixel (row i, column j)
+of the block is lane 4 i + j. With 16 lanes a block has 4 x 4 pixels, with 8 lanes 4 x 2. A narrow
 Gaussian fills such blocks better than rows of 16 pixels.
 """
 
@@ -93,8 +93,10 @@ def interleave(typing: Any, a: Any, b: Any) -> Any:
     """Return a0 b0 a1 b1 and so on as two vectors."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        a, b = args
         order = [k // 2 + LANES * (k % 2) for k in range(2 * LANES)]
-        halves = [_emit_shuffle(builder, *args, part) for part in (order[:LANES], order[LANES:])]
+        parts = order[:LANES], order[LANES:]
+        halves = [_emit_shuffle(builder, a, b, part) for part in parts]
         return context.make_tuple(builder, sig.return_type, halves)
 
     return types.UniTuple(lanes, 2)(lanes, lanes), lower
@@ -105,7 +107,10 @@ def deinterleave(typing: Any, a: Any, b: Any) -> Any:
     """Return the even lanes of a, then of b, as one vector, and the odd lanes as another."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        parts = [_emit_shuffle(builder, *args, [2 * k + odd for k in range(LANES)]) for odd in (0, 1)]
+        a, b = args
+        even = [2 * k for k in range(LANES)]
+        odd = [2 * k + 1 for k in range(LANES)]
+        parts = [_emit_shuffle(builder, a, b, order) for order in (even, odd)]
         return context.make_tuple(builder, sig.return_type, parts)
 
     return types.UniTuple(lanes, 2)(lanes, lanes), lower
@@ -125,7 +130,9 @@ def store_block_bytes(
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         strip, at, _, out, to, row = args
         # The bytes of a pixel share a 32-bit lane, so that blocks are turned once for all channels.
-        packed = [_emit_packed_block(context, builder, sig, strip, at, b) for b in range(BLOCK_HEIGHT)]
+        packed = [
+            _emit_packed_block(context, builder, sig, strip, at, b) for b in range(BLOCK_HEIGHT)
+        ]
         for i, words in enumerate(_emit_turn(builder, packed)):
             place = builder.add(to, builder.mul(row, row.type(i)))
             pointer = element_pointer(context, builder, sig.args[3], out, place)

@@ -60,9 +60,9 @@ def compare_tile(
     - slopes, unless it is empty: half the derivative of the loss by each error. This is the error;
       with `l1` its sign (the whole derivative); with `weights` and `shifts`, unless they are empty,
       weights x error + shifts. With `stop_at_clamp` it is 0 where the clamp changed the value.
-    - sums (rows of blocks x tiles across, 2): per row of blocks of a tile the sum of absolute errors,
-      or with `weights` the sum of weights x error^2 + 2 x shifts x error, and the sum of squared
-      errors.
+    - sums (rows of blocks x tiles across, 2): per row of blocks of a tile the sum of absolute
+      errors, or with `weights` the sum of weights x error^2 + 2 x shifts x error, and the sum of
+      squared errors.
     """
     tile = tiles[worker]
     memory = tile, offsets[worker], places[worker], buffers[worker]

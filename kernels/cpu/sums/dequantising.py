@@ -1,8 +1,9 @@
 """From the integers of Gaussians to what is drawn of them, on the lattices of their levels.
 
 The code of the profile in NumPy defines what a file means (FORMAT.md 7.3 and 7.4). This is the same
-in a loop: all of it is float64, rounded once, and agrees up to the last bit of float32; levels agree
-exactly, because they follow from sums, products and square roots, which every machine rounds alike.
+in a loop: all of it is float64, rounded once, and agrees up to the last bit of float32; levels
+agree exactly, because they follow from sums, products and square roots, which every machine rounds
+alike.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _CLASS_BITS = 32
 _LN2_HIGH, _LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 _TAYLOR = tuple(1.0 / math.factorial(k) for k in range(13, -1, -1))
 # Places of the columns of scratch memory, in which the loops below go from row to row: one array,
-# so that the compiler need not find out whether arrays overlap, and takes several Gaussians at once.
+# so that the compiler need not find out whether arrays overlap, and takes several Gaussians at
+# once.
 _M, _U, _V, _RHO, _END, _GAIN, _SHRINK, _LEVEL, _S12, _S22, _DET, _SUM = (
     k * _GAUSSIANS_PER_ITEM for k in range(12)
 )

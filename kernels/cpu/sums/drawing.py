@@ -11,16 +11,16 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, rolled, store, where_le
 from gsic_kernels.cpu.sums.block_lists import SPANS, U, V, list_blocks
 from gsic_kernels.cpu.sums.block_simd import columns_of_block, rows_of_block
 from gsic_kernels.cpu.sums.records import COLOR, LIMIT, OFFSET, RECORD, P, R, T
 from gsic_kernels.types import F32, I32
 
-# Gaussians whose blocks are listed before the first of them is drawn: the latencies of solving their
-# spans, and those of fetching the records, then overlap.
+# Gaussians whose blocks are listed before the first of them is drawn: the latencies of solving
+# their spans, and those of fetching the records, then overlap.
 BATCH = 32
 
 
@@ -47,20 +47,22 @@ def draw_tile(
     column, row, columns, rows = place
     size = len(channels) * LANES
     stride = columns * size
-    origin = -row * stride - column * size
-    ends, spans = np.empty(BATCH + 1, np.int64), np.empty(SPANS, np.float32)
+    grid = -row * stride - column * size, stride, size
+    ends = np.empty(BATCH + 1, np.int64)
+    lists = np.empty(SPANS, np.float32), offsets, places
     ends[0] = 0
     for begin in range(0, len(members), BATCH):
         batch = members[begin : begin + BATCH]
         count = 0
         for k in range(len(batch)):
             n = batch[k]
-            count = list_blocks(
-                *(records, n),
-                *(max(boxes[n, 0], column), min(boxes[n, 1], column + columns - 1)),
-                *(max(boxes[n, 2], row), min(boxes[n, 3], row + rows - 1)),
-                *(origin, stride, size, spans, offsets, places, count),
+            area = (
+                max(boxes[n, 0], column),
+                min(boxes[n, 1], column + columns - 1),
+                max(boxes[n, 2], row),
+                min(boxes[n, 3], row + rows - 1),
             )
+            count = list_blocks(records, n, area, grid, lists, count)
             ends[k + 1] = count
         for k in range(len(batch)):
             draw_blocks(channels, records, batch[k], ends[k], ends[k + 1], offsets, places, tile)

@@ -9,18 +9,18 @@ squared coarse cell.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba.extending import register_jitable
 
 from gsic_kernels.constants import ENLARGING_FILTER
-from gsic_kernels.cpu.raster.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, fma, load, store
 from gsic_kernels.cpu.sums.block_simd import (
     BLOCK_HEIGHT,
-    BLOCK_ROWS,
     BLOCK_WIDTH,
-    deinterleave,
     interleave,
     turn_blocks,
 )
@@ -58,47 +58,66 @@ def enlarge_to_tile(
     # The first coarse column that is read, and the number of them.
     first = column * BLOCK_WIDTH // 2 - 2 - lattice[LEFT] * BLOCK_WIDTH
     cells = columns * BLOCK_WIDTH // 2 + 4
-    narrow, wide = _buffer_pitches(columns)
-    fine = rows_buffer[BLOCK_HEIGHT * narrow :]
+    narrow = _buffer_pitch(columns)
     for y in range(rows):
-        top = (row + y) * BLOCK_HEIGHT
+        # The first of the coarse rows that the first two rows of the block read.
+        above = (row + y) * BLOCK_HEIGHT // 2 - 2 - lattice[TOP] * BLOCK_HEIGHT
         for c in range(len(channels)):
-            for i in range(BLOCK_HEIGHT):
-                above = (top + i) // 2 - 2 + i % 2 - lattice[TOP] * BLOCK_HEIGHT
-                at = above * row_pitch + c * pitch + first
-                # In odd rows the filter is reversed.
-                a, b, p, q = (A, B, C, D) if i % 2 == 0 else (D, C, B, A)
+            for pair in range(BLOCK_HEIGHT // 2):
+                at = (above + pair) * row_pitch + c * pitch + first
+                to = 2 * pair * narrow
                 for x in range(0, cells, LANES):
-                    value = load(coarse, at + x) * a
-                    value = fma(load(coarse, at + row_pitch + x), broadcast(b), value)
-                    value = fma(load(coarse, at + 2 * row_pitch + x), broadcast(p), value)
-                    value = fma(load(coarse, at + 3 * row_pitch + x), broadcast(q), value)
-                    store(rows_buffer, i * narrow + x, value)
-                for x in range(0, columns * BLOCK_WIDTH // 2, LANES):
-                    at = i * narrow + x
-                    v0, v1 = load(rows_buffer, at), load(rows_buffer, at + 1)
-                    v2, v3 = load(rows_buffer, at + 2), load(rows_buffer, at + 3)
-                    v4 = load(rows_buffer, at + 4)
-                    even = fma(v0, broadcast(A), broadcast(background[c]))
-                    even = fma(v3, broadcast(D), fma(v2, broadcast(C), fma(v1, broadcast(B), even)))
-                    odd = fma(v1, broadcast(D), broadcast(background[c]))
-                    odd = fma(v4, broadcast(A), fma(v3, broadcast(B), fma(v2, broadcast(C), odd)))
-                    lower, upper = interleave(even, odd)
-                    store(fine, i * wide + 2 * x, lower)
-                    store(fine, i * wide + 2 * x + LANES, upper)
-            for x in range(0, columns, BLOCK_HEIGHT):
-                blocks = turn_blocks(load_planes(fine, x * BLOCK_WIDTH, wide, BLOCK_ROWS))
-                store_planes(tile, (y * columns + x) * size + c * LANES, size, blocks)
+                    v0, v1 = load(coarse, at + x), load(coarse, at + row_pitch + x)
+                    v2 = load(coarse, at + 2 * row_pitch + x)
+                    v3 = load(coarse, at + 3 * row_pitch + x)
+                    v4 = load(coarse, at + 4 * row_pitch + x)
+                    even = fma(v2, broadcast(C), fma(v1, broadcast(B), v0 * A))
+                    odd = fma(v3, broadcast(B), fma(v2, broadcast(C), v1 * D))
+                    store(rows_buffer, to + x, fma(v3, broadcast(D), even))
+                    store(rows_buffer, to + narrow + x, fma(v4, broadcast(A), odd))
+            for x in range(0, columns * BLOCK_WIDTH // 2, LANES):
+                lower, upper = _enlarge_rows(rows_buffer, x, narrow, background[c])
+                to = (y * columns + x * 2 // BLOCK_WIDTH) * size + c * LANES
+                store_planes(tile, to, size, turn_blocks(lower))
+                store_planes(tile, to + BLOCK_HEIGHT * size, size, turn_blocks(upper))
 
 
 @register_jitable
-def _buffer_pitches(columns: int) -> tuple[int, int]:
-    """Return the floats of a buffered row of coarse and of fine cells for `columns` blocks."""
-    narrow = (columns * BLOCK_WIDTH // 2 + 4 + 2 * LANES) // LANES * LANES + LANES
-    return narrow, (columns * BLOCK_WIDTH + 4 * LANES) // LANES * LANES
+def _enlarge_row(buffer: F32, at: int, background: np.float32) -> Any:
+    """Enlarge LANES coarse cells of a row and add the background; the first is at `at` + 2."""
+    v0, v1, v2 = load(buffer, at), load(buffer, at + 1), load(buffer, at + 2)
+    v3, v4 = load(buffer, at + 3), load(buffer, at + 4)
+    even = fma(v1, broadcast(B), fma(v0, broadcast(A), broadcast(background)))
+    odd = fma(v2, broadcast(C), fma(v1, broadcast(D), broadcast(background)))
+    even = fma(v3, broadcast(D), fma(v2, broadcast(C), even))
+    return interleave(even, fma(v4, broadcast(A), fma(v3, broadcast(B), odd)))
+
+
+def _enlarge_four_rows(buffer: F32, at: int, pitch: int, background: np.float32) -> Any:
+    """Enlarge LANES coarse cells of each row of a block: the lower, and the upper half."""
+    l0, u0 = _enlarge_row(buffer, at, background)
+    l1, u1 = _enlarge_row(buffer, at + pitch, background)
+    l2, u2 = _enlarge_row(buffer, at + 2 * pitch, background)
+    l3, u3 = _enlarge_row(buffer, at + 3 * pitch, background)
+    return (l0, l1, l2, l3), (u0, u1, u2, u3)
+
+
+def _enlarge_two_rows(buffer: F32, at: int, pitch: int, background: np.float32) -> Any:
+    """Enlarge LANES coarse cells of each row of a block: the lower, and the upper half."""
+    l0, u0 = _enlarge_row(buffer, at, background)
+    l1, u1 = _enlarge_row(buffer, at + pitch, background)
+    return (l0, l1), (u0, u1)
+
+
+_enlarge_rows = register_jitable(_enlarge_four_rows if BLOCK_HEIGHT == 4 else _enlarge_two_rows)
+
+
+@register_jitable
+def _buffer_pitch(columns: int) -> int:
+    """Return the floats of a buffered row of coarse cells for `columns` blocks."""
+    return (columns * BLOCK_WIDTH // 2 + 4 + 3 * LANES) // LANES * LANES
 
 
 def count_buffer_floats(columns: int) -> int:
     """Count the floats that `enlarge_to_tile` needs for a tile of so many columns of blocks."""
-    narrow, wide = _buffer_pitches(columns)
-    return BLOCK_HEIGHT * (narrow + wide) + LANES
+    return BLOCK_HEIGHT * _buffer_pitch(columns)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.cpu.sums.block_simd import (
     BLOCK_HEIGHT,
@@ -38,15 +38,13 @@ def render_tile(
     """Render tile `item` of a level with what the coarser levels add; return its place.
 
     The place is column, row, columns and rows in blocks. `coarse` is the next coarser lattice, or
-    empty if there is none. The memory is the tile, the lists of blocks (offsets and places), and the
-    buffer of `enlarge_to_tile`.
+    empty if there is none. The memory is the tile, the lists of blocks (offsets and places), and
+    the buffer of `enlarge_to_tile`.
     """
     tile, offsets, places, rows_buffer = memory
     place = find_tile(lattices[level], item)
     if len(coarse):
-        enlarge_to_tile(
-            channels, background, coarse, lattices[level + 1], place, tile, rows_buffer
-        )
+        enlarge_to_tile(channels, background, coarse, lattices[level + 1], place, tile, rows_buffer)
     else:
         fill_tile(channels, background, place[2] * place[3], tile)
     k = lattices[level, FIRST_TILE] + item

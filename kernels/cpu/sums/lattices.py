@@ -1,9 +1,9 @@
-"""The lattices on which Gaussians are drawn: their size in blocks, and how they are divided in tiles.
+"""The lattices on which Gaussians are drawn: their size in blocks, and their tiles.
 
-Level 0 is the pixels. A cell of level L is 2^L px wide, and cell (0, 0) of every level has its upper
-left corner in that of the image. A lattice has the blocks that a window of pixels needs; blocks lie
-at multiples of their size from the corner of the image, so that neither the window nor the division
-into tiles changes any arithmetic.
+Level 0 is the pixels. A cell of level L is 2^L px wide, and cell (0, 0) of every level has its
+upper left corner in that of the image. A lattice has the blocks that a window of pixels needs;
+blocks lie at multiples of their size from the corner of the image, so that neither the window nor
+the division into tiles changes any arithmetic.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.types import I64, Window
 
 # Fields of a lattice: its first column and row, and the number of its columns and rows; the columns

@@ -1,7 +1,7 @@
 """Images as blocks of pixels, as the kernels of sums keep them, and back.
 
-An image that begins at pixel (0, 0) lies block by block, row after row of blocks, like the lattice of
-level 0 that `lattices.divide_window` makes for it; the C channels of a block are adjacent, with
+An image that begins at pixel (0, 0) lies block by block, row after row of blocks, like the lattice
+of level 0 that `lattices.divide_window` makes for it; the C channels of a block are adjacent, with
 BLOCK_HEIGHT x BLOCK_WIDTH values each.
 """
 

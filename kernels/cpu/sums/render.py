@@ -6,11 +6,12 @@ import numpy as np
 
 from gsic_kernels import validation
 from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
-from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, ROWS, TOP, plane_pitch
-from gsic_kernels.cpu.sums.workspace import Workspace, allocate_gradients, borrow_workspace
+from gsic_kernels.cpu.sums.lattices import ROWS, plane_pitch
+from gsic_kernels.cpu.sums.workspace import Workspace, borrow_workspace
 from gsic_kernels.types import F32, U8, Gradients, LogSymbols, Splats, Window, count_levels
 
 
@@ -41,11 +42,18 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
         return _view_window(workspace, window, out)
 
 
-def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: int = 1) -> U8:
+def render_sum_bytes(
+    splats: Splats,
+    window: Window,
+    background: F32,
+    threads: int = 1,
+    out: U8 | None = None,
+) -> U8:
     """Render like `render_sum`, clamped to 0..1, times 255, rounded half up.
 
     Args:
         splats, window, background, threads: as for `render_sum`.
+        out: uint8 (height, width, C), C-contiguous, receives the result; None for a new array.
 
     Returns:
         uint8 (height, width, C).
@@ -55,7 +63,7 @@ def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: i
     """
     splats, window, background, threads = _check(splats, window, background, threads)
     x, y, width, height = window
-    out = np.empty((height, width, len(background)), np.uint8)
+    out = np.empty((height, width, len(background)), np.uint8) if out is None else out
     with borrow_workspace(window, count_levels(splats), len(background), threads) as workspace:
 
         def draw() -> list[pool.Step]:
@@ -67,10 +75,16 @@ def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: i
 
 
 def render_symbols_bytes(
-    symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+    symbols: LogSymbols,
+    window: Window,
+    background: F32,
+    threads: int = 1,
+    out: U8 | None = None,
 ) -> U8:
     """Dequantise Gaussians and render them like `render_sum_bytes`."""
-    return render_sum_bytes(dequantise_symbols(symbols, threads), window, background, threads)
+    # Few Gaussians are dequantised in the time that it takes to wake a thread.
+    dequantised = dequantise_symbols(symbols, min(threads, 1 + symbols.rows.shape[1] // 8192))
+    return render_sum_bytes(dequantised, window, background, threads, out)
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
@@ -101,9 +115,7 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
             (workspace.channels, grad, (window.x, window.y), lattices, workspace.slopes),
             int(lattices[0, ROWS]),
         )
-        workspace.run(
-            splats, [split], lambda: workspace.backward_steps(splats, gradients, 1.0)
-        )
+        workspace.run(splats, [split], lambda: workspace.backward_steps(splats, gradients, 1.0))
         workspace.clear_idle(gradients)
     return gradients
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba.extending import register_jitable
 
-from gsic_kernels.cpu.raster.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, fma, load, store
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.cpu.sums.block_simd import (
@@ -94,8 +94,8 @@ def shrink_gradient(
     fine, coarse = lattices[level - 1], lattices[level]
     size, cells = len(channels) * LANES, fine[COLUMNS] * BLOCK_WIDTH
     width, half = coarse[COLUMNS] * BLOCK_WIDTH, _half_pitch(coarse[COLUMNS])
-    # Scratch memory: a ring of fine rows; the even and the odd cells of one shrunk row, at the place
-    # of their coarse cell and 2 behind it; rows of coarse cells.
+    # Scratch memory: a ring of fine rows; the even and the odd cells of one shrunk row, at the
+    # place of their coarse cell and 2 behind it; rows of coarse cells.
     ring = buffers[worker]
     halves = ring[_BLOCKS * BLOCK_HEIGHT * cells :]
     lines = halves[2 * half :]
@@ -129,9 +129,7 @@ def shrink_gradient(
 
 
 @register_jitable
-def _shrink_columns(
-    ring: F32, first: int, cells: int, halves: F32, half: int, begin: int
-) -> None:
+def _shrink_columns(ring: F32, first: int, cells: int, halves: F32, half: int, begin: int) -> None:
     """Add up the eight rows of a ring from row `first` on, and split the even and odd cells."""
     rows = _BLOCKS * BLOCK_HEIGHT
     r0, r1, r2 = first % rows * cells, (first + 1) % rows * cells, (first + 2) % rows * cells

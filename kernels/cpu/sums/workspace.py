@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime.allocation import allocate_aligned
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT
@@ -29,22 +30,7 @@ from gsic_kernels.cpu.sums.shrinking import count_shrinking_floats, count_shrink
 from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import F32, I32, I64, Gradients, Splats, Window
 
-# Float32 values in a cache line.
-_CACHE_LINE = 16
 _NONE = np.zeros(0, np.float32)
-
-
-def allocate_aligned(shape: tuple[int, ...]) -> F32:
-    """Allocate an uninitialised float32 array whose first element starts a cache line."""
-    count = int(np.prod(shape))
-    raw = np.empty(count + _CACHE_LINE, np.float32)
-    skip = -raw.ctypes.data // 4 % _CACHE_LINE
-    return raw[skip : skip + count].reshape(shape)
-
-
-def allocate_gradients(splats: Splats) -> Gradients:
-    """Allocate uninitialised gradients for `splats`."""
-    return Gradients(*(np.empty(array.shape, np.float32) for array in splats[:3]))
 
 
 class Workspace:
@@ -93,7 +79,9 @@ class Workspace:
     def memory(self) -> tuple[F32, F32, I32, F32]:
         """What each thread needs to render a tile; see `forward.render_tile`."""
         _, _, channels, threads = self.shape
-        columns, rows = (int(self.lattices[:-1, field].max()) for field in (TILE_COLUMNS, TILE_ROWS))
+        columns, rows = (
+            int(self.lattices[:-1, field].max()) for field in (TILE_COLUMNS, TILE_ROWS)
+        )
         listed = max(BATCH * rows * (columns + LANES), LANES * (SEGMENT_COLUMNS + LANES)) + LANES
         return (
             allocate_aligned((threads, rows * columns * channels * LANES)),
@@ -172,7 +160,7 @@ class Workspace:
         return pool.Step(kernel("render_planes", len(self.channels)), arguments, tiles)
 
     def tiles_step(self, name: str, background: F32, *outputs: object) -> pool.Step:
-        """Make a step of a kernel that renders level 0, whose coarser levels are ready, by tiles."""
+        """Make a step of a kernel that renders level 0 by tiles; coarser levels are ready."""
         arguments = *self._lists, background, self._coarser(0), *self.memory, *outputs
         return pool.Step(kernel(name, len(self.channels)), arguments, self.count_tiles(0))
 
@@ -202,19 +190,16 @@ class Workspace:
         columns = int(self.lattices[:-1, COLUMNS].max())
         return allocate_aligned((self.shape[3], count_shrinking_floats(columns)))
 
-    def backward_steps(
-        self, splats: Splats, gradients: Gradients, scale: float
-    ) -> list[pool.Step]:
+    def backward_steps(self, splats: Splats, gradients: Gradients, scale: float) -> list[pool.Step]:
         """Make the steps that set `gradients` from level 0 of `slopes`, times `scale`."""
         steps = []
-        shrink = kernel("shrink_gradient", len(self.channels)) if self.levels > 1 else None
         for level in range(1, self.levels):
             arguments = (
                 *(self.channels, self.lattices, level, self._shrinking),
                 *(self.begins, self.slopes),
             )
             items = count_shrinking_items(int(self.lattices[level, ROWS]))
-            steps.append(pool.Step(shrink, arguments, items))
+            steps.append(pool.Step(kernel("shrink_gradient", len(self.channels)), arguments, items))
         _, offsets, places, _ = self.memory
         last = (
             *(self.channels, self.records, self.boxes, splats.level, self.order, self._sizes),

@@ -9,33 +9,39 @@ from gsic_scenes import extremes, random_scene
 from numpy.typing import NDArray
 
 from gsic.encoders.gsic.rdoq import code_lengths_of, run_rdoq
-from gsic.gaussians import compute_factor
 from gsic.profiles.gsic import bitstream, code_lengths
-from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
-from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, make_empty_symbols
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid
+from gsic.profiles.gsic.symbols import (
+    Header,
+    QuantisedImage,
+    Symbols,
+    make_empty_symbols,
+    pack_symbols,
+)
 from gsic_kernels import reference
-from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, run_rdoq_pass
-from gsic_kernels.types import LogSymbols, Window, round_splats
+from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, RdoqImage
+from gsic_kernels.types import LogSymbols, Window
 
 Float64 = NDArray[np.float64]
 WIDTH, HEIGHT = 44, 31
 
 
-def drawn(header: Header, symbols: Symbols) -> Float64:
-    """What the oracle draws, float64 (C, H, W), not clamped."""
+def drawn(header: Header, symbols: Symbols, *, on_lattices: bool = True) -> Float64:
+    """What the oracle draws, float64 (H, W, C), not clamped."""
     seen = dequantise_gaussians(header, symbols)
-    splats = round_splats(
-        seen.mean, compute_factor(seen.entries), seen.color, seen.cutoff, np.exp(-seen.cutoff)
-    )
+    if not on_lattices:
+        seen = replace(seen, level=np.zeros_like(seen.level))
     background = header.background_color.astype(np.float32)
     window = Window(0, 0, header.width, header.height)
-    return reference.render_sum(splats, window, background).transpose(2, 0, 1)
+    return reference.render_sum(seen.place_on_lattices().splats, window, background)
 
 
-def squared_error(header: Header, symbols: Symbols, planes: Float32) -> float:
+def squared_error(
+    header: Header, symbols: Symbols, planes: Float32, *, on_lattices: bool = True
+) -> float:
     """Of the clamped drawing of the oracle."""
-    shown = np.clip(drawn(header, symbols), 0.0, 1.0)
-    return float(((shown - planes.transpose(2, 0, 1)) ** 2).sum())
+    shown = np.clip(drawn(header, symbols, on_lattices=on_lattices), 0.0, 1.0)
+    return float(((shown - planes) ** 2).sum())
 
 
 def spent(lengths: CodeLengths, symbols: Symbols) -> float:
@@ -60,35 +66,36 @@ def test_a_pass_tells_what_it_changes(channels: int, lambda_: float) -> None:
     # Both ends of the scale, where drawings are clamped.
     planes = np.clip(2.5 * (planes - 0.5) + 0.5, 0.0, 1.0)
     lengths = code_lengths_of(header, symbols)
-    image = np.ascontiguousarray(drawn(header, symbols), np.float32)
+    image = drawn(header, symbols, on_lattices=False).astype(np.float32)
     assert (image > 1.0).any()
     grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
-    target = np.ascontiguousarray(planes.transpose(2, 0, 1))
+    rdoq = RdoqImage(planes)
     for _ in range(4):
         before = symbols_of(grid.rows)
-        done = run_rdoq_pass(grid, lengths, lambda_ * header.step**2, image, target)
+        done = rdoq.run_pass(grid, lengths, lambda_ * header.step**2, image)
         after = symbols_of(grid.rows)
-        gained = squared_error(header, after, planes) - squared_error(header, before, planes)
+        # A pass takes all Gaussians as drawn on the pixels.
+        gained = squared_error(header, after, planes, on_lattices=False)
+        gained -= squared_error(header, before, planes, on_lattices=False)
         assert done.sse == pytest.approx(gained, abs=2e-4)
         assert done.bits == pytest.approx(spent(lengths, after) - spent(lengths, before))
-        np.testing.assert_allclose(image, drawn(header, after), atol=2e-5)
         assert done.moves > 0
         assert done.sse + lambda_ * header.step**2 * done.bits < 0.0
+        image = drawn(header, after, on_lattices=False).astype(np.float32)
 
 
 def test_a_pass_changes_what_it_is_given_or_refuses() -> None:
     header, symbols = random_scene(WIDTH, HEIGHT, 3, 5, seed=2)
     image = drawn(header, symbols).astype(np.float32)
-    assert not image.flags.c_contiguous
-    target = np.zeros((3, HEIGHT, WIDTH), np.float32)
     grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
     lengths = code_lengths_of(header, symbols)
+    rdoq = RdoqImage(np.zeros((HEIGHT, WIDTH, 3), np.float32))
     with pytest.raises(ValueError, match="must be contiguous"):
-        run_rdoq_pass(grid, lengths, 1.0, image, target)
-    with pytest.raises(ValueError, match="must have 3 planes, got 2"):
-        run_rdoq_pass(grid, lengths, 1.0, target[:2].copy(), target[:2])
+        rdoq.run_pass(grid._replace(rows=grid.rows[:, ::-1]), lengths, 1.0, image)
+    with pytest.raises(ValueError, match="must be those of 2 channels"):
+        RdoqImage(np.zeros((HEIGHT, WIDTH, 2), np.float32)).run_pass(grid, lengths, 1.0, image)
     with pytest.raises(ValueError, match="image must have shape"):
-        run_rdoq_pass(grid, lengths, 1.0, target[:, :-1].copy(), target)
+        rdoq.run_pass(grid, lengths, 1.0, image[:-1])
 
 
 def test_the_cost_falls_with_every_pass() -> None:
@@ -114,7 +121,7 @@ def test_neighbours_of_the_truth_find_back() -> None:
         np.array([[3, -2]]),
         np.array([[9, -3, 2]]),
     )
-    planes = np.ascontiguousarray(drawn(header, truth).transpose(1, 2, 0), np.float32)
+    planes = drawn(header, truth).astype(np.float32)
     assert 0.0 < planes.min() < planes.max() < 1.0
     off = replace(
         truth,

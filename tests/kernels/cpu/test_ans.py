@@ -1,69 +1,36 @@
-"""The ANS kernels refuse calls that would read or write outside their arrays."""
+"""The kernel that reads payloads: equal to the independent decoder, for any bytes."""
 
 import numpy as np
 import pytest
+from format_decoder import read_container
+from format_gsic import read_symbols
+from gsic_scenes import file_of, random_scene
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_images import read
 
-from gsic.coding import column_modes, tables
-from gsic.coding.models import TOTAL, Model, Tables
-from gsic_kernels.cpu.ans import decoder, layout
-
-TABLES = Tables.from_models([Model([TOTAL // 4] * 4), Model([TOTAL - 1, 1], -5)])
-
-
-def read(rows: np.ndarray, order: int, out: int, starts: np.ndarray = TABLES.starts) -> int:
-    coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
-    words = np.zeros(1, np.uint32)
-    return decoder.read_values(
-        words, coder, starts, rows, np.arange(order), 2**62, np.empty(out, np.int64)
-    )
+from gsic.coding import ans
+from gsic.container import Mode
+from gsic.errors import CorruptFile
 
 
-def rows(**fields: int) -> np.ndarray:
-    changed = TABLES.rows.copy()
-    changed[:, layout.SIZE] = 3
-    for name, value in fields.items():
-        changed[1, getattr(layout, name)] = value
-    return changed
+@pytest.mark.parametrize("count", [1, 15, 16, 40, 511, 512, 2047, 2048, 3000])
+@pytest.mark.parametrize("mode", [Mode.L, Mode.RGBA])
+def test_rows_are_those_of_the_independent_decoder(count: int, mode: Mode) -> None:
+    header, symbols = random_scene(300, 200, mode.channels, count, seed=count)
+    fields = read_container(file_of(header, symbols, mode))
+    _, _, expected = read_symbols(fields, 300, 200, mode.channels)
+    positions, counts = np.unique([gaussian[0] for gaussian in expected], return_counts=True)
+    classes = np.array([positions, counts]).T.copy()
+    rows = ans.read_image(bytes(fields["payload"]), classes, (316, 216), mode.channels)
+    assert rows.T.tolist() == [[*gaussian[:-1], *gaussian[-1]] for gaussian in expected]
 
 
-def test_groups_must_fill_columns() -> None:
-    assert read(rows(), 6, 6) == layout.OK
-    assert read(rows(), 3, 6) == layout.OK
-    for order, out in ((6, 5), (6, 7), (5, 6), (4, 6), (2, 6), (0, 6), (12, 6)):
-        with pytest.raises(ValueError, match="do not fill"):
-            read(rows(), order, out)
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *(("SIZE", size) for size in (-3, 2**62)),
-        *(("START", start) for start in (-1, 1, 2**62)),
-        *(("SYMBOLS", count) for count in (0, -2, 1, 3, 2**62)),
-    ],
+@given(
+    payload=st.binary(max_size=400),
+    counts=st.lists(st.sampled_from([1, 5, 17, 600, 2500]), min_size=1, max_size=16),
+    channels=st.integers(1, 4),
 )
-def test_rows_must_lie_inside_the_tables(field: str, value: int) -> None:
-    with pytest.raises(ValueError, match="do not fill"):
-        read(rows(**{field: value}), 6, 6)
-
-
-@pytest.mark.parametrize("sizes", [[3, 4], [7], [6, 0], [-1, 7], [], [2**62, 2**62]])
-def test_group_sizes_must_fill_columns(sizes: list[int]) -> None:
-    coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
-    fixed, curves = column_modes.build_fixed_tables(), tables.build_curves(True)
-    groups = np.array(sizes, np.int64), False, np.arange(6)
-    with pytest.raises(ValueError, match="do not fill"):
-        decoder.read_columns(
-            np.zeros(1, np.uint32), coder, fixed, curves, *groups, np.empty(12, np.int64)
-        )
-
-
-@pytest.mark.parametrize("counts", [[3], [5], [-1, 5], [2**62, 4 - 2**62]])
-def test_counts_must_fill_the_keys(counts: list[int]) -> None:
-    coder = np.array([TOTAL, 0, 2**50, 0], np.uint64)
-    sets = np.array([(count, 10, 0, 8, 6) for count in counts])
-    out = np.empty(4, np.int64)
-    with pytest.raises(ValueError, match="do not fill"):
-        decoder.read_sets(
-            np.zeros(1, np.uint32), coder, tables.build_curves(False), sets, 2**60, out
-        )
+def test_any_bytes_are_refused(payload: bytes, counts: list[int], channels: int) -> None:
+    with pytest.raises(CorruptFile, match="payload: "):
+        read(b"\1" + payload, counts, range(-8, len(counts) - 8), channels)

@@ -17,13 +17,13 @@ from gsic_kernels.cpu.runtime import compiling
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
-# Renders and differentiates one scene of two strips, and compares it with the oracle.
+# Renders and differentiates one scene of three levels, and compares it with the oracle.
 AGAINST_THE_ORACLE = """
 import numpy as np
 from gsic_kernels import reference, registry
 from kernel_scenes import GRADIENTS, RENDER, make, scale_of
 
-scene = make(80, 37, 67)
+scene = make(80, 37, 67, levels=3)
 backend = registry.get("cpu")
 image = backend.render_sum(*scene[:3])
 wanted = reference.render_sum(*scene[:3])
@@ -37,8 +37,6 @@ for name, value, exact in zip(
     gradients._fields, gradients, reference.render_sum_backward(*scene[:2], slope), strict=True
 ):
     assert np.abs(value - exact).max() <= GRADIENTS[name] * np.abs(exact).max(), name
-from gsic_kernels.cpu.runtime import dispatch
-assert dispatch._vectors_work
 """
 
 
@@ -63,8 +61,6 @@ gradients = backend.render_alpha_backward(*arguments, blended, grad)
 expected = reference.render_alpha_backward(*arguments, grad.astype(np.float64))
 for name, value, exact in zip(gradients._fields, gradients, expected, strict=True):
     assert np.abs(value - exact).max() <= ALPHA_GRADIENTS[name] * np.abs(exact).max(), name
-from gsic_kernels.cpu.runtime import dispatch
-assert dispatch._vectors_work
 """
 
 
@@ -108,11 +104,11 @@ from gsic_kernels import registry
 from gsic_kernels.types import Splats, Window
 from gsic_kernels.cpu.runtime import compiling
 none = [np.zeros(shape, np.float32) for shape in ((0, 2), (0, 3), (0, 1), (0,), (0,))]
-registry.get().render_sum_bytes(Splats(*none), Window(0, 0, 5, 4), np.zeros(1, np.float32))
-assert "gsic_kernels.cpu.raster.sum_forward" in sys.modules
-others = ("sum_backward", "sum_loss", "sum_scalar", "alpha_forward", "alpha_backward")
-for name in (*others, "alpha_scalar", "alpha_per_gaussian"):
-    assert f"gsic_kernels.cpu.raster.{name}" not in sys.modules
+splats = Splats(*none, np.zeros(0, np.int32))
+registry.get().render_sum_bytes(splats, Window(0, 0, 5, 4), np.zeros(1, np.float32))
+assert "gsic_kernels.cpu.sums.forward" in sys.modules
+for name in ("sums.backward", "sums.comparison", "alpha.forward", "alpha.backward"):
+    assert f"gsic_kernels.cpu.{name}" not in sys.modules
 print(compiling.compile_seconds())
 """
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}

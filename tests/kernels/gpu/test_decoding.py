@@ -19,8 +19,8 @@ from gsic import decoding, rendering
 from gsic.container import Mode
 from gsic.errors import LimitError
 from gsic.options import Limits
-from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid, pack_symbols
-from gsic.profiles.gsic.symbols import Header, Symbols, make_empty_symbols
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid
+from gsic.profiles.gsic.symbols import Header, Symbols, make_empty_symbols, pack_symbols
 from gsic_kernels import registry
 from gsic_kernels.backend import Backend, BackendUnavailable
 from gsic_kernels.constants import CUTOFF_MAX

@@ -79,7 +79,7 @@ def test_golden_words_of_a_payload() -> None:
     assert payload.hex() == GOLDEN_PAYLOAD
 
 
-GOLDEN_PAYLOAD = "ff0600711c02000400030005000100c003"
+GOLDEN_PAYLOAD = "03c0000100050003000400021c710006ff"
 
 
 def test_tables_are_in_proportion() -> None:

@@ -1,35 +1,26 @@
-"""The table of kernels: vectors where they compile, scalar loops elsewhere."""
+"""The table of kernels: it names functions that exist, and their errors surface."""
 
+import importlib
 from typing import Any
 
 import pytest
 
-from gsic_kernels.cpu.runtime import dispatch
+from gsic_kernels.cpu.runtime import compiling, dispatch
 
 
-def test_vector_kernels_compile() -> None:
-    """If they did not, every test of the vector kernels would test the scalar loops."""
-    dispatch.kernel("sum_forward", 3)
-    dispatch.kernel("sum_backward", 3)
-    assert dispatch._vectors_work
+@pytest.mark.parametrize("name", dispatch._KERNELS)
+def test_every_kernel_of_the_table_is_a_function_of_its_module(name: str) -> None:
+    module = importlib.import_module(f"gsic_kernels.cpu.{dispatch._KERNELS[name].module}")
+    assert callable(getattr(module, name))
 
 
-def test_scalar_loops_replace_vectors_that_do_not_compile(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    compiled = []
+def test_a_kernel_that_does_not_compile_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no second, slower way to draw that could hide it."""
 
-    def compile_scalar_only(module: str, name: str, channels: int) -> Any:
-        if not module.endswith("_scalar"):
-            raise TypeError("no such vector\nand many lines more")
-        compiled.append((module, name))
-        return compiled[-1]
+    def refuse(signature: str, function: Any) -> Any:
+        raise TypeError("no such vector")
 
-    monkeypatch.setattr(dispatch, "_compile", compile_scalar_only)
-    monkeypatch.setattr(dispatch, "_vectors_work", True)
-    # The function below the cache, which would return kernels compiled before.
-    kernel = dispatch.kernel.__wrapped__
-    assert kernel("sum_forward", 3) == ("raster.sum_scalar", "sum_forward")
-    assert kernel("sum_backward", 3) == ("raster.sum_scalar", "sum_backward")
-    said = capsys.readouterr().err
-    assert said == "gsic: slow kernels, vectors do not compile: no such vector\n"
+    monkeypatch.setattr(compiling, "kernel", refuse)
+    with pytest.raises(TypeError, match="no such vector"):
+        # The function below the cache, which would return kernels compiled before.
+        dispatch.kernel.__wrapped__("render_planes", 3)
