@@ -18,7 +18,7 @@ import triton.language as tl
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from gsic_kernels.gpu.raster.planes import dot_planes, fma_planes, load_planes, store_planes
 from gsic_kernels.gpu.raster.records import COLOR, OFFSET, OPACITY, RECORD
-from gsic_kernels.gpu.raster.tile import PIXELS, evaluate, find_centers, start_tile
+from gsic_kernels.gpu.raster.tile import PIXELS, evaluate, find_centers, index_pixels, start_tile
 from gsic_kernels.gpu.raster.tile_gradients import (
     ALPHA_PARTIALS,
     BY_OPACITY,
@@ -61,7 +61,7 @@ def alpha_forward(
         lattices, tile_levels, first_tile, x, y, background: as `sums.sum_forward`.
         image, transmittance, stop: the arrays of `types.Blended`, overwritten.
     """
-    _tile, _column, _row, columns, rows, mask, pixel, start, length = start_tile(
+    _tile, _column, _row, columns, rows, mask, corner, width, start, length = start_tile(
         lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     )
     xs, ys = find_centers(columns, rows)
@@ -90,6 +90,8 @@ def alpha_forward(
         running = tl.max((refused == count).to(tl.int32), axis=0)
         k = tl.where(running > 0, k + BATCH, length)
     a, b, c, d = fma_planes(left, background, a, b, c, d, CHANNELS)
+    # The same mask again: to keep the first one through the loop would take a register too many.
+    mask, pixel = refused >= 0, index_pixels(corner, width)
     store_planes(image, pixel, mask, a, b, c, d, CHANNELS)
     tl.store(transmittance + pixel, left, mask=mask)
     tl.store(stop + pixel, refused, mask=mask)
@@ -128,10 +130,11 @@ def alpha_backward(
         grad: float32 (height, width, C), the derivative by the image.
         d_background: float32 (T, C); the row of this tile is written.
     """
-    tile, column, row, columns, rows, mask, pixel, start, length = start_tile(
+    tile, column, row, columns, rows, mask, corner, width, start, length = start_tile(
         lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     )
     xs, ys = find_centers(columns, rows)
+    pixel = index_pixels(corner, width)
     a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
     left = tl.load(transmittance + pixel, mask=mask, other=1.0)
     refused = tl.load(stop + pixel, mask=mask, other=0)

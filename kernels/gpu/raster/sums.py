@@ -18,7 +18,7 @@ import triton.language as tl
 from gsic_kernels.gpu.raster.enlarging import add_enlarged
 from gsic_kernels.gpu.raster.planes import dot_planes, fma_planes, load_planes, store_planes
 from gsic_kernels.gpu.raster.records import COLOR, OFFSET, RECORD
-from gsic_kernels.gpu.raster.tile import PIXELS, evaluate, find_centers, start_tile
+from gsic_kernels.gpu.raster.tile import PIXELS, evaluate, find_centers, index_pixels, start_tile
 from gsic_kernels.gpu.raster.tile_gradients import (
     SUM_PARTIALS,
     find_row,
@@ -125,7 +125,7 @@ def sum_forward(
         out: an image (height, width, C), or cells of coarser lattices (cells, C); overwritten.
             float32, or if BYTES uint8, clamped and rounded.
     """
-    _tile, _column, _row, columns, rows, mask, pixel, start, length = start_tile(
+    _tile, _column, _row, columns, rows, mask, corner, width, start, length = start_tile(
         lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     )
     # fmt: off
@@ -134,6 +134,7 @@ def sum_forward(
         lattices, x, y, cells, CHANNELS, ENLARGE,
     )
     # fmt: on
+    pixel = index_pixels(corner, width)
     if BYTES:
         a, b, c, d = _quantise(a), _quantise(b), _quantise(c), _quantise(d)
     store_planes(out, pixel, mask, a, b, c, d, CHANNELS)
@@ -203,10 +204,11 @@ def sum_backward(
         partials: float32 (row_capacity + 1, SUM_PARTIALS + C); the rows of this tile are written.
         grad: float32, (height, width, C) or (cells, C), the derivative by what was rendered.
     """
-    _tile, column, row, columns, rows, mask, pixel, start, length = start_tile(
+    _tile, column, row, columns, rows, mask, corner, width, start, length = start_tile(
         lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     )
     xs, ys = find_centers(columns, rows)
+    pixel = index_pixels(corner, width)
     a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
     # fmt: off
     _store_partials(
@@ -268,7 +270,7 @@ def sum_loss(
         sums: float32 (T, 2); the row of this tile gets its sums of absolute and squared errors.
         boxes, rows_end, partials, row_capacity: as `sum_backward`; used only if BACKWARD.
     """
-    tile, column, row, columns, rows, mask, pixel, start, length = start_tile(
+    tile, column, row, columns, rows, mask, corner, width, start, length = start_tile(
         lattices, tile_levels, 0, 0, 0, pairs_end, pair_capacity
     )
     # fmt: off
@@ -277,6 +279,7 @@ def sum_loss(
         lattices, 0, 0, cells, CHANNELS, ENLARGE,
     )
     # fmt: on
+    pixel = index_pixels(corner, width)
     e, f, g, h = load_planes(target, pixel, mask, CHANNELS)
     m, n, o, p = a, b, c, d
     # Tiles reach beyond the window: what they render there is no error.

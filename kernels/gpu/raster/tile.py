@@ -40,9 +40,9 @@ def start_tile(lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     Returns:
         The number of the tile, its column and its row among the rows of all lattices; columns and
         rows of its pixels, counted from the corner of the image, int32 (PIXELS,); which of them are
-        in the lattice of the window, because tiles of the last column and row reach beyond it;
-        their index in the image or in the cells of coarser lattices, int64 (PIXELS,); start and
-        length of the list of the tile in `pairs`.
+        in the lattice of the window, because tiles of the last column and row reach beyond it; the
+        index of the first one in the image or in the cells of coarser lattices, and the pixels of a
+        row there, int64; start and length of the list of the tile in `pairs`.
     """
     tile, pixel = first_tile + tl.program_id(0), tl.arange(0, PIXELS)
     level, column, row = find_tile(lattices, tile_levels, tile)
@@ -51,12 +51,22 @@ def start_tile(lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     width, height = tl.load(of_level + WIDTH), tl.load(of_level + HEIGHT)
     columns, rows = column * TILE + pixel % TILE, row * TILE + pixel // TILE
     mask = (columns < width.to(tl.int32)) & (rows < height.to(tl.int32))
-    index = tl.load(of_level + FIRST_CELL) + rows.to(tl.int64) * width + columns
+    corner = tl.load(of_level + FIRST_CELL) + row.to(tl.int64) * TILE * width + column * TILE
     row += tl.load(of_level + FIRST_ROW).to(tl.int32)
     # Counted from the corner of the image, a pixel has the same centre in every window.
     columns, rows = columns + find_first_cell(x, level), rows + find_first_cell(y, level)
     start, length = find_tile_list(pairs_end, tile, pair_capacity)
-    return tile, column, row, columns, rows, mask, index, start, length
+    return tile, column, row, columns, rows, mask, corner, width, start, length
+
+
+@triton.jit
+def index_pixels(corner, width):
+    """Return the index of each pixel of a tile, int64 (PIXELS,), in the image or in coarser cells.
+
+    Called where it is needed, because indices take registers.
+    """
+    pixel = tl.arange(0, PIXELS)
+    return corner + pixel // TILE * width + pixel % TILE
 
 
 @triton.jit
