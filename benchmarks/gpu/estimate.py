@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu.estimate
 
-A offset, not a measurement: instructions over the rate at which they can be issued, bytes over
+A floor, not a measurement: instructions over the rate at which they can be issued, bytes over
 bandwidth, and a fixed time for every node of a graph, with nothing overlapping and no waiting for
 memory. Instructions are those of the machine code that `make triton-aot` makes for sm_90 with 3
 channels; pairs of tile and Gaussian are those of the scenes of `kernel_scene`.
@@ -26,9 +26,15 @@ LINK_BYTES_PER_US, COPY_BYTES_PER_US = 40e3, 10e3
 # Instructions of a warp for all 256 pixels of a pair: drawing has 2 warps a tile, gathering 1.
 RENDER, LOSS_FORWARD, LOSS_BACKWARD = 2 * 70, 115, 346
 # Of a warp that dequantises 32 Gaussians.
-DEQUANTISE = 944
-# Pairs of tile and Gaussian at 768x512.
+DEQUANTISE = 1096
+# Instructions of the warps of a tile that begins with enlarged cells, and of one that enlarges 64
+# cells of a coarser lattice.
+ENLARGE_TILE, ENLARGE_CELLS = 2 * 1500, 768
+# Pairs of tile and Gaussian at 768x512: on the pixels, and of 3000 on four levels of lattices.
 PAIRS = {3000: 26_700, 10_000: 43_900, 70_000: 146_000}
+LATTICE_PAIRS, LEVELS = 8_000, 4
+# Tiles of the pixels, and cells of the lattices that are enlarged but the last.
+TILES, CELLS = 48 * 32, 388 * 260 + 198 * 134
 RENDER_NODES, FIT_NODES = 8, 16
 # Of the last kernel of the way back, which adds up 152,000 slots, and of the two that move.
 SLOTS_US, MOVE_US = 15.0, 8.0
@@ -75,7 +81,11 @@ def decode_us() -> tuple[float, float]:
     """One file at a time, and one of a batch that is read by threads of its own."""
     copies = (GAUSSIANS * SYMBOL_BYTES + PIXEL_BYTES) / LINK_BYTES_PER_US
     dequantised = issued(GAUSSIANS / 32 * DEQUANTISE) + NODE_US
-    drawn = copies + dequantised + render_us(3000) + PIXEL_BYTES / COPY_BYTES_PER_US
+    enlarged = issued(TILES * ENLARGE_TILE + CELLS / 64 * ENLARGE_CELLS)
+    # The coarser lattices are drawn at once, and each but the coarsest is enlarged into.
+    nodes = RENDER_NODES + 1 + LEVELS - 2
+    rendered = issued(LATTICE_PAIRS * RENDER) + enlarged + nodes * NODE_US
+    drawn = copies + dequantised + rendered + PIXEL_BYTES / COPY_BYTES_PER_US
     rows = select_decodes(json.loads(SPEED.read_text()), "0.3-bpp")
     ms = next(row["stages_ms"] for row in rows if row["image"] == "kodim03")
     read = 1e3 * (ms["entropy"] + HAND_OVER_SHARE * ms["dequantise"])

@@ -31,7 +31,7 @@ from gsic.options import EncodeOptions, FitOptions
 from gsic_kernels import registry
 from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients, DeviceSplats
 from gsic_kernels.gpu.raster.renderer import Renderer
-from gsic_kernels.types import Window
+from gsic_kernels.types import Window, count_levels
 
 ROOT = Path(__file__).parents[2]
 MILLION = (1_000_000, 3.0, 4096, 4096)
@@ -126,7 +126,8 @@ def kernels() -> list[dict[str, Any]]:
         window = Window(0, 0, width, height)
         background = torch.zeros(CHANNELS, device=device)
         out = torch.empty((height, width, CHANNELS), device=device)
-        levels = torch.empty((height, width, CHANNELS), dtype=torch.uint8, device=device)
+        pixels = torch.empty((height, width, CHANNELS), dtype=torch.uint8, device=device)
+        drawn = sent, count_levels(splats)
         target = torch.rand((height, width, CHANNELS), device=device)
         opacity = torch.rand(count, device=device) * 0.9 + 0.1
         grads = DeviceGradients(*(torch.empty_like(array) for array in sent[:3]))
@@ -137,11 +138,11 @@ def kernels() -> list[dict[str, Any]]:
         )
         d_opacity, d_background = torch.empty_like(opacity), torch.empty_like(background)
         operations: dict[str, Callable[[], Any]] = {
-            "lists": lambda: draw.lists.build(sent, window),  # noqa: B023
-            "render_sum": lambda: draw.render_sum(sent, window, background, out),  # noqa: B023
-            "render_sum_bytes": lambda: draw.render_sum(sent, window, background, levels),  # noqa: B023
-            "render_sum_backward": lambda: draw.render_sum_backward(sent, window, target, grads),  # noqa: B023
-            "sum_loss": lambda: draw.sum_loss(sent, background, target, out, grads),  # noqa: B023
+            "lists": lambda: draw.lists.build(sent, window, drawn[1]),  # noqa: B023
+            "render_sum": lambda: draw.render_sum(*drawn, window, background, out),  # noqa: B023
+            "render_sum_bytes": lambda: draw.render_sum(*drawn, window, background, pixels),  # noqa: B023
+            "render_sum_backward": lambda: draw.render_sum_backward(*drawn, window, target, grads),  # noqa: B023
+            "sum_loss": lambda: draw.sum_loss(*drawn, background, target, out, grads),  # noqa: B023
             "render_alpha": lambda: draw.render_alpha(sent, opacity, window, background, blended),  # noqa: B023
             "render_alpha_backward": lambda: draw.render_alpha_backward(  # noqa: B023
                 *(sent, opacity, window, background, blended, target),  # noqa: B023

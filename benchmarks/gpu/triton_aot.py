@@ -26,8 +26,8 @@ from triton.compiler import ASTSource
 from gsic_kernels.backend import FitConstants
 from gsic_kernels.gpu.fit import resident_fit
 from gsic_kernels.gpu.launch import is_interpreted
-from gsic_kernels.gpu.raster import gradient_buffers, renderer, tile_lists, uploads
-from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster import coarse_cells, gradient_buffers, renderer, tile_lists, uploads
+from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients
 from gsic_kernels.gpu.raster.renderer import Renderer
 from gsic_kernels.types import F32, Window
 
@@ -101,7 +101,8 @@ def record_launches() -> list[Launch]:
         )
         found.setdefault(launch)
 
-    for module in (gradient_buffers, uploads, tile_lists, renderer, resident_fit):
+    modules = coarse_cells, gradient_buffers, uploads, tile_lists, renderer, resident_fit
+    for module in modules:
         module.launch = record  # type: ignore[attr-defined]
     for channels in range(1, 5):
         _render_all(channels)
@@ -112,19 +113,20 @@ def _render_all(channels: int) -> None:
     """Call every method of a renderer, and take a step of a fit."""
     count, width, height = 5, 20, 18
     image, depth = torch.zeros(height, width, channels), torch.zeros(height, width)
-    shapes = (count, 2), (count, 3), (count, channels), (count,), (count,)
-    splats = DeviceSplats(*(torch.zeros(shape) for shape in shapes))
+    splats = uploads.allocate_splats(channels, count, torch.device("cpu"))
     derivatives = DeviceGradients(*splats[:3])
     opacity, background = torch.zeros(count), torch.zeros(channels)
     window = Window(0, 0, width, height)
     uploads.SymbolUpload(channels, count, torch.device("cpu")).send()
     draw = Renderer(width, height, channels, count, torch.device("cpu"))
-    draw.render_sum(splats, window, background, image)
-    draw.render_sum(splats, window, background, image.to(torch.uint8))
-    draw.render_sum_backward(splats, window, image, derivatives)
-    for l1 in (False, True):
-        draw.sum_loss(splats, background, image, image, derivatives, l1)
-    draw.sum_loss(splats, background, image, image, None)
+    # Of three levels, the second is enlarged by itself and the first while it is drawn.
+    for levels in (1, 3):
+        draw.render_sum(splats, levels, window, background, image)
+        draw.render_sum(splats, levels, window, background, image.to(torch.uint8))
+        draw.render_sum_backward(splats, levels, window, image, derivatives)
+        for l1 in (False, True):
+            draw.sum_loss(splats, levels, background, image, image, derivatives, l1)
+        draw.sum_loss(splats, levels, background, image, image, None)
     blended = DeviceBlended(image, depth, depth.to(torch.int32))
     draw.render_alpha(splats, opacity, window, background, blended)
     draw.render_alpha_backward(

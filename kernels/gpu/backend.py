@@ -22,7 +22,16 @@ from gsic_kernels.gpu.raster.device_arrays import DeviceBlended, DeviceGradients
 from gsic_kernels.gpu.raster.graph_renderer import render_bytes
 from gsic_kernels.gpu.raster.records import prepare
 from gsic_kernels.gpu.raster.renderer import Renderer
-from gsic_kernels.types import F32, AlphaGradients, Blended, Gradients, LogSymbols, Splats, Window
+from gsic_kernels.types import (
+    F32,
+    AlphaGradients,
+    Blended,
+    Gradients,
+    LogSymbols,
+    Splats,
+    Window,
+    count_levels,
+)
 
 _Result = TypeVar("_Result")
 
@@ -56,10 +65,10 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
     background = validation.check_background(background, shape[2])
     with _borrow_renderer(shape, len(splats.mean)) as renderer:
         out = allocate(shape, torch.float32, choose_device())
-        sent = DeviceSplats(*_send(*splats))
+        sent, levels = DeviceSplats(*_send(*splats)), count_levels(splats)
         (sent_background,) = _send(background)
         _repeat_until_complete(
-            renderer, lambda: renderer.render_sum(sent, window, sent_background, out)
+            renderer, lambda: renderer.render_sum(sent, levels, window, sent_background, out)
         )
         image: F32 = out.cpu().numpy()
         return image
@@ -75,13 +84,16 @@ def render_sum_bytes(
         return render_bytes(splats, window, background, choose_device())
 
 
-def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -> NDArray[np.uint8]:
+def render_symbols_bytes(
+    symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+) -> NDArray[np.uint8]:
     """Dequantise Gaussians on the device and render them into 8-bit pixels.
 
     Args:
         symbols: N >= 0 Gaussians of C channels.
         window: the pixels to render.
         background: float32 (C,), 1.0 = full scale.
+        threads: changes nothing.
 
     Returns:
         uint8 (height, width, C), like `render_sum_bytes` of the dequantised splats.
@@ -91,6 +103,7 @@ def render_symbols_bytes(symbols: LogSymbols, window: Window, background: F32) -
         ValueError: a shape or the window does not fit.
         BackendUnavailable: the device has too little memory.
     """
+    validation.check_threads(threads)
     symbols, window = validation.check_log_symbols(symbols), validation.check_window(window)
     background = validation.check_background(background, len(symbols.grid.transform))
     with report_out_of_memory():
@@ -102,12 +115,11 @@ def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int 
     splats, window, shape = _check(splats, window, threads)
     grad = validation.check_image("grad", grad, shape)
     with _borrow_renderer(shape, len(splats.mean)) as renderer:
-        sent = DeviceSplats(*_send(*splats))
+        sent, levels = DeviceSplats(*_send(*splats)), count_levels(splats)
         gradients = _allocate_gradients(sent)
         (sent_grad,) = _send(grad)
-        _repeat_until_complete(
-            renderer, lambda: renderer.render_sum_backward(sent, window, sent_grad, gradients)
-        )
+        arguments = sent, levels, window, sent_grad, gradients
+        _repeat_until_complete(renderer, lambda: renderer.render_sum_backward(*arguments))
         return Gradients(*_fetch(*gradients))
 
 
@@ -228,14 +240,13 @@ class SumLoss:
             renderer = self._renderer
             if renderer is None or renderer.max_count < len(splats.mean):
                 renderer = self._renderer = _make_renderer(shape, len(splats.mean))
-            sent = DeviceSplats(*_send(*splats))
+            sent, levels = DeviceSplats(*_send(*splats)), count_levels(splats)
             gradients = _allocate_gradients(sent) if backward else None
             (sent_background,) = _send(background)
-            images = self._target, self._error
+            arguments = sent, levels, sent_background, self._target, self._error, gradients
             rules = self._l1, self._stopped
             sums: list[float] = _repeat_until_complete(
-                renderer,
-                lambda: renderer.sum_loss(sent, sent_background, *images, gradients, *rules),
+                renderer, lambda: renderer.sum_loss(*arguments, *rules)
             ).tolist()
             return sums, gradients
 

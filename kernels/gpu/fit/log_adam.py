@@ -39,7 +39,8 @@ def make_splats(
         values: float64 (N, 5 + C), parameters.
         cutoff_divisor: float64 (1,); a Gaussian ends below 1 / (255 cutoff_divisor).
         count: N.
-        mean, factor, color, cutoff, offset: the arrays of `types.Splats`, overwritten.
+        mean, factor, color, cutoff, offset: the arrays of `types.Splats`, overwritten; but for
+            levels, which are 0.
     """
     n = tl.program_id(0) * STEP_COUNT + tl.arange(0, STEP_COUNT)
     mask, row = n < count, n.to(tl.int64)

@@ -10,8 +10,9 @@ import torch
 from gsic_kernels.backend import FitConstants, FitState
 from gsic_kernels.gpu.fit.log_adam import STEP_COUNT, make_splats, step_adam
 from gsic_kernels.gpu.launch import allocate, count_blocks, launch, report_out_of_memory
-from gsic_kernels.gpu.raster.device_arrays import DeviceGradients, DeviceSplats
+from gsic_kernels.gpu.raster.device_arrays import DeviceGradients
 from gsic_kernels.gpu.raster.renderer import Renderer
+from gsic_kernels.gpu.raster.uploads import allocate_splats
 from gsic_kernels.types import F32
 
 # Steps between two tests of whether all lists were long enough; the first test follows one step.
@@ -80,8 +81,9 @@ class ResidentFit:
         self._renderer = Renderer(self._width, self._height, channels, count, device)
         shapes = (count, 2), (count, 3), (count, channels)
         self._gradients = DeviceGradients(*(allocate(s, torch.float32, device) for s in shapes))
-        flat = (count,), (count,)
-        self._splats = DeviceSplats(*(allocate(s, torch.float32, device) for s in (*shapes, *flat)))
+        self._splats = allocate_splats(channels, count, device)
+        # A fit draws all Gaussians on the pixels.
+        self._splats.level.zero_()
         self._graph: torch.cuda.CUDAGraph | None = None
         self._steps_to_test = 1
         self._losses = torch.zeros(_TEST_INTERVAL, dtype=torch.float64, device=device)
@@ -134,12 +136,13 @@ class ResidentFit:
         launch(
             make_splats,
             programs,
-            *(self._values, self._cutoff_divisor, len(self), *self._splats),
+            *(self._values, self._cutoff_divisor, len(self), *self._splats[:5]),
             CHANNELS=self._channels,
             warps=2,
         )
+        images = self._target, self._error
         self._totals = self._renderer.sum_loss(
-            self._splats, self._background, self._target, self._error, self._gradients, self._l1
+            self._splats, 1, self._background, *images, self._gradients, self._l1
         )
         launch(
             step_adam,

@@ -16,18 +16,9 @@ import triton
 import triton.language as tl
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
+from gsic_kernels.gpu.raster.planes import dot_planes, fma_planes, load_planes, store_planes
 from gsic_kernels.gpu.raster.records import COLOR, OFFSET, OPACITY, RECORD
-from gsic_kernels.gpu.raster.tile import (
-    PIXELS,
-    dot_planes,
-    evaluate,
-    fma_planes,
-    index_pixels,
-    load_planes,
-    mask_pixels,
-    start_tile,
-    store_planes,
-)
+from gsic_kernels.gpu.raster.tile import PIXELS, evaluate, find_centers, index_pixels, start_tile
 from gsic_kernels.gpu.raster.tile_gradients import (
     ALPHA_PARTIALS,
     BY_OPACITY,
@@ -45,18 +36,18 @@ _ALPHA_MAX, _ALPHA_MIN = tl.constexpr(ALPHA_MAX), tl.constexpr(ALPHA_MIN)
 _TRANSMITTANCE_MIN = tl.constexpr(TRANSMITTANCE_MIN)
 
 
-@triton.jit(do_not_specialize=["count", "pair_capacity", "x", "y", "width", "height", "tiles_x"])
+@triton.jit(do_not_specialize=["count", "pair_capacity", "first_tile", "x", "y"])
 def alpha_forward(
     records,
     count,
     pairs,
     pair_capacity,
     pairs_end,
+    lattices,
+    tile_levels,
+    first_tile,
     x,
     y,
-    width,
-    height,
-    tiles_x,
     background,
     image,
     transmittance,
@@ -67,13 +58,13 @@ def alpha_forward(
 
     Args:
         records, count, pairs, pair_capacity, pairs_end: as `sums.sum_forward`, with opacity.
-        x, y, width, height, tiles_x, background: as `sums.sum_forward`.
+        lattices, tile_levels, first_tile, x, y, background: as `sums.sum_forward`.
         image, transmittance, stop: the arrays of `types.Blended`, overwritten.
     """
-    _tile, columns, rows, xs, ys, start, length = start_tile(
-        tiles_x, pairs_end, pair_capacity, x, y
+    _tile, _column, _row, columns, rows, mask, corner, width, start, length = start_tile(
+        lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     )
-    mask = mask_pixels(columns, rows, width, height)
+    xs, ys = find_centers(columns, rows)
     zero = tl.zeros([PIXELS], tl.float32)
     a, b, c, d = zero, zero, zero, zero
     left = zero + 1.0
@@ -99,25 +90,24 @@ def alpha_forward(
         running = tl.max((refused == count).to(tl.int32), axis=0)
         k = tl.where(running > 0, k + BATCH, length)
     a, b, c, d = fma_planes(left, background, a, b, c, d, CHANNELS)
-    pixel = index_pixels(columns, rows, width)
+    # The same mask again: to keep the first one through the loop would take a register too many.
+    mask, pixel = refused >= 0, index_pixels(corner, width)
     store_planes(image, pixel, mask, a, b, c, d, CHANNELS)
     tl.store(transmittance + pixel, left, mask=mask)
     tl.store(stop + pixel, refused, mask=mask)
 
 
-@triton.jit(
-    do_not_specialize=["row_capacity", "pair_capacity", "x", "y", "width", "height", "tiles_x"]
-)
+@triton.jit(do_not_specialize=["row_capacity", "pair_capacity", "first_tile", "x", "y"])
 def alpha_backward(
     records,
     pairs,
     pair_capacity,
     pairs_end,
+    lattices,
+    tile_levels,
+    first_tile,
     x,
     y,
-    width,
-    height,
-    tiles_x,
     background,
     transmittance,
     stop,
@@ -133,17 +123,18 @@ def alpha_backward(
 
     Args:
         records, pairs, pair_capacity, pairs_end: as `sums.sum_forward`, with opacity.
-        x, y, width, height, tiles_x, background: as `sums.sum_forward`.
+        lattices, tile_levels, first_tile, x, y, background: as `sums.sum_forward`.
         transmittance, stop: what `alpha_forward` wrote.
         boxes, rows_end, row_capacity: where the rows of Gaussians are; see `tile_gradients`.
         partials: float32 (row_capacity + 1, ALPHA_PARTIALS + C); the rows of this tile are written.
         grad: float32 (height, width, C), the derivative by the image.
         d_background: float32 (T, C); the row of this tile is written.
     """
-    tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, x, y)
-    column, row = tile % tiles_x, tile // tiles_x
-    mask = mask_pixels(columns, rows, width, height)
-    pixel = index_pixels(columns, rows, width)
+    tile, column, row, columns, rows, mask, corner, width, start, length = start_tile(
+        lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
+    )
+    xs, ys = find_centers(columns, rows)
+    pixel = index_pixels(corner, width)
     a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
     left = tl.load(transmittance + pixel, mask=mask, other=1.0)
     refused = tl.load(stop + pixel, mask=mask, other=0)

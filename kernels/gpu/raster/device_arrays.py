@@ -8,13 +8,14 @@ import torch
 
 
 class DeviceSplats(NamedTuple):
-    """The arrays of `types.Splats` as contiguous float32 tensors."""
+    """The arrays of `types.Splats` as contiguous tensors, float32 but for the last."""
 
-    mean: torch.Tensor  # (N, 2) px
-    factor: torch.Tensor  # (N, 3) px^-1
+    mean: torch.Tensor  # (N, 2) cells, on level 0 px
+    factor: torch.Tensor  # (N, 3) cells^-1
     color: torch.Tensor  # (N, C) 1.0 = full scale
     cutoff: torch.Tensor  # (N,)
     offset: torch.Tensor  # (N,)
+    level: torch.Tensor  # int32 (N,)
 
 
 class DeviceGradients(NamedTuple):

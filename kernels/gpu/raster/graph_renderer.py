@@ -43,8 +43,11 @@ class GraphRenderer:
         self._image = allocate(shape, torch.uint8, device)
         self._on_gpu = device.type == "cuda"
         self._host_image = torch.empty(shape, dtype=torch.uint8, pin_memory=self._on_gpu)
+        # Every image is drawn on as many levels as any so far has needed.
+        self._levels = 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        # Whether kernels are compiled and lists long enough, which capturing a graph requires.
+        # Whether kernels are compiled, lists long enough and lattices allocated, which capturing a
+        # graph requires.
         self._capturable = False
 
     def render(self, gaussians: Any, background: F32) -> NDArray[np.uint8]:
@@ -57,7 +60,9 @@ class GraphRenderer:
         Returns:
             uint8 (height, width, C), which belongs to the caller.
         """
-        self.upload.stage(gaussians, background)
+        levels = self.upload.stage(gaussians, background)
+        if levels > self._levels:
+            self._levels, self._graph, self._capturable = levels, None, False
         while True:
             self._run()
             # `grow` waits for the device, so the image has arrived behind it.
@@ -80,7 +85,7 @@ class GraphRenderer:
 
     def _launch(self) -> None:
         splats, background = self.upload.send()
-        self._renderer.render_sum(splats, self._window, background, self._image)
+        self._renderer.render_sum(splats, self._levels, self._window, background, self._image)
         self._host_image.copy_(self._image, non_blocking=True)
 
 

@@ -15,8 +15,15 @@ import triton
 import triton.language as tl
 
 from gsic_kernels.constants import ALPHA_MIN, CUTOFF_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
+from gsic_kernels.gpu.raster.lattices import (
+    FIELDS,
+    FIRST_ROW,
+    HEIGHT,
+    TILE,
+    WIDTH,
+    find_first_cell,
+)
 
-TILE = tl.constexpr(16)
 RECORD = tl.constexpr(16)
 MEAN_X, MEAN_Y = tl.constexpr(0), tl.constexpr(1)
 P, R, T = tl.constexpr(2), tl.constexpr(3), tl.constexpr(4)
@@ -33,8 +40,8 @@ _ALPHA_MIN = tl.constexpr(ALPHA_MIN)
 _FINITE = tl.constexpr(3.4028234663852886e38)
 # Bounds of the squared singular values of a factor.
 _LARGEST, _SMALLEST = tl.constexpr(SIGMA_MIN_PX**-2), tl.constexpr(SIGMA_MAX_PX**-2)
-# Relative widening of the ellipse, absolute widening (px) of its box, and relative widening of its
-# box, because float32 coordinates far from the mean are rounded themselves.
+# Relative widening of the ellipse, absolute widening (cells) of its box, and relative widening of
+# its box, because float32 coordinates far from the mean are rounded themselves.
 _WIDEN = tl.constexpr(1 + 1e-5)
 _MARGIN = tl.constexpr(1 / 64)
 _MARGIN_FAR = tl.constexpr(1 + 2.0**-20)
@@ -52,18 +59,18 @@ def _ceil(value):
     return whole + (whole.to(tl.float64) < value).to(tl.int32)
 
 
-@triton.jit(do_not_specialize=["x", "y", "width", "height", "count"])
+@triton.jit(do_not_specialize=["x", "y", "count"])
 def prepare(
     mean,
     factor,
     color,
     cutoff,
     offset,
+    level,
     opacity,
     x,
     y,
-    width,
-    height,
+    lattices,
     count,
     records,
     boxes,
@@ -74,13 +81,15 @@ def prepare(
     """Make the records and the boxes of tiles of PREPARE_COUNT Gaussians.
 
     Args:
-        mean, factor, color, cutoff, offset: the arrays of `types.Splats`.
-        opacity: float32 (N,), read if BLEND.
-        x, y, width, height: the window, px.
+        mean, factor, color, cutoff, offset, level: the arrays of `types.Splats`.
+        opacity: float32 (N,), read if BLEND; blended Gaussians are on level 0.
+        x, y: position of the window, px.
+        lattices: int64 (levels, FIELDS), the table of `lattices`.
         count: N.
         records: float32 (N + 1, RECORD), overwritten.
-        boxes: int32 (N, 4), overwritten by the first column and row of tiles that a Gaussian can
-            meet and the last ones, or by 0, 0, -1, -1 where it contributes nothing.
+        boxes: int32 (N, 4), overwritten by the first column and row of the tiles of its lattice
+            that a Gaussian can meet and the last ones, or by 0, 0, -1, -1 where it contributes
+            nothing.
         box_tiles: int64 (N,), overwritten by the number of tiles in the box.
     """
     n = tl.program_id(0) * PREPARE_COUNT + tl.arange(0, PREPARE_COUNT)
@@ -134,20 +143,24 @@ def prepare(
     radius = tl.sqrt(2.0 * limit.to(tl.float64)) * _WIDEN
     reach_x = radius * tl.sqrt(length) / determinant * _MARGIN_FAR + _MARGIN
     reach_y = radius / tl.abs(t64) * _MARGIN_FAR + _MARGIN
-    # The centre of pixel i is at i + 0.5.
-    left = tl.where(good, mean_x, 0.0).to(tl.float64) - x - 0.5
-    top = tl.where(good, mean_y, 0.0).to(tl.float64) - y - 0.5
-    good &= (left + reach_x >= 0.0) & (left - reach_x <= width - 1)
-    good &= (top + reach_y >= 0.0) & (top - reach_y <= height - 1)
-    last_x, last_y = (width - 1).to(tl.float64), (height - 1).to(tl.float64)
+    lattice = tl.zeros_like(n) if BLEND else tl.load(level + row, mask=mask, other=0)
+    of_lattice = lattices + lattice * FIELDS
+    last_x = (tl.load(of_lattice + WIDTH) - 1).to(tl.float64)
+    last_y = (tl.load(of_lattice + HEIGHT) - 1).to(tl.float64)
+    first_row = tl.load(of_lattice + FIRST_ROW).to(tl.int32)
+    # The centre of cell i is at i + 0.5.
+    left = tl.where(good, mean_x, 0.0).to(tl.float64) - find_first_cell(x, lattice) - 0.5
+    top = tl.where(good, mean_y, 0.0).to(tl.float64) - find_first_cell(y, lattice) - 0.5
+    good &= (left + reach_x >= 0.0) & (left - reach_x <= last_x)
+    good &= (top + reach_y >= 0.0) & (top - reach_y <= last_y)
     x0 = _ceil(tl.minimum(tl.maximum(left - reach_x, 0.0), last_x))
     y0 = _ceil(tl.minimum(tl.maximum(top - reach_y, 0.0), last_y))
     x1 = tl.maximum(tl.minimum(left + reach_x, last_x), 0.0).to(tl.int32)
     y1 = tl.maximum(tl.minimum(top + reach_y, last_y), 0.0).to(tl.int32)
-    # A thin Gaussian may pass between two columns or rows of pixel centres.
+    # A thin Gaussian may pass between two columns or rows of centres.
     good &= (x0 <= x1) & (y0 <= y1)
-    x0, y0 = tl.where(good, x0 // TILE, 0), tl.where(good, y0 // TILE, 0)
-    x1, y1 = tl.where(good, x1 // TILE, -1), tl.where(good, y1 // TILE, -1)
+    x0, y0 = tl.where(good, x0 // TILE, 0), tl.where(good, first_row + y0 // TILE, 0)
+    x1, y1 = tl.where(good, x1 // TILE, -1), tl.where(good, first_row + y1 // TILE, -1)
     tl.store(boxes + row * 4, x0, mask=mask)
     tl.store(boxes + row * 4 + 1, y0, mask=mask)
     tl.store(boxes + row * 4 + 2, x1, mask=mask)
@@ -196,7 +209,7 @@ def meet_rectangle(records, n, left, right, top, bottom, mask):
     Args:
         records: float32 (N + 1, RECORD).
         n: int32 indices of Gaussians.
-        left, right, top, bottom: outermost pixel centres of the rectangle, px.
+        left, right, top, bottom: outermost centres of the rectangle, in cells of the lattice.
         mask: which of `n` are asked for; the answer is False elsewhere.
     """
     at = records + n.to(tl.int64) * RECORD

@@ -1,7 +1,8 @@
 """Sums of Gaussians: the rendering, its loss against a target, and per-tile partial gradients.
 
-One program draws one tile. Every pixel adds its Gaussians in the order given, so that it does not
-depend on where the window and its tiles begin.
+One program draws one tile of a lattice. Every pixel begins with the background and the enlarged
+lattice of level 1 and adds its Gaussians in the order given, so that it does not depend on where
+the window and its tiles begin.
 
 The partial gradients of a Gaussian in a tile are sums over the pixels of the tile. With
 e = exp(-q) within the cutoff, w = e - offset, g the gradient of a pixel and h = g . color, they are
@@ -14,18 +15,10 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from gsic_kernels.gpu.raster.enlarging import add_enlarged
+from gsic_kernels.gpu.raster.planes import dot_planes, fma_planes, load_planes, store_planes
 from gsic_kernels.gpu.raster.records import COLOR, OFFSET, RECORD
-from gsic_kernels.gpu.raster.tile import (
-    PIXELS,
-    dot_planes,
-    evaluate,
-    fma_planes,
-    index_pixels,
-    load_planes,
-    mask_pixels,
-    start_tile,
-    store_planes,
-)
+from gsic_kernels.gpu.raster.tile import PIXELS, evaluate, find_centers, index_pixels, start_tile
 from gsic_kernels.gpu.raster.tile_gradients import (
     SUM_PARTIALS,
     find_row,
@@ -45,12 +38,21 @@ def _accumulate(
     pairs,
     start,
     length,
-    xs,
-    ys,
+    columns,
+    rows,
+    mask,
     background,
+    lattices,
+    x,
+    y,
+    cells,
     CHANNELS: tl.constexpr,
+    ENLARGE: tl.constexpr,
 ):
-    """Return four planes of a tile: the background plus the Gaussians of its list, in order."""
+    """Return four planes of a tile: the background plus the Gaussians of its list, in order.
+
+    With ENLARGE the tile is of level 0, and what lattice 1 in `cells` is worth is added first.
+    """
     zero = tl.zeros([PIXELS], tl.float32)
     a = zero + tl.load(background)
     b, c, d = zero, zero, zero
@@ -60,6 +62,13 @@ def _accumulate(
         c = zero + tl.load(background + 2)
     if CHANNELS > 3:
         d = zero + tl.load(background + 3)
+    if ENLARGE:
+        # fmt: off
+        a, b, c, d = add_enlarged(
+            cells, lattices, 0, x, y, columns, rows, mask, a, b, c, d, CHANNELS,
+        )
+        # fmt: on
+    xs, ys = find_centers(columns, rows)
     for k in range(0, length, UNROLL):
         for j in tl.static_range(UNROLL):
             # Beyond the end of the list stands the empty record, which contributes nothing: a test
@@ -83,21 +92,23 @@ def _quantise(value):
     return (_clamp01(value) * 255.0 + 0.5).to(tl.int32).to(tl.uint8)
 
 
-@triton.jit(do_not_specialize=["count", "pair_capacity", "x", "y", "width", "height", "tiles_x"])
+@triton.jit(do_not_specialize=["count", "pair_capacity", "first_tile", "x", "y"])
 def sum_forward(
     records,
     count,
     pairs,
     pair_capacity,
     pairs_end,
+    lattices,
+    tile_levels,
+    first_tile,
     x,
     y,
-    width,
-    height,
-    tiles_x,
     background,
+    cells,
     out,
     CHANNELS: tl.constexpr,
+    ENLARGE: tl.constexpr,
     BYTES: tl.constexpr,
 ):
     """Render a tile of the background plus the sum of weight times colour.
@@ -106,17 +117,24 @@ def sum_forward(
         records: float32 (N + 1, RECORD), as `records.prepare` makes them.
         count: N, which is also the index of the empty record.
         pairs, pair_capacity, pairs_end: the lists of the tiles; see `binning`.
-        x, y, width, height: the window, px.
-        tiles_x: tiles in a row of the window.
+        lattices, tile_levels: the lattices of the window; see `lattices`.
+        first_tile: number of the tile of the first program.
+        x, y: position of the window, px.
         background: float32 (C,), 1.0 = full scale.
-        out: (height, width, C), overwritten; float32, or if BYTES uint8, clamped and rounded.
+        cells: float32 (cells, C), of which lattice 1 is read if ENLARGE: then tiles are of level 0.
+        out: an image (height, width, C), or cells of coarser lattices (cells, C); overwritten.
+            float32, or if BYTES uint8, clamped and rounded.
     """
-    _tile, columns, rows, xs, ys, start, length = start_tile(
-        tiles_x, pairs_end, pair_capacity, x, y
+    _tile, _column, _row, columns, rows, mask, corner, width, start, length = start_tile(
+        lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
     )
-    a, b, c, d = _accumulate(records, count, pairs, start, length, xs, ys, background, CHANNELS)
-    mask = mask_pixels(columns, rows, width, height)
-    pixel = index_pixels(columns, rows, width)
+    # fmt: off
+    a, b, c, d = _accumulate(
+        records, count, pairs, start, length, columns, rows, mask, background,
+        lattices, x, y, cells, CHANNELS, ENLARGE,
+    )
+    # fmt: on
+    pixel = index_pixels(corner, width)
     if BYTES:
         a, b, c, d = _quantise(a), _quantise(b), _quantise(c), _quantise(d)
     store_planes(out, pixel, mask, a, b, c, d, CHANNELS)
@@ -159,19 +177,17 @@ def _store_partials(
         store_color_partials(out + SUM_PARTIALS, weight, a, b, c, d, CHANNELS)
 
 
-@triton.jit(
-    do_not_specialize=["row_capacity", "pair_capacity", "x", "y", "width", "height", "tiles_x"]
-)
+@triton.jit(do_not_specialize=["row_capacity", "pair_capacity", "first_tile", "x", "y"])
 def sum_backward(
     records,
     pairs,
     pair_capacity,
     pairs_end,
+    lattices,
+    tile_levels,
+    first_tile,
     x,
     y,
-    width,
-    height,
-    tiles_x,
     boxes,
     rows_end,
     partials,
@@ -182,19 +198,22 @@ def sum_backward(
     """Store the partial gradients of a tile of `sum_forward`.
 
     Args:
-        records, pairs, pair_capacity, pairs_end, x, y, width, height, tiles_x: as `sum_forward`.
+        records, pairs, pair_capacity, pairs_end: as `sum_forward`.
+        lattices, tile_levels, first_tile, x, y: as `sum_forward`.
         boxes, rows_end, row_capacity: where the rows of Gaussians are; see `tile_gradients`.
         partials: float32 (row_capacity + 1, SUM_PARTIALS + C); the rows of this tile are written.
-        grad: float32 (height, width, C), the derivative by the rendering.
+        grad: float32, (height, width, C) or (cells, C), the derivative by what was rendered.
     """
-    tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, x, y)
-    mask = mask_pixels(columns, rows, width, height)
-    pixel = index_pixels(columns, rows, width)
+    _tile, column, row, columns, rows, mask, corner, width, start, length = start_tile(
+        lattices, tile_levels, first_tile, x, y, pairs_end, pair_capacity
+    )
+    xs, ys = find_centers(columns, rows)
+    pixel = index_pixels(corner, width)
     a, b, c, d = load_planes(grad, pixel, mask, CHANNELS)
     # fmt: off
     _store_partials(
         records, pairs, start, length, boxes, rows_end, partials, row_capacity,
-        tile % tiles_x, tile // tiles_x, xs, ys, a, b, c, d, CHANNELS,
+        column, row, xs, ys, a, b, c, d, CHANNELS,
     )
     # fmt: on
 
@@ -210,27 +229,27 @@ def _differentiate(error, value, L1: tl.constexpr, STOPPED: tl.constexpr):
         return 2.0 * error
 
 
-@triton.jit(
-    do_not_specialize=["count", "row_capacity", "pair_capacity", "width", "height", "tiles_x"]
-)
+@triton.jit(do_not_specialize=["count", "row_capacity", "pair_capacity"])
 def sum_loss(
     records,
     count,
     pairs,
     pair_capacity,
     pairs_end,
-    width,
-    height,
-    tiles_x,
+    lattices,
+    tile_levels,
     background,
+    cells,
     target,
     error,
+    slopes,
     sums,
     boxes,
     rows_end,
     partials,
     row_capacity,
     CHANNELS: tl.constexpr,
+    ENLARGE: tl.constexpr,
     L1: tl.constexpr,
     STOPPED: tl.constexpr,
     BACKWARD: tl.constexpr,
@@ -242,16 +261,25 @@ def sum_loss(
 
     Args:
         records, count, pairs, pair_capacity, pairs_end: as `sum_forward`.
-        width, height, tiles_x, background: as `sum_forward`; the window starts at the origin.
+        lattices, tile_levels, background, cells: as `sum_forward`; the window starts at the origin,
+            and tiles are of level 0.
         target: float32 (height, width, C), 0..1.
         error: float32 (height, width, C), overwritten by clamp(rendering, 0, 1) - target.
+        slopes: float32 (height, width, C), overwritten by the derivative of the loss by the
+            rendering if ENLARGE and BACKWARD: coarser lattices need it.
         sums: float32 (T, 2); the row of this tile gets its sums of absolute and squared errors.
         boxes, rows_end, partials, row_capacity: as `sum_backward`; used only if BACKWARD.
     """
-    tile, columns, rows, xs, ys, start, length = start_tile(tiles_x, pairs_end, pair_capacity, 0, 0)
-    a, b, c, d = _accumulate(records, count, pairs, start, length, xs, ys, background, CHANNELS)
-    mask = mask_pixels(columns, rows, width, height)
-    pixel = index_pixels(columns, rows, width)
+    tile, column, row, columns, rows, mask, corner, width, start, length = start_tile(
+        lattices, tile_levels, 0, 0, 0, pairs_end, pair_capacity
+    )
+    # fmt: off
+    a, b, c, d = _accumulate(
+        records, count, pairs, start, length, columns, rows, mask, background,
+        lattices, 0, 0, cells, CHANNELS, ENLARGE,
+    )
+    # fmt: on
+    pixel = index_pixels(corner, width)
     e, f, g, h = load_planes(target, pixel, mask, CHANNELS)
     m, n, o, p = a, b, c, d
     # Tiles reach beyond the window: what they render there is no error.
@@ -266,9 +294,12 @@ def sum_loss(
     if BACKWARD:
         a, b = _differentiate(a, m, L1, STOPPED), _differentiate(b, n, L1, STOPPED)
         c, d = _differentiate(c, o, L1, STOPPED), _differentiate(d, p, L1, STOPPED)
+        if ENLARGE:
+            store_planes(slopes, pixel, mask, a, b, c, d, CHANNELS)
+        xs, ys = find_centers(columns, rows)
         # fmt: off
         _store_partials(
             records, pairs, start, length, boxes, rows_end, partials, row_capacity,
-            tile % tiles_x, tile // tiles_x, xs, ys, a, b, c, d, CHANNELS,
+            column, row, xs, ys, a, b, c, d, CHANNELS,
         )
         # fmt: on

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
+from gsic_kernels.constants import LEVELS_MAX
 from gsic_kernels.gpu.launch import allocate, count_blocks, launch
 from gsic_kernels.gpu.raster.dequantise import (
     DEQUANTISE_COUNT,
@@ -14,7 +16,9 @@ from gsic_kernels.gpu.raster.dequantise import (
     pack_grid,
 )
 from gsic_kernels.gpu.raster.device_arrays import DeviceSplats
-from gsic_kernels.types import F32, SHAPE_ROWS, LogSymbols, Splats
+from gsic_kernels.types import F32, SHAPE_ROWS, LogSymbols, Splats, count_levels
+
+_Layout = list[tuple[tuple[int, ...], torch.dtype]]
 
 # Tensors begin at multiples of this many bytes: Triton compiles kernels for aligned pointers.
 _ALIGNMENT = 16
@@ -23,7 +27,7 @@ _ALIGNMENT = 16
 class _StagingBuffer:
     """Arrays in one piece of host memory, pinned for CUDA, and their copies on a device."""
 
-    def __init__(self, device: torch.device, *layout: tuple[tuple[int, ...], torch.dtype]) -> None:
+    def __init__(self, device: torch.device, layout: _Layout) -> None:
         starts = [0]
         for shape, dtype in layout:
             nbytes = math.prod(shape) * dtype.itemsize
@@ -45,8 +49,27 @@ class _StagingBuffer:
         self._on_device.copy_(self._on_host, non_blocking=True)
 
 
-def _splat_shapes(channels: int, count: int) -> list[tuple[int, ...]]:
-    return [(count, 2), (count, 3), (count, channels), (count,), (count,)]
+def _splat_layout(channels: int, count: int) -> _Layout:
+    shapes: list[tuple[int, ...]] = [(count, 2), (count, 3), (count, channels), (count,), (count,)]
+    return [*((shape, torch.float32) for shape in shapes), ((count,), torch.int32)]
+
+
+def allocate_splats(channels: int, count: int, device: torch.device) -> DeviceSplats:
+    """Allocate `count` Gaussians of C channels on a device."""
+    return DeviceSplats(
+        *(allocate(shape, dtype, device) for shape, dtype in _splat_layout(channels, count))
+    )
+
+
+def bound_levels(symbols: LogSymbols) -> int:
+    """Compute a number of levels, 1 or more, that is enough for all Gaussians.
+
+    It is what they would need if their axes had equal lengths.
+    """
+    rows, grid = symbols
+    steps = rows[4] * np.exp2(-rows[1].astype(np.float64))
+    most = min(float(steps.max(initial=0.0)) * grid.log_scale_step, grid.max_log_scale)
+    return min(math.floor(max(most, 0.0) * 0.5), LEVELS_MAX - 1) + 1
 
 
 class SplatUpload:
@@ -61,18 +84,24 @@ class SplatUpload:
             device: where they go.
         """
         self.channels, self.max_count, self.device = channels, max_count, device
-        shapes = [*_splat_shapes(channels, max_count), (channels,)]
-        self._buffer = _StagingBuffer(device, *((shape, torch.float32) for shape in shapes))
+        background: _Layout = [((channels,), torch.float32)]
+        self._buffer = _StagingBuffer(device, _splat_layout(channels, max_count) + background)
 
-    def stage(self, splats: Splats, background: F32) -> None:
-        """Write Gaussians and background to host memory; no copy may be under way."""
+    def stage(self, splats: Splats, background: F32) -> int:
+        """Write Gaussians and background to host memory; no copy may be under way.
+
+        Returns:
+            The number of levels that the Gaussians need.
+        """
         *arrays, staged_background = self._buffer.host
         count = len(splats.mean)
         for target, array in zip(arrays, splats, strict=True):
             target[:count] = array
         # All `max_count` Gaussians are drawn: with a cutoff below zero, one contributes nothing.
         arrays[3][count:] = -1.0
+        arrays[5][count:] = 0
         staged_background[:] = background
+        return count_levels(splats)
 
     def send(self) -> tuple[DeviceSplats, torch.Tensor]:
         """Launch the copy, and return where `max_count` splats and the background will be."""
@@ -93,21 +122,20 @@ class SymbolUpload:
             device: where they go.
         """
         self.channels, self.max_count, self.device = channels, max_count, device
-        self._buffer = _StagingBuffer(
-            device,
+        layout: _Layout = [
             ((SHAPE_ROWS + channels, max_count), torch.int32),
             ((GRID_SCALARS + channels * channels,), torch.float64),
             ((channels,), torch.float32),
-        )
-        self._splats = DeviceSplats(
-            *(
-                allocate(shape, torch.float32, device)
-                for shape in _splat_shapes(channels, max_count)
-            )
-        )
+        ]
+        self._buffer = _StagingBuffer(device, layout)
+        self._splats = allocate_splats(channels, max_count, device)
 
-    def stage(self, symbols: LogSymbols, background: F32) -> None:
-        """Write Gaussians and background to host memory; no copy may be under way."""
+    def stage(self, symbols: LogSymbols, background: F32) -> int:
+        """Write Gaussians and background to host memory; no copy may be under way.
+
+        Returns:
+            A number of levels that is enough for the Gaussians.
+        """
         rows, grid, staged_background = self._buffer.host
         count = symbols.rows.shape[1]
         rows[:, :count] = symbols.rows
@@ -115,6 +143,7 @@ class SymbolUpload:
         rows[:, count:] = 0
         grid[:] = pack_grid(symbols.grid)
         staged_background[:] = background
+        return bound_levels(symbols)
 
     def send(self) -> tuple[DeviceSplats, torch.Tensor]:
         """Launch copy and dequantisation, and return where splats and background will be."""

@@ -18,6 +18,7 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 ALLOCATING = (
     "backend",
     "fit.resident_fit",
+    "raster.coarse_cells",
     "raster.gradient_buffers",
     "raster.graph_renderer",
     "raster.renderer",
@@ -27,7 +28,12 @@ ALLOCATING = (
 
 # Without Triton these files cannot even be imported.
 if importlib.util.find_spec("triton") is None:
-    collect_ignore = ["test_backend.py", "test_decoding.py", "test_resident_fit.py"]
+    collect_ignore = [
+        "test_backend.py",
+        "test_decoding.py",
+        "test_resident_fit.py",
+        "test_tile_lists.py",
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

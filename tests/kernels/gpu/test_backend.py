@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gpu_scenes import SMALL, spread
 from kernel_scenes import (
     ALPHA_GRADIENTS,
     ALPHA_GRADIENTS_NEEDLES,
@@ -19,7 +20,6 @@ from kernel_scenes import (
     LOSS,
     RENDER,
     RENDER_NEEDLES,
-    SCENES,
     Scene,
     make,
     moved,
@@ -32,11 +32,9 @@ from gsic_kernels import reference, registry
 from gsic_kernels.gpu import backend as gpu_backend
 from gsic_kernels.gpu import launch
 from gsic_kernels.gpu.raster import gradient_buffers, tile_lists
-from gsic_kernels.gpu.raster.binning import CHUNK
 from gsic_kernels.gpu.raster.device_arrays import DeviceGradients, DeviceSplats
-from gsic_kernels.gpu.raster.records import TILE, prepare
+from gsic_kernels.gpu.raster.records import prepare
 from gsic_kernels.gpu.raster.renderer import Renderer
-from gsic_kernels.gpu.raster.tile_lists import TileLists, choose_cell_shift
 from gsic_kernels.types import F32, Splats, Window
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("poison")]
@@ -44,40 +42,6 @@ pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("poison")]
 GPU = gpu_backend.backend("cuda")
 CPU = registry.get("cpu")
 DEVICE = gpu_backend.choose_device()
-
-
-def thin_out(scene: Scene, every: int) -> Scene:
-    """Move all but each `every`th Gaussian of a scene out of sight."""
-    mean = scene.splats.mean.copy()
-    mean[np.arange(len(mean)) % every > 0] -= 1e4
-    return scene._replace(splats=scene.splats._replace(mean=mean))
-
-
-# The interpreter takes milliseconds per Gaussian and tile.
-SMALL = {
-    "1x1": SCENES["1x1"],
-    "none": SCENES["none"],
-    "all off-image": SCENES["all off-image"],
-    "far larger than the image": lambda: make(5, 20, 17, sigma=(1e3, 1e5), margin=500.0),
-    "needles": lambda: make(16, 50, 34, sigma=(0.1, 0.5), aspect=(300.0, 1000.0)),
-    "grey": lambda: make(20, 17, 33, 1),
-    "grey and alpha": lambda: make(20, 31, 18, 2),
-    "RGB and alpha": lambda: make(20, 33, 17, 4),
-    "window away from the origin": lambda: moved(make(20, 40, 30), -3000, 7000),
-    "far away": lambda: moved(make(16, 30, 20), 3_123_457, -2_098_765),
-    "image-sized": lambda: make(8, 50, 40, sigma=(40.0, 90.0)),
-    "all on one pixel": lambda: make(40, 20, 12, sigma=(0.05, 0.4), margin=-5.9),
-    "identical": lambda: repeat_one(),
-    "wide": lambda: make(9, 390, 5, sigma=(0.5, 9.0)),
-    "high": lambda: make(9, 5, 390, sigma=(0.5, 9.0)),
-    "several chunks": lambda: thin_out(make(CHUNK.value + 100, 30, 20), 80),
-}
-
-
-def repeat_one() -> Scene:
-    """Make a scene of one Gaussian, repeated."""
-    scene = make(12, 17, 17, margin=-6.0)
-    return scene._replace(splats=Splats(*(np.repeat(a[:1], 12, 0) for a in scene.splats)))
 
 
 def make_gradient(shape: tuple[int, ...]) -> F32:
@@ -168,6 +132,7 @@ def test_sharp_rims_follow_the_oracle(seed: int) -> None:
     "scene",
     [
         make(24, 45, 40),
+        spread(moved(make(20, 40, 33), -5, 8), 4),
         moved(make(12, 45, 40, sigma=(0.05, 0.5), aspect=(100.0, 1000.0)), 123457, -98765),
     ],
 )
@@ -188,7 +153,7 @@ def test_a_window_is_the_crop_bit_for_bit(scene: Scene) -> None:
 
 
 def test_invalid_gaussians_contribute_nothing() -> None:
-    scene = make(26, 20, 18)
+    scene = spread(make(26, 20, 18), 3)
     good, opacity = scene.splats, opacities(scene)
     bad = Splats(*(array.copy() for array in good))
     bad.mean[0], bad.mean[1, 1], bad.mean[2] = np.nan, np.inf, -np.inf
@@ -223,14 +188,24 @@ def test_gaussians_without_opacity_contribute_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "channels", "stopped"),
-    [("l2", 1, False), ("l2", 3, True), ("l1", 1, True), ("l1", 3, False)],
+    ("loss", "channels", "stopped", "levels"),
+    [
+        ("l2", 1, False, 1),
+        ("l2", 3, True, 2),
+        ("l1", 1, True, 1),
+        ("l1", 3, False, 1),
+        ("l2", 4, False, 3),
+        ("l1", 2, True, 3),
+    ],
 )
-def test_losses_equal_those_of_the_cpu(loss: Any, channels: int, stopped: bool) -> None:
-    scene = make(14, 27, 20, channels, sigma=(1.0, 6.0))
+def test_losses_equal_those_of_the_cpu(
+    loss: Any, channels: int, stopped: bool, levels: int
+) -> None:
+    scene = spread(make(14, 27, 20, channels, sigma=(1.0, 6.0)), levels)
     target = np.random.default_rng(3).uniform(0, 1, (20, 27, channels)).astype(np.float32)
     ours, theirs = (backend.SumLoss(target, loss, stopped=stopped) for backend in (GPU, CPU))
-    for splats in (scene.splats, Splats(*(array[:9] for array in scene.splats))):
+    flat = scene.splats._replace(level=0 * scene.splats.level)
+    for splats in (scene.splats, Splats(*(array[:9] for array in flat))):
         value, gradients = ours.step(splats, scene.background)
         wanted, expected = theirs.step(splats, scene.background)
         assert value == pytest.approx(wanted, rel=LOSS)
@@ -255,7 +230,7 @@ def test_tuned_losses_equal_those_of_the_cpu() -> None:
 
 
 def test_calls_are_repeatable_bit_for_bit() -> None:
-    scene = make(10, 20, 18)
+    scene = spread(make(10, 20, 18), 3)
     grad, opacity = make_gradient((18, 20, 3)), opacities(scene)
     where = scene.window, scene.background
     loss = GPU.SumLoss(np.full((18, 20, 3), 0.5, np.float32))
@@ -284,23 +259,23 @@ def send(splats: Splats) -> DeviceSplats:
 def test_lists_that_are_too_short_grow(monkeypatch: pytest.MonkeyPatch, fenced_memory: Any) -> None:
     """Nothing is written behind their end, and the next rendering is right."""
     for module, guess in (
-        (tile_lists, "_CELLS_EACH"),
+        (tile_lists, "_SECTORS_EACH"),
         (tile_lists, "_TILES_EACH"),
         (gradient_buffers, "_TILES_EACH"),
     ):
         monkeypatch.setattr(module, guess, 0)
         monkeypatch.setattr(module, "_LEAST", 7)
-    scene = make(16, 40, 35)
+    scene = spread(make(16, 40, 35), 3)
     splats, grad = send(scene.splats), make_gradient((35, 40, 3))
     renderer = Renderer(40, 35, 3, 16, DEVICE)
     gradients = DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
     sent_grad = torch.tensor(grad).to(DEVICE)
     rounds = 1
-    renderer.render_sum_backward(splats, scene.window, sent_grad, gradients)
+    renderer.render_sum_backward(splats, 3, scene.window, sent_grad, gradients)
     assert fenced_memory.is_intact()
     assert len(renderer.lists.pairs) == 7
     while renderer.grow():
-        renderer.render_sum_backward(splats, scene.window, sent_grad, gradients)
+        renderer.render_sum_backward(splats, 3, scene.window, sent_grad, gradients)
         assert fenced_memory.is_intact()
         rounds += 1
     assert 2 <= rounds <= 4
@@ -314,53 +289,17 @@ def test_lists_that_are_too_short_grow(monkeypatch: pytest.MonkeyPatch, fenced_m
 
 
 def test_a_running_fit_allocates_nothing(replace_allocate: Callable[[Any], None]) -> None:
-    scene = make(20, 20, 20)
+    scene = spread(make(20, 20, 20), 3)
     splats, background = send(scene.splats), torch.tensor(scene.background).to(DEVICE)
     renderer = Renderer(20, 20, 3, 30, DEVICE)
     target = torch.zeros(20, 20, 3, device=DEVICE)
     error = torch.zeros_like(target)
     gradients = DeviceGradients(*(torch.empty_like(array) for array in splats[:3]))
-    first = renderer.sum_loss(splats, background, target, error, gradients).tolist()
+    first = renderer.sum_loss(splats, 3, background, target, error, gradients).tolist()
     replace_allocate(None)
-    again = renderer.sum_loss(splats, background, target, error, gradients)
+    again = renderer.sum_loss(splats, 3, background, target, error, gradients)
     assert again.tolist() == first
     assert not renderer.grow()
-
-
-@pytest.mark.parametrize(
-    "scene",
-    [
-        make(60, 120, 90, sigma=(0.3, 30.0), aspect=(1.0, 1000.0)),
-        moved(make(30, 90, 120, sigma=(0.05, 3.0), aspect=(1.0, 1000.0)), 1 << 20, 9999),
-    ],
-)
-def test_lists_hold_the_gaussians_of_each_tile_in_order(scene: Scene) -> None:
-    x, y, width, height = scene.window
-    lists = TileLists(width, height, len(scene.splats.mean), DEVICE)
-    lists.build(send(scene.splats), scene.window)
-    assert not lists.grow()
-    ends, pairs = lists.pairs_end.tolist(), lists.pairs.tolist()
-    p, r, t = scene.splats.factor.astype(np.float64).T[:, :, None, None]
-    mean = scene.splats.mean.astype(np.float64)
-    listed = seen = 0
-    for tile, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-        row, column = divmod(tile, lists.tiles_x)
-        left, top = column * TILE.value, row * TILE.value
-        dx = x + np.arange(left, min(left + 16, width)) + 0.5 - mean[:, :1]
-        dy = y + np.arange(top, min(top + 16, height)) + 0.5 - mean[:, 1:]
-        q = (p * dx[:, None] + r * dy[:, :, None]) ** 2 + (t * dy[:, :, None]) ** 2
-        meets = np.flatnonzero((q / 2).min(axis=(1, 2)) <= scene.splats.cutoff)
-        assert pairs[start:end] == sorted(set(pairs[start:end]))
-        assert set(meets.tolist()) <= set(pairs[start:end])
-        listed, seen = listed + end - start, seen + len(meets)
-    # Needles pass between the centres of pixels; their boxes hold far more tiles than they meet.
-    assert listed <= 1.25 * seen
-    assert int(lists.box_tiles.sum()) > 1.5 * listed
-
-
-def test_cells_grow_with_the_image() -> None:
-    for tiles, shift in [((1, 1), 0), ((2, 3), 0), ((48, 32), 2), ((1024, 1024), 5), ((25, 1), 1)]:
-        assert choose_cell_shift(*tiles) == shift
 
 
 def test_kernels_are_interpreted_on_the_cpu_only() -> None:
@@ -389,9 +328,9 @@ def test_a_renderer_refuses_more_gaussians_and_other_windows() -> None:
     splats, background = send(scene.splats), torch.zeros(3, device=DEVICE)
     out = torch.zeros(8, 9, 3, device=DEVICE)
     with pytest.raises(ValueError, match="room for 5 Gaussians"):
-        Renderer(9, 8, 3, 5, DEVICE).render_sum(splats, scene.window, background, out)
+        Renderer(9, 8, 3, 5, DEVICE).render_sum(splats, 1, scene.window, background, out)
     with pytest.raises(ValueError, match="9 x 7 px"):
-        Renderer(9, 7, 3, 6, DEVICE).render_sum(splats, scene.window, background, out)
+        Renderer(9, 7, 3, 6, DEVICE).render_sum(splats, 1, scene.window, background, out)
 
 
 def test_too_little_memory_makes_the_device_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,8 @@ from gsic_kernels.constants import CUTOFF_MAX
 from gsic_kernels.gpu import backend as gpu_backend
 from gsic_kernels.gpu.raster import graph_renderer, tile_lists
 from gsic_kernels.gpu.raster.graph_renderer import GraphRenderer
-from gsic_kernels.gpu.raster.uploads import SplatUpload, SymbolUpload
-from gsic_kernels.types import LogSymbols, Splats, Window, round_splats
+from gsic_kernels.gpu.raster.uploads import SplatUpload, SymbolUpload, bound_levels
+from gsic_kernels.types import LogSymbols, Splats, Window
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("poison")]
 
@@ -46,8 +46,7 @@ def pack(header: Header, symbols: Symbols) -> LogSymbols:
 
 def dequantise_on_cpu(header: Header, symbols: Symbols) -> Splats:
     """Dequantise by the code of the profile."""
-    seen = dequantise_gaussians(header, symbols)
-    return round_splats(seen.mean, seen.factor(), seen.color, seen.cutoff, np.exp(-seen.cutoff))
+    return dequantise_gaussians(header, symbols).place_on_lattices().splats
 
 
 def check_close(got: NDArray[np.uint8], expected: NDArray[np.uint8]) -> None:
@@ -98,17 +97,46 @@ def test_dequantised_splats_equal_those_of_numpy(name: str) -> None:
 
     expected, seen = dequantise_on_cpu(header, symbols), dequantise_gaussians(header, symbols)
     first = Splats(*(array[:count] for array in got))
-    for part in ("mean", "cutoff"):
+    for part in ("mean", "cutoff", "level"):
         np.testing.assert_array_equal(getattr(first, part), getattr(expected, part), part)
     for part in ("factor", "offset"):
         np.testing.assert_array_max_ulp(getattr(first, part), getattr(expected, part), 1)
-    largest = np.abs(symbols.color * seen.amplitude[:, None]).max(axis=1, initial=0.0)
+    # Colours grow by less than 2 on a lattice.
+    largest = 2 * np.abs(symbols.color * seen.amplitude[:, None]).max(axis=1, initial=0.0)
     apart = np.abs(first.color.astype(np.float64) - expected.color)
     assert (apart <= np.spacing(np.abs(expected.color)) + CANCELLED * largest[:, None]).all()
     # Gaussians beyond those that were sent contribute nothing.
     assert (got.color[count:] == 0).all()
     assert (got.cutoff[count:] <= 0).all()
     assert np.isfinite(got.factor).all()
+
+
+def test_levels_equal_those_of_numpy() -> None:
+    """Many of these shapes are at the very bound of a level."""
+    rng = np.random.default_rng(5)
+    count = 4096
+    precision = rng.integers(0, 8, count)
+    # m is up to 20, a whole number in half of the cases; u and v have few values, also beyond most.
+    size = rng.integers(-2, 11, count) << precision
+    size += rng.integers(0, 2, count) * rng.integers(0, 99, count)
+    anisotropy = rng.integers(-4, 5, (count, 2)) << (precision[:, None] // 2)
+    none = np.zeros((count, 2), np.int64)
+    symbols = Symbols(none[:, 0], precision, none, size, anisotropy, none[:, :1] + 1)
+    header = Header(9, 9, 1, 700, (9,))
+    upload = SymbolUpload(1, count, DEVICE)
+    levels = upload.stage(pack(header, symbols), np.zeros(1, np.float32))
+    splats, _ = upload.send()
+    expected = dequantise_gaussians(header, symbols).level
+    np.testing.assert_array_equal(splats.level.cpu().numpy(), expected)
+    assert np.bincount(expected, minlength=8).min() > 40
+    assert levels == 8
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_enough_levels_are_drawn(name: str) -> None:
+    header, symbols = SCENES[name]
+    level = dequantise_gaussians(header, symbols).level
+    assert level.max(initial=0) < bound_levels(pack(header, symbols)) <= 8
 
 
 @pytest.mark.parametrize("name", ["extremes", "3 channels", "none"])
@@ -227,8 +255,10 @@ def test_the_cpu_decodes_if_the_gpu_cannot(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_graph_renderer_takes_any_number_of_gaussians() -> None:
     window = Window(-3, 5, 34, 19)
     renderer = GraphRenderer(window, SplatUpload(3, 30, DEVICE))
-    for count in (30, 4, 0, 21):
+    for count, levels in ((30, 1), (4, 3), (0, 1), (21, 2)):
         scene = make(count, 40, 30)
+        level = np.arange(count, dtype=np.int32) % levels
+        scene = scene._replace(splats=scene.splats._replace(level=level))
         image = renderer.render(scene.splats, scene.background)
         expected = CPU.render_sum_bytes(scene.splats, window, scene.background)
         assert image.dtype == np.uint8

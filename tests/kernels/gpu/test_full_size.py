@@ -26,17 +26,20 @@ SIZES = {3000: 6.0, 10_000: 3.3, 70_000: 1.4}
 def make_splats(
     count: int, sigma: float, width: int, height: int, channels: int = 3, seed: int = 1
 ) -> Splats:
-    """Make Gaussians of about `sigma` px all over an image and beyond its edges."""
+    """Make Gaussians of about `sigma` cells all over an image and beyond its edges, on 3 levels."""
     rng = np.random.default_rng(seed)
     inverse = 1.0 / (sigma * rng.uniform(0.5, 1.5, (count, 2)))
     factor = np.stack((inverse[:, 0], rng.normal(0, 0.3, count) / sigma, inverse[:, 1]), axis=1)
     cutoff = rng.uniform(1.0, 6.0, count).astype(np.float32)
+    level = np.arange(count, dtype=np.int32) % 3
+    mean = rng.uniform((-9, -9), (width + 9, height + 9), (count, 2)) / np.exp2(level)[:, None]
     return Splats(
-        rng.uniform((-9, -9), (width + 9, height + 9), (count, 2)).astype(np.float32),
+        mean.astype(np.float32),
         factor.astype(np.float32),
         rng.normal(0, 0.2, (count, channels)).astype(np.float32),
         cutoff,
         np.exp(-cutoff),
+        level,
     )
 
 

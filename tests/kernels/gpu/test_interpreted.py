@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-FILES = ("test_backend.py", "test_decoding.py", "test_resident_fit.py")
+FILES = ("test_backend.py", "test_decoding.py", "test_resident_fit.py", "test_tile_lists.py")
 
 
 @pytest.mark.parametrize("file", FILES)

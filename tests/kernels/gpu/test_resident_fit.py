@@ -40,6 +40,7 @@ def start_fit(
         image.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES["log"],
         recipe or FitRecipe(),
+        on_lattices=False,
     )
     fit.place_first(image, 12, np.random.default_rng(1))
     return fit
