@@ -6,6 +6,7 @@ from dataclasses import fields
 import numpy as np
 from hypothesis import strategies as st
 
+from gsic.gaussians import compute_factor
 from gsic.profiles.gsic.dequantisation import Dequantised
 from gsic.profiles.gsic.quantisation import Classes
 from gsic.profiles.gsic.symbols import (
@@ -86,6 +87,6 @@ def compute_steps(symbols: Symbols) -> tuple[np.ndarray, np.ndarray]:
 
 def compute_axes(got: Dequantised) -> np.ndarray:
     """Compute the standard deviations along the axes, larger first, (N, 2) px, from the factors."""
-    p, r, t = got.factor().T
+    p, r, t = compute_factor(got.entries).T
     upper = np.stack((p, r, 0 * p, t), axis=1).reshape(-1, 2, 2)
     return 1 / np.linalg.svd(upper, compute_uv=False)[:, ::-1]

@@ -10,11 +10,11 @@ from fit_images import Float32, planes_of
 from numpy.typing import NDArray
 
 from gsic.encoders.gsic.budget import estimate_removal_costs
-from gsic.encoders.gsic.qat import Qat, solve_bits, splats_of, split_steps
+from gsic.encoders.gsic.qat import Qat, solve_bits, split_steps
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.losses import make_loss
-from gsic.gaussians import COVARIANCES, compute_factor
+from gsic.gaussians import COVARIANCES
 from gsic.profiles.gsic.code_lengths import estimate_bits
 from gsic.profiles.gsic.dequantisation import dequantise_gaussians
 from gsic.profiles.gsic.quantisation import classify, quantise
@@ -60,7 +60,7 @@ def squared_error(qat: Qat, header: Header, symbols: Symbols) -> float:
     """Of what a decoder draws of symbols."""
     seen = dequantise_gaussians(header, symbols)
     background = header.background_color.astype(np.float32)
-    return qat.fit.loss.sse(splats_of(seen, compute_factor(seen.entries)), background)
+    return qat.fit.loss.sse(seen.place_on_lattices().splats, background)
 
 
 def test_a_step_follows_what_a_decoder_would_draw() -> None:
@@ -92,7 +92,7 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     mean = np.array([[31.3, 32.9]])
     symbols = quantise(header, classify(header.step, theta, color), mean, theta, color)
     seen = dequantise_gaussians(header, symbols)
-    splats = splats_of(seen, compute_factor(seen.entries))
+    splats = seen.place_on_lattices().splats
     background = header.background_color.astype(np.float32)
     without = splats._replace(color=np.zeros_like(splats.color))
     window = Window(0, 0, 64, 64)
