@@ -92,7 +92,8 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     mean = np.array([[31.3, 32.9]])
     symbols = quantise(header, classify(header.step, theta, color), mean, theta, color)
     seen = dequantise_gaussians(header, symbols)
-    splats = seen.place_on_lattices().splats
+    lattices = seen.place_on_lattices()
+    splats = lattices.splats
     background = header.background_color.astype(np.float32)
     without = splats._replace(color=np.zeros_like(splats.color))
     window = Window(0, 0, 64, 64)
@@ -100,8 +101,9 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     nearly = splats._replace(color=splats.color * np.float32(1 - offset))
     target = BACKEND.render_sum(nearly, window, background) + noise
     loss = make_loss(BACKEND, np.clip(target, 0, 1), "l2", 1)
-    _, drawn = loss.step(splats, background)
-    (cost,) = estimate_removal_costs(seen, drawn)
+    _, gradients = loss.step(splats, background)
+    _, _, by_color = lattices.backward(gradients)
+    (cost,) = estimate_removal_costs(seen, by_color)
     actual = loss.sse(without, background) - loss.sse(splats, background)
     assert cost == pytest.approx(actual, rel=0.02)
 
@@ -165,7 +167,7 @@ def test_bits_beyond_the_scale() -> None:
     qat = qat_of(planes_of(16, 16), 10)
     assert solve_bits(qat, 1e9) == 0
     index = solve_bits(qat, 1.0)
-    assert len(qat.symbols_at(index)[1]) == 0 or index == MAX_STEP_INDEX
+    assert len(qat.symbols_at(index).symbols) == 0 or index == MAX_STEP_INDEX
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 60])
