@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gsic import container, devices, pixels
 from gsic.arrays import Bytes, Progress
 from gsic.container import COMMENT, ICC
-from gsic.decoding import decode_with_report, open_file
+from gsic.decoding import check_out, check_out_shape, decode_with_report, open_file
 from gsic.encoding import encode_with_report
 from gsic.errors import InputError
 from gsic.files import read_bytes
@@ -56,7 +56,8 @@ def encode(
     psnr: float | None = None,
     gaussians: int | None = None,
     profile: str = EncodeOptions.profile,
-    effort: int = EncodeOptions.effort,
+    effort: int | None = None,
+    time: float | None = None,
     tune: str = EncodeOptions.tune,
     seed: int = EncodeOptions.seed,
     init: Fit | None = None,
@@ -71,7 +72,7 @@ def encode(
     Args:
         image: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4); alpha last, not premultiplied.
         quality, bpp, max_bytes, psnr, gaussians: at most one of them; see `EncodeOptions`.
-        profile, effort, tune, seed, settings: see `EncodeOptions`.
+        profile, effort, time, tune, seed, settings: see `EncodeOptions`.
         init: a fit of this image to continue from.
         device: "auto", "cpu" or "cuda".
         threads: CPU threads; None for every core.
@@ -90,6 +91,7 @@ def encode(
         gaussians=gaussians,
         profile=profile,
         effort=effort,
+        time=time,
         tune=tune,
         seed=seed,
         settings={} if settings is None else settings,
@@ -108,6 +110,7 @@ def decode(
     device: str = "auto",
     threads: int | None = None,
     limits: Limits | None = None,
+    out: Bytes | None = None,
 ) -> Bytes:
     """Return the image of a `.gsi` file.
 
@@ -118,9 +121,11 @@ def decode(
         device: "auto", "cpu" or "cuda".
         threads: CPU threads; None for every core. They change no pixel.
         limits: what to accept of a file; None for the default.
+        out: the array that receives the image, uint8, C-contiguous, of the shape that is returned;
+            None for a new one. To reuse one for many images saves the time to get new memory.
 
     Returns:
-        uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), as it was encoded.
+        uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4), as it was encoded: `out` if it is given.
 
     Raises:
         FormatError, LimitError: the file cannot be decoded.
@@ -128,9 +133,10 @@ def decode(
         BackendError: the device cannot be used.
     """
     cores, accepted = check_decoding(scale, region, device, threads, limits)
+    check_out(out)
     data = _bytes_of(source)
     return decode_with_report(
-        data, scale=scale, region=region, device=device, threads=cores, limits=accepted
+        data, scale=scale, region=region, device=device, threads=cores, limits=accepted, out=out
     ).image
 
 
@@ -190,12 +196,15 @@ def decode_many(
     device: str = "auto",
     threads: int | None = None,
     limits: Limits | None = None,
+    out: Bytes | None = None,
 ) -> Iterator[Bytes]:
     """Iterate over the images of many files in their order, reading ahead while one is drawn.
 
     Args:
         sources: bytes or path of each; a generator will do.
         scale, region, device, threads, limits: as for `decode`.
+        out: as for `decode`: every image is `out`, which holds it until the next one is asked for,
+            so that all images must have its shape; None for a new array each.
 
     Raises:
         FormatError, LimitError, InputError: a file cannot be decoded; those before it were yielded.
@@ -209,6 +218,7 @@ def decode_many(
     if one:
         raise InputError(f"sources: an iterable of them is needed, got {describe(sources)}")
     cores, accepted = check_decoding(scale, region, device, threads, limits)
+    check_out(out)
     preferred = devices.choose_backend(device)
 
     def read(source: Source) -> Picture:
@@ -217,7 +227,8 @@ def decode_many(
         return picture
 
     def draw(picture: Picture) -> Bytes:
-        return devices.run_on(device, lambda backend: picture.draw(backend, cores))
+        check_out_shape(out, picture)
+        return devices.run_on(device, lambda backend: picture.draw(backend, cores, out))
 
     # A function of its own: a generator would check nothing before its first image is asked for.
     return _read_ahead(iterator, read, draw, min(_READERS, cores))

@@ -7,12 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gsic import container, devices, rendering
+import numpy as np
+
+from gsic import container, devices, pixels, rendering
 from gsic.arrays import Bytes
 from gsic.coding import columns
 from gsic.container import ICC, Container
-from gsic.errors import LimitError
-from gsic.options import Limits, Region, count_threads
+from gsic.errors import LimitError, OptionError
+from gsic.options import Limits, Region, count_threads, describe
 from gsic.profiles import registry
 from gsic.rendering import Picture
 from gsic_kernels.backend import Backend
@@ -108,18 +110,21 @@ def decode_with_report(
     device: str = "auto",
     threads: int | None = None,
     limits: Limits | None = None,
+    out: Bytes | None = None,
 ) -> Decoded:
     """Decode a file to an image, and report the milliseconds of each stage.
 
     Args:
         data: the file.
-        scale, region, device, threads, limits: as for `gsic.decode`.
+        scale, region, device, threads, limits, out: as for `gsic.decode`.
 
     Raises:
         FormatError, LimitError, OptionError, BackendError: as for `gsic.decode`.
     """
+    check_out(out)
     cores = count_threads(threads)
     file, picture, gaussians, entropy, loading = open_file(data, scale, region, limits or Limits())
+    check_out_shape(out, picture)
     section = file.find_section(ICC)
     icc = container.unpack_icc(section) if section is not None else None
     began = time.perf_counter()
@@ -130,7 +135,7 @@ def decode_with_report(
         dequantise = time.perf_counter() - chosen
         rendering.warm_up(picture, backend)
         ready = time.perf_counter()
-        image = picture.draw(backend, cores)
+        image = picture.draw(backend, cores, out)
         return image, dequantise, ready, time.perf_counter()
 
     image, dequantise, ready, done = devices.run_on(device, draw_on)
@@ -147,3 +152,39 @@ def decode_with_report(
         compile_ms=1e3 * (loading + ready - began - dequantise),
     )
     return Decoded(image, icc, report)
+
+
+def check_out(out: Any) -> None:
+    """Refuse what pixels cannot be written to; None is a new array.
+
+    Raises:
+        OptionError: not a uint8 array that is C-contiguous and can be written to.
+    """
+    if out is None:
+        return
+    if not (isinstance(out, np.ndarray) and out.dtype == np.uint8):
+        raise OptionError(f"out must be an array of uint8 or None, got {_describe_array(out)}")
+    if not (out.flags.c_contiguous and out.flags.writeable):
+        raise OptionError(f"out must be C-contiguous and writeable, got {_describe_array(out)}")
+
+
+def check_out_shape(out: Bytes | None, picture: Picture) -> None:
+    """Refuse an array that has another shape than the image that is drawn.
+
+    Raises:
+        OptionError: it has; the message names both shapes.
+    """
+    if out is None:
+        return
+    _, _, width, height = picture.view.window
+    shape = pixels.shape_of_image(picture.mode, width, height)
+    if out.shape != shape:
+        raise OptionError(f"out must be of shape {shape} for this image, got {out.shape}")
+
+
+def _describe_array(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return describe(value)
+    kind = "an" if value.flags.writeable else "a read-only"
+    strides = "" if value.flags.c_contiguous else f", strides {describe(value.strides)}"
+    return f"{kind} array of {describe(value.dtype)}, shape {describe(value.shape)}{strides}"

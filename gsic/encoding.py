@@ -48,6 +48,7 @@ class EncodeReport:
         ms_ssim: of the 8-bit image; None for sides of 160 pixels or fewer.
         gaussians: number of Gaussians in the file.
         iterations: number of optimiser steps.
+        effort: the effort that was asked for; where a time was, the highest one that ends in it.
         seconds: wall time without the compilation of kernels.
         compile_seconds: wall time of the compilation of kernels.
         profile: name of the profile.
@@ -61,6 +62,7 @@ class EncodeReport:
     ms_ssim: float | None
     gaussians: int
     iterations: int
+    effort: int
     seconds: float
     compile_seconds: float
     profile: str
@@ -140,6 +142,7 @@ def encode_with_report(
         ms_ssim=metrics.ms_ssim(original, shown),
         gaussians=decoded.report.gaussians,
         iterations=encoding.iterations,
+        effort=encoding.effort,
         seconds=time.perf_counter() - began - compiled,
         compile_seconds=compiled,
         profile=options.profile,

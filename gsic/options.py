@@ -24,6 +24,9 @@ OPTIMIZERS = ("adam", "adan")
 TUNES = ("psnr", "ms-ssim")
 DEVICES = ("auto", "cpu", "cuda")
 
+# The effort of an encoding that is given neither an effort nor a time.
+DEFAULT_EFFORT = 5
+
 # The rate options of `encode`: at most one may be given.
 RATES = ("quality", "bpp", "max_bytes", "psnr", "gaussians")
 
@@ -53,15 +56,18 @@ class EncodeOptions:
         psnr: float > 0, dB of the decoded image.
         gaussians: int >= 1, number of Gaussians that are fitted; RDOQ may leave some out.
         profile: one of `PROFILES`.
-        effort: int 1..9, encoding effort; higher is slower and better.
+        effort: int 1..9, encoding effort; higher is slower and better. None for `DEFAULT_EFFORT`.
+        time: float > 0, seconds that the encoding takes, about, in place of an effort; the longer,
+            the better. The bytes then depend on the speed of the machine. Not for the papers'
+            profiles.
         tune: one of `TUNES`, the measure of quality that the encoder raises. The papers' profiles
             know psnr only.
         seed: int 0..2**63 - 1; the same seed gives the same bytes on the same machine.
         settings: recipe constants of the profile by name, as `--set` gives them.
 
     Raises:
-        OptionError: a value outside its domain, two rates together, or a profile that cannot be
-            tuned so.
+        OptionError: a value outside its domain, two rates or effort and time together, or a
+            profile that cannot be tuned so or has no time.
     """
 
     quality: int | None = None
@@ -70,7 +76,8 @@ class EncodeOptions:
     psnr: float | None = None
     gaussians: int | None = None
     profile: str = "gsic"
-    effort: int = 5
+    effort: int | None = None
+    time: float | None = None
     tune: str = "psnr"
     seed: int = 0
     settings: Settings = field(default_factory=dict)
@@ -93,13 +100,33 @@ class EncodeOptions:
         if self.gaussians is not None:
             _set(self, "gaussians", check_whole("gaussians", self.gaussians, 1, MAX_GAUSSIANS))
         check_one_of("profile", self.profile, PROFILES)
-        _set(self, "effort", check_whole("effort", self.effort, 1, 9))
+        if self.effort is not None:
+            _set(self, "effort", check_whole("effort", self.effort, 1, 9))
         if check_one_of("tune", self.tune, TUNES) != "psnr" and self.profile != "gsic":
             raise OptionError(
                 f"tune {self.tune} and profile {self.profile} exclude each other: give gsic"
             )
         _set(self, "seed", check_whole("seed", self.seed, 0, MAX_SEED))
         _set(self, "settings", _checked_settings(self.settings))
+        if self.time is not None:
+            _set(self, "time", check_positive("time", self.time))
+            self._check_time()
+
+    @property
+    def effort_or_default(self) -> int:
+        """The effort that was given, or the default one."""
+        return DEFAULT_EFFORT if self.effort is None else self.effort
+
+    def _check_time(self) -> None:
+        """Refuse what decides the steps of an encoding beside its time."""
+        if self.effort is not None:
+            raise OptionError("effort and time exclude each other: give one of them")
+        if self.profile != "gsic":
+            raise OptionError(
+                f"time and profile {self.profile} exclude each other: give effort, or profile gsic"
+            )
+        if "steps" in self.settings:
+            raise OptionError("time and setting steps exclude each other: give one of them")
 
     @property
     def rate(self) -> tuple[str, float] | None:

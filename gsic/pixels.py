@@ -70,7 +70,7 @@ def to_image(planes: NDArray[Any], mode: Mode) -> Bytes:
         mode: of the file.
 
     Returns:
-        uint8 (H, W) or (H, W, 2..4).
+        uint8 (H, W) or (H, W, 2..4), C-contiguous.
     """
     image = planes
     if mode.alpha:
@@ -82,8 +82,14 @@ def to_image(planes: NDArray[Any], mode: Mode) -> Bytes:
     if mode is Mode.RGB_AS_L:
         return np.repeat(image, 3, axis=2)
     if mode is Mode.RGBA_AS_LA:
-        return image[..., (0, 0, 0, 1)]
+        return np.take(image, (0, 0, 0, 1), axis=2)
     return image
+
+
+def shape_of_image(mode: Mode, width: int, height: int) -> tuple[int, ...]:
+    """Return the shape of the image that `to_image` makes: (H, W) or (H, W, 2..4)."""
+    channels = {Mode.RGB_AS_L: 3, Mode.RGBA_AS_LA: 4}.get(mode, mode.channels)
+    return (height, width) if channels == 1 else (height, width, channels)
 
 
 def average_blocks(planes: Float32, size: tuple[int, int]) -> Float32:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -268,12 +268,13 @@ class Picture:
             return self.symbol_scene
         return self.splats
 
-    def draw(self, backend: Backend, threads: int) -> Bytes:
+    def draw(self, backend: Backend, threads: int, out: Bytes | None = None) -> Bytes:
         """Draw the view.
 
         Args:
             backend: whose kernels draw.
             threads: CPU threads, at least 1.
+            out: C-contiguous array of the shape of the result that receives it; None for a new one.
 
         Returns:
             uint8 (H, W) or (H, W, 2..4).
@@ -281,7 +282,10 @@ class Picture:
         prepared = self.prepare(backend)
         planes: Bytes | Float32
         if isinstance(prepared, SymbolScene):
-            planes = self._draw_symbols(backend, prepared, threads)
+            drawn = self._draw_symbols(backend, prepared, threads, out)
+            if drawn is out:
+                return drawn
+            planes = drawn
         elif self.scene.opacity is not None:
             planes = self._draw_blended(backend, prepared, self.scene.opacity, threads)
         elif self.wide_splats is not None:
@@ -290,16 +294,28 @@ class Picture:
             # Planes with alpha are divided by it before they are rounded, so floats are needed.
             render = backend.render_sum if self.mode.alpha else backend.render_sum_bytes
             planes = render(prepared, self.view.window, self._background, threads)
-        return pixels.to_image(planes, self.mode)
+        image = pixels.to_image(planes, self.mode)
+        if out is None:
+            return image
+        np.copyto(out, image)
+        return out
 
     @property
     def _background(self) -> Float32:
         return self.scene.background.astype(np.float32)
 
-    def _draw_symbols(self, backend: Backend, scene: SymbolScene, threads: int) -> Bytes:
+    def _draw_symbols(
+        self, backend: Backend, scene: SymbolScene, threads: int, out: Bytes | None
+    ) -> Bytes:
+        """Draw symbols to `out`, which is returned then, if the image has the channels coded."""
         assert backend.render_symbols_bytes is not None
-        background = scene.background.astype(np.float32)
-        return backend.render_symbols_bytes(scene.symbols, self.view.window, background, threads)
+        background, window = scene.background.astype(np.float32), self.view.window
+        shape = window.height, window.width, self.mode.channels
+        draw = partial(backend.render_symbols_bytes, scene.symbols, window, background, threads)
+        if out is None or out.size != math.prod(shape):
+            return draw()
+        draw(out.reshape(shape))
+        return out
 
     def _draw_reduced(
         self, backend: Backend, narrow: Splats, wide: Splats, threads: int

@@ -9,10 +9,12 @@ from typing import NamedTuple, Protocol, SupportsFloat, TypeAlias
 from gsic_kernels.types import (
     F32,
     F64,
+    I64,
     U8,
     AlphaGradients,
     Blended,
     Gradients,
+    LogGrid,
     LogSymbols,
     Splats,
     Window,
@@ -42,10 +44,15 @@ class RenderSumBytes(Protocol):
 
 
 class RenderSymbolsBytes(Protocol):
-    """Dequantise Gaussians and render them like `RenderSumBytes`."""
+    """Dequantise Gaussians and render them like `RenderSumBytes`, to `out` unless it is None."""
 
     def __call__(
-        self, symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+        self,
+        symbols: LogSymbols,
+        window: Window,
+        background: F32,
+        threads: int = 1,
+        out: U8 | None = None,
     ) -> U8: ...
 
 
@@ -159,6 +166,15 @@ class ResidentFit(Protocol):
     def error(self) -> F32: ...
 
 
+class LogFit(Protocol):
+    """Steps of Gaussians whose state the caller holds; see `cpu.fit.log_fit.LogFit`."""
+
+    def step(self, state: FitState, scale: float) -> float: ...
+    def step_rounded(
+        self, state: FitState, scale: float, classes: tuple[I64, I64], grid: LogGrid
+    ) -> tuple[float, I64]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """The functions and classes of one device; they all take and return NumPy arrays."""
@@ -174,6 +190,8 @@ class Backend:
     Surrogate: Callable[..., Surrogate]
     # Only on devices where copying the state to the host costs more than a step of the fit.
     ResidentFit: Callable[..., ResidentFit] | None = None
+    # Only on devices whose losses `SumLoss` and `SurrogateLoss` can be part of a whole step.
+    LogFit: Callable[..., LogFit] | None = None
     # Only where kernels dequantise Gaussians, too.
     render_symbols_bytes: RenderSymbolsBytes | None = None
     # Only on devices whose rendering pass can also evaluate the surrogate.

@@ -67,13 +67,14 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ENCODE = (
     *("quality", "bpp", "max_bytes", "psnr", "gaussians", "profile", "effort", "tune", "seed"),
+    "time",
     *("settings", "device", "threads", "icc", "progress", "init"),
 )
 FIT = (
     *("gaussians", "iterations", "loss", "covariance", "blend", "optimizer", "seed", "settings"),
     *("device", "threads", "progress"),
 )
-DECODE = ("scale", "region", "device", "threads", "limits")
+DECODE = ("scale", "region", "device", "threads", "limits", "out")
 
 
 @pytest.mark.usefixtures("no_work")

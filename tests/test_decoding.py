@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,11 +59,61 @@ def test_every_mode_has_its_shape(mode: Mode) -> None:
     shape |= {Mode.RGB_AS_L: (17, 31, 3), Mode.RGBA_AS_LA: (17, 31, 4)}
     assert image.shape == shape[mode]
     assert image.dtype == np.uint8
+    assert image.flags.c_contiguous
     if mode in (Mode.RGB_AS_L, Mode.RGBA_AS_LA):
         assert (image[..., 0] == image[..., 1]).all()
         assert (image[..., 0] == image[..., 2]).all()
     if mode.alpha:
         assert (image[image[..., -1] == 0][..., :-1] == 0).all()
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_an_array_receives_the_image(mode: Mode) -> None:
+    data = file_of(*random_scene(31, 17, mode.channels, 40, seed=mode), mode)
+    whole = gsic.decode(data)
+    out = np.full_like(whole, 7)
+    assert gsic.decode(data, out=out) is out
+    np.testing.assert_array_equal(out, whole)
+    part = np.zeros((5, 9, *whole.shape[2:]), np.uint8)
+    assert gsic.decode(data, scale=0.5, region=(2, 1, 9, 5), out=part) is part
+    np.testing.assert_array_equal(part, gsic.decode(data, scale=0.5)[1:6, 2:11])
+
+
+def test_one_array_receives_many_images() -> None:
+    other = file_of(*random_scene(61, 43, 3, 90, seed=9), Mode.RGB)
+    out = np.zeros((43, 61, 3), np.uint8)
+    seen = []
+    for image in gsic.decode_many([RGB, other, RGB], out=out):
+        assert image is out
+        seen.append(image.copy())
+    for image, data in zip(seen, (RGB, other, RGB), strict=True):
+        np.testing.assert_array_equal(image, gsic.decode(data))
+    with pytest.raises(OptionError, match=r"out must be of shape \(37, 29, 4\)"):
+        list(gsic.decode_many([RGB, ALPHA], out=out))
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.zeros((43, 61, 3), np.float32), "uint8 or None, got an array of dtype"),
+        (np.zeros((43, 61, 3), np.int8), "uint8 or None"),
+        (np.zeros((43, 61, 3), np.uint8).tolist(), "uint8 or None"),
+        (np.zeros((61, 43, 3), np.uint8).transpose(1, 0, 2), "C-contiguous and writeable"),
+        (np.zeros((43, 122, 3), np.uint8)[:, ::2], "C-contiguous and writeable"),
+        (np.broadcast_to(np.uint8(0), (43, 61, 3)), "C-contiguous and writeable"),
+        (
+            np.frombuffer(bytes(43 * 61 * 3), np.uint8),
+            "C-contiguous and writeable, got a read-only",
+        ),
+        (np.zeros((61, 43, 3), np.uint8), r"shape \(43, 61, 3\) for this image, got \(61, 43, 3\)"),
+        (np.zeros((43, 61), np.uint8), r"shape \(43, 61, 3\)"),
+        (np.zeros((43, 61, 4), np.uint8), r"shape \(43, 61, 3\)"),
+    ],
+)
+def test_other_arrays_are_refused(out: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=message) as caught:
+        gsic.decode(RGB, out=out)
+    assert str(caught.value).isprintable()
 
 
 def test_grey_is_the_same_restored_to_rgb() -> None:
@@ -142,7 +193,7 @@ def test_the_least_gaussian_stays_one_at_any_scale() -> None:
     classes = Classes(np.full(2, 4), np.full(2, 6))
     symbols = quantise(header, classes, np.full((2, 2), 2.5), theta, np.full((2, 1), 0.2))
     data = file_of(header, symbols, Mode.L)
-    assert np.isfinite(dequantise_gaussians(header, symbols).factor()).all()
+    assert np.isfinite(dequantise_gaussians(header, symbols).place_on_lattices().factor).all()
     for scale in (1.0, 1.9, 7.0, 200.0):
         image = gsic.decode(data, scale=scale)
         assert 0 < image.max() <= 255

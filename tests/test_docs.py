@@ -134,7 +134,12 @@ def test_every_option_has_help() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "marker"), [("docs/figures.md", "figures"), ("README.md", "equal-bytes")]
+    ("page", "marker"),
+    [
+        ("docs/figures.md", "figures"),
+        ("docs/benchmarks.md", "benchmarks"),
+        ("README.md", "equal-bytes"),
+    ],
 )
 def test_generated_tables_are_marked(page: str, marker: str) -> None:
     """`benchmarks.report.figures` writes between the marks."""

@@ -40,7 +40,8 @@ BAD: list[tuple[type, str, Any]] = [
     *((EncodeOptions, "max_bytes", value) for value in (0, -5, 10.5, math.inf)),
     *((EncodeOptions, "psnr", value) for value in (0, -30, math.nan, -math.inf, 10**400)),
     *((EncodeOptions, "gaussians", value) for value in (0, -1, 2**24 + 1, 1e3)),
-    *((EncodeOptions, "effort", value) for value in (0, 10, None, 5.0)),
+    *((EncodeOptions, "effort", value) for value in (0, 10, 5.0)),
+    *((EncodeOptions, "time", value) for value in (0, -1.0, math.nan, math.inf, "5", True)),
     *((EncodeOptions, "seed", value) for value in (-1, 2**63, 0.0, None)),
     *((EncodeOptions, "profile", value) for value in ("", "GSIC", "jpeg", None)),
     *((EncodeOptions, "tune", value) for value in ("", "ssim", "PSNR", None)),
@@ -67,6 +68,19 @@ def test_the_papers_know_psnr_only(profile: str) -> None:
     assert EncodeOptions(profile=profile, tune="psnr").tune == "psnr"
     with pytest.raises(OptionError, match=f"^tune ms-ssim and profile {profile} exclude each"):
         EncodeOptions(profile=profile, tune="ms-ssim")
+
+
+def test_an_effort_or_a_time() -> None:
+    assert EncodeOptions().effort_or_default == EncodeOptions(effort=5).effort_or_default == 5
+    assert EncodeOptions(effort=3).effort_or_default == 3
+    assert EncodeOptions(time=np.float32(2)).time == 2.0
+    with pytest.raises(OptionError, match="effort and time exclude each other"):
+        EncodeOptions(effort=5, time=5.0)
+    with pytest.raises(OptionError, match="time and setting steps exclude each other"):
+        EncodeOptions(time=5.0, settings={"steps": 100})
+    for profile in ("gaussianimage", "2dgs"):
+        with pytest.raises(OptionError, match=f"time and profile {profile} exclude each other"):
+            EncodeOptions(time=5.0, profile=profile)
 
 
 def test_settings_are_finite() -> None:

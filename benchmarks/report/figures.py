@@ -1,4 +1,4 @@
-"""Fill the figures of docs/figures.md and README.md from the committed rows in benchmarks/results/.
+"""Fill figures.md and benchmarks.md of docs/, and README.md, from the rows in benchmarks/results/.
 
     python -m benchmarks.report.figures [--check]
 
@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.report.goals import tabulate_goals
 from benchmarks.report.kinds import tabulate_first_page, tabulate_kinds
 from benchmarks.report.papers import tabulate_papers
 from benchmarks.report.quality import tabulate_kodak, tabulate_rate_control, tabulate_savings
@@ -21,12 +22,13 @@ from benchmarks.report.speed import (
     tabulate_iteration,
     tabulate_kernels,
     tabulate_memory,
-    tabulate_speed,
 )
+from benchmarks.report.timings import tabulate_decoding, tabulate_encoding, tabulate_startup
 
 ROOT = Path(__file__).parents[2]
 FIGURES = "figures"
 EQUAL_BYTES = "equal-bytes"
+BENCHMARKS = "benchmarks"
 
 
 def main() -> int:
@@ -38,6 +40,7 @@ def main() -> int:
     stale = False
     for path, marker, content in (
         (ROOT / "docs" / "figures.md", FIGURES, build_figures(arguments.results)),
+        (ROOT / "docs" / "benchmarks.md", BENCHMARKS, build_benchmarks(arguments.results)),
         (ROOT / "README.md", EQUAL_BYTES, build_equal_bytes(arguments.results)),
     ):
         before = path.read_text(encoding="utf-8")
@@ -59,11 +62,17 @@ def fill(text: str, marker: str, content: str) -> str:
     return f"{head}{first}\n{inside}{last}{tail}"
 
 
+def build_benchmarks(results: Path) -> str:
+    """Write the goals of speed and the tables of time, for docs/benchmarks.md."""
+    sections = (tabulate_goals, tabulate_decoding, tabulate_encoding, tabulate_startup)
+    return "\n\n".join(text for section in sections for text in section(results))
+
+
 def build_figures(results: Path) -> str:
-    """Write all tables, for docs/figures.md."""
+    """Write all other tables, for docs/figures.md."""
     sections = (
         *(tabulate_kodak, tabulate_savings, tabulate_kinds, tabulate_rate_control),
-        *(tabulate_papers, tabulate_speed, tabulate_efforts, tabulate_fits, tabulate_memory),
+        *(tabulate_papers, tabulate_efforts, tabulate_fits, tabulate_memory),
         *(tabulate_kernels, tabulate_iteration, tabulate_gpu),
     )
     return "\n\n".join(text for section in sections for text in section(results))

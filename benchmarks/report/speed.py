@@ -1,4 +1,4 @@
-"""Tables of time and memory: encoding, decoding, efforts, fits, kernels, GPU."""
+"""Tables of time and memory: efforts, fits, kernels, GPU."""
 
 from __future__ import annotations
 
@@ -7,54 +7,14 @@ from typing import Any
 
 from benchmarks.gpu.estimate import estimates
 from benchmarks.report.tables import (
-    TITLES,
     describe_origin,
     format_number,
     format_percent,
-    format_spread,
     format_table,
     load,
 )
 
 INSTRUCTIONS = {"native": "all of this CPU", "avx2": "AVX2"}
-
-
-def tabulate_speed(results: Path) -> list[str]:
-    found = load(results / "speed-cpu.json")
-    if found is None:
-        return []
-    encode, decode, commands = found["encode"], found["decode"], found["commands"]
-    ms = decode["ms"]
-    lines = [
-        [
-            "encode, default effort",
-            f"{encode['threads']} threads",
-            *format_spread(encode["seconds"], "s"),
-        ],
-        ["decode, bytes to 8-bit pixels", "1 thread", *format_spread(ms["total_ms"], "ms")],
-        ["– entropy decoding", "1 thread", *format_spread(ms["entropy_ms"], "ms")],
-        ["– dequantisation", "1 thread", *format_spread(ms["dequantise_ms"], "ms")],
-        ["– rendering", "1 thread", *format_spread(ms["render_ms"], "ms")],
-        *(
-            [f"{TITLES[name]} of the same size", "1 thread", *format_spread(ms[name], "ms")]
-            for name in ("jpeg", "jpeg2000")
-            if name in ms
-        ),
-        ["`gsic --help`", "process", *format_spread(commands["help_seconds"], "s")],
-        ["`gsic decode`", "process", *format_spread(commands["decode_seconds"], "s")],
-        [
-            "`gsic decode`, first run on a machine",
-            "process",
-            *format_spread(commands["first_decode_seconds"], "s"),
-        ],
-    ]
-    size = f"{found['width']}x{found['height']}"
-    return [
-        f"**Speed: {found['image']}, {size} at {found['bpp']:.2f} bpp.** "
-        f"{describe_origin(results / 'speed-cpu.json')} Median and 10th and 90th percentile; "
-        f"decoders took turns, {decode['decodes']} rounds.",
-        format_table(["what", "with", "median", "10 %", "90 %"], lines),
-    ]
 
 
 def tabulate_efforts(results: Path) -> list[str]:

@@ -32,8 +32,11 @@ def describe_origin(path: Path) -> str:
         return ""
     machine = found["machine"]
     version = f", gsic {found['version']}" if "version" in found else ""
+    busy = ""
+    if "load" in found:  # one or two are the benchmark itself
+        busy = f", load {min(found['load']):.1f} to {max(found['load']):.1f}"
     return (
-        f"{machine['cpu']}, {machine['cores']} cores, {found['date']}{version}: "
+        f"{machine['cpu']}, {machine['cores']} cores, {found['date']}{version}{busy}: "
         f"`{found['command']}`."
     )
 
@@ -43,10 +46,6 @@ def load(path: Path) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-def format_spread(values: dict[str, float], unit: str) -> list[str]:
-    return [f"{values[key]:.2f} {unit}" for key in ("median", "p10", "p90")]
 
 
 def format_number(value: float | None, decimals: int) -> str:

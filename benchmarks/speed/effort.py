@@ -10,7 +10,7 @@ from gsic import api as codec
 from gsic import encoding, images
 from gsic.bench import machine
 from gsic.bench.bdrate import Point, bd_rate
-from gsic.options import EncodeOptions
+from gsic.options import DEFAULT_EFFORT, EncodeOptions
 
 KEYS = ("seconds", "iterations", "bytes", "bpp", "psnr", "ms_ssim", "gaussians")
 
@@ -61,7 +61,7 @@ def saved(rows: list[dict[str, Any]]) -> dict[str, float | None]:
         return [(row["bpp"], row["psnr"]) for row in rows if row["effort"] == effort]
 
     rates = {
-        effort: bd_rate(curve(EncodeOptions().effort), curve(effort))
+        effort: bd_rate(curve(DEFAULT_EFFORT), curve(effort))
         for effort in sorted({row["effort"] for row in rows})
     }
     return {str(effort): found and found.percent for effort, found in rates.items()}

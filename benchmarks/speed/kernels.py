@@ -26,14 +26,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.kernel_scene import CHANNELS, HEIGHT, SIZES, WIDTH, scene
+from benchmarks.speed.paths import make_environment
 
 # Each operation is timed in this many bursts, the first calls of each not counted.
 BURSTS, WARM = 6, 3
-AVX2 = {
-    "NUMBA_CPU_NAME": "haswell",
-    "NUMBA_CPU_FEATURES": "+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+bmi,+bmi2,+f16c,+popcnt,"
-    "+lzcnt,+movbe",
-}
 RESULTS = Path(__file__).parents[1] / "results" / "kernels-cpu.json"
 
 
@@ -160,7 +156,7 @@ def main() -> None:
                 "--threads",
                 options.threads,
             ],
-            env={**os.environ, **AVX2},
+            env=make_environment("avx2"),
             stdout=subprocess.PIPE,
             check=True,
         )

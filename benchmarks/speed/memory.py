@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-LARGE = (6000, 4000)
 GSIC = [sys.executable, "-m", "gsic"]
 
 
@@ -37,7 +36,8 @@ def main() -> int:
         if not arguments.skip_large:
             large = str(Path(folder, "large.png"))
             # In a process of its own: the system counts what this one ever held for its children.
-            again = [sys.executable, __file__, str(arguments.image), "--tile", large]
+            module = ["-m", "benchmarks.speed.memory"]
+            again = [sys.executable, *module, str(arguments.image), "--tile", large]
             subprocess.run(again, check=True)
             cases.append((large, arguments.large_effort))
         file, png = str(Path(folder, "image.gsi")), str(Path(folder, "image.png"))
@@ -86,16 +86,10 @@ def measured(command: list[str]) -> tuple[dict[str, Any], float, int]:
 
 def tile(source: Path, target: Path) -> None:
     """Write an image of the size `LARGE` made of mirrored copies of another."""
-    import numpy as np
-
+    from benchmarks.speed.pictures import LARGE, load_picture
     from gsic import images
 
-    image = images.load(source).image
-    mirrored = np.concatenate([image, image[:, ::-1]], axis=1)
-    block = np.concatenate([mirrored, mirrored[::-1]], axis=0)
-    width, height = LARGE
-    repeats = (-(-height // block.shape[0]), -(-width // block.shape[1]), 1)
-    images.save(target, np.ascontiguousarray(np.tile(block, repeats)[:height, :width]))
+    images.save(target, load_picture(source, LARGE))
 
 
 if __name__ == "__main__":

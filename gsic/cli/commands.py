@@ -14,6 +14,7 @@ from gsic.cli.loading import load_fit, load_image
 from gsic.cli.options import (
     common_options,
     effort_option,
+    effort_or_time_option,
     force_option,
     keep_option,
     parse_list,
@@ -21,6 +22,7 @@ from gsic.cli.options import (
     profile_option,
     seed_option,
     set_option,
+    time_option,
     truncated_option,
     tune_option,
 )
@@ -62,7 +64,8 @@ def gsic() -> None:
 @click.option("--psnr", type=float, metavar="DB", help="Least PSNR of the decoded image in dB.")
 @click.option("--gaussians", type=int, metavar="N", help="Number of Gaussians that are fitted.")
 @profile_option
-@effort_option
+@effort_or_time_option
+@time_option
 @tune_option
 @seed_option
 @click.option("--init", metavar="FIT.npz", help="Continue from a fit that `gsic fit` wrote.")

@@ -1,12 +1,21 @@
 """The options that several commands share, and the parsing of their values."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
 from gsic.errors import OptionError
-from gsic.options import DEVICES, PROFILES, TUNES, EncodeOptions, Region, check_region
+from gsic.options import (
+    DEFAULT_EFFORT,
+    DEVICES,
+    PROFILES,
+    TUNES,
+    EncodeOptions,
+    Region,
+    check_region,
+)
 
 # Kinds of metadata that a file can hold.
 METADATA = ("icc",)
@@ -107,13 +116,16 @@ profile_option = click.option(
     metavar="|".join(PROFILES),
     help="Profile: gsic, or the codec of one of the papers.",
 )
-effort_option = click.option(
-    "--effort",
-    type=int,
-    default=5,
-    show_default=True,
-    metavar="1..9",
-    help="Encoding effort; higher is slower and better.",
+_effort_option = partial(click.option, "--effort", type=int, metavar="1..9")
+_EFFORT_HELP = "Encoding effort; higher is slower and better."
+effort_option = _effort_option(default=DEFAULT_EFFORT, show_default=True, help=_EFFORT_HELP)
+# Without a default, so that it shows whether an effort was given beside a time.
+effort_or_time_option = _effort_option(help=f"{_EFFORT_HELP} [default: {DEFAULT_EFFORT}]")
+time_option = click.option(
+    "--time",
+    type=float,
+    metavar="SECONDS",
+    help="Seconds that the encoding takes, about, in place of an effort.",
 )
 keep_option = click.option(
     "--keep",

@@ -50,8 +50,8 @@ def fit(groups: Sequence[Int64], first: int, steps: Model, growth: int = 0) -> F
     scales, bits = _find_cheapest_path(costs[:, :, spread, zero], first, steps, growth)
     symbol_bits = float(costs[range(len(groups)), scales, spread, zero].sum())
     scale_bits = bits - symbol_bits
-    above = sum(int((values > 0).sum()) for values in groups)
-    below = sum(int((values < 0).sum()) for values in groups)
+    values = np.concatenate(groups)
+    above, below = int((values > 0).sum()), int((values < 0).sum())
     positive = min(15, round(16 * above / max(1, above + below)))
     share = max(1, 2 * positive) / 32
     symbol_bits -= above * log2(share) + below * log2(1 - share)
@@ -108,7 +108,10 @@ def fit_levels(values: Int64, count: int) -> list[int]:
 
 def _measure_costs(groups: Sequence[Int64], *, signed: bool) -> Float64:
     """Bits of each group, signs left out, for every scale, spread and zero: (G, SCALES, 4, 16)."""
-    top = max(max(int(values.max()), -int(values.min())) for values in groups)
+    values = np.concatenate(groups)
+    sizes = np.array([len(group) for group in groups])
+    owners = np.repeat(np.arange(len(groups)), sizes)
+    top = max(int(values.max()), -int(values.min()))
     costs = np.full((len(groups), SCALES, len(SPREADS), len(ZERO_ODDS)), np.inf)
     magnitude_bits = _compute_magnitude_bits()
     zero_bits, rest_bits = _compute_zero_bits(signed)
@@ -120,15 +123,20 @@ def _measure_costs(groups: Sequence[Int64], *, signed: bool) -> Float64:
         if low_bits:
             into = slice(_WHOLE + 4 * low_bits - 4, _WHOLE + 4 * low_bits)
             rows = slice(_WHOLE - 4, _WHOLE)
-        for group, values in enumerate(groups):
-            counts = np.bincount(np.minimum(np.abs(values >> low_bits), _TOP))
-            zeros, rest = int(counts[0]), len(values) - int(counts[0])
-            # Few of the magnitudes occur in a small group.
-            present = np.flatnonzero(counts[1:])
-            bits = magnitude_bits[rows][:, :, present] @ counts[1:][present]
-            bits += low_bits * len(values)
-            of_zeros = zeros * zero_bits[rows] + rest * rest_bits[rows]
-            costs[group, into] = bits[:, :, None] + of_zeros[:, None, :]
+        # How often each magnitude occurs in each group; rounded down, a negative one may grow by 1.
+        width = min((top >> low_bits) + 1, _TOP) + 1
+        places = np.minimum(np.abs(values >> low_bits), _TOP) + owners * width
+        counts = np.bincount(places, minlength=len(groups) * width).reshape(-1, width)
+        present = np.flatnonzero(counts[:, 1:].any(axis=0))
+        of_present = magnitude_bits[present, rows]
+        scales = of_present.shape[1]
+        of_present = of_present.reshape(len(present), scales * len(SPREADS))
+        bits = counts[:, 1:][:, present].astype(np.float64) @ of_present
+        bits += low_bits * sizes[:, None]
+        zeros = counts[:, :1, None]
+        of_zeros = zeros * zero_bits[rows] + (sizes[:, None, None] - zeros) * rest_bits[rows]
+        by_spread = bits.reshape(len(groups), scales, len(SPREADS))
+        costs[:, into] = by_spread[:, :, :, None] + of_zeros[:, :, None, :]
     return costs
 
 
@@ -145,28 +153,40 @@ def _find_cheapest_path(
         The scales, and all bits.
     """
     scales = np.arange(SCALES)
-
-    def measure_change(difference: Int64) -> Float64:
-        clipped = np.clip(difference, steps.lowest, steps.highest)
-        return steps.code_lengths[clipped - steps.lowest]
-
-    total = costs[0] + measure_change(scales - first)
-    between = measure_change(np.subtract.outer(scales, scales) - growth)
+    total = costs[0] + _measure_change(scales - first, steps)
+    between = _measure_changes(steps, growth)
     choices = []
     for group in costs[1:]:
         reached = between + total
-        choices.append(reached.argmin(axis=1))
-        total = reached.min(axis=1) + group
+        choice = reached.argmin(axis=1)
+        choices.append(choice)
+        total = reached[scales, choice] + group
     path, bits = [int(total.argmin())], float(total.min())
     for choice in reversed(choices):
         path.append(int(choice[path[-1]]))
     return path[::-1], bits
 
 
+@lru_cache(maxsize=4)
+def _measure_changes(steps: Model, growth: int) -> Float64:
+    """Bits of the change to each scale from each one, (SCALES, SCALES)."""
+    scales = np.arange(SCALES)
+    return _measure_change(np.subtract.outer(scales, scales) - growth, steps)
+
+
+def _measure_change(difference: Int64, steps: Model) -> Float64:
+    clipped = np.clip(difference, steps.lowest, steps.highest)
+    return steps.code_lengths[clipped - steps.lowest]
+
+
 @lru_cache(maxsize=1)
 def _compute_magnitude_bits() -> Float64:
-    """Bits of the magnitudes 1.._TOP of values that are not 0, for each scale and spread."""
-    table = np.empty((_WHOLE, len(SPREADS), _TOP))
+    """Bits of the magnitudes 1.._TOP of values that are not 0, for each scale and spread.
+
+    Returns:
+        float64 (_TOP, _WHOLE, 4).
+    """
+    table = np.empty((_TOP, _WHOLE, len(SPREADS)))
     for scale in range(_WHOLE):
         for spread in range(len(SPREADS)):
             chances = tables.get_magnitude_chances(scale, spread) / TOTAL
@@ -174,9 +194,9 @@ def _compute_magnitude_bits() -> Float64:
             # Every frequency is at least 1, which is 2^-23 of a side with half of all chances.
             bits = -np.log2(np.maximum(chances, 2.0**-23))
             bits[-1] = min(bits[-1], 15.0)
-            table[scale, spread, :end] = bits
+            table[:end, scale, spread] = bits
             beyond = np.arange(1, _TOP - end + 2)
-            table[scale, spread, end - 1 :] = bits[-1] + 6 + np.floor(np.log2(beyond))
+            table[end - 1 :, scale, spread] = bits[-1] + 6 + np.floor(np.log2(beyond))
     return table
 
 

@@ -56,11 +56,13 @@ class Encoding:
         data: the file.
         psnr_float: dB, of the clamped rendering before it is rounded to 8 bits.
         iterations: number of optimiser steps.
+        effort: the effort that was asked for; where a time was, the highest one that ends in it.
     """
 
     data: bytes
     psnr_float: float
     iterations: int
+    effort: int
 
 
 class Encoder(Protocol):

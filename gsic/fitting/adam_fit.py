@@ -53,7 +53,7 @@ class Schedule:
         left = self._rounds_left.get(step)
         return -(-missing // left) if left else 0
 
-    def learning_rate_factor(self, step: int) -> float:
+    def learning_rate_factor(self, step: float) -> float:
         """Return the factor of the learning rates at a step: constant, then half a cosine."""
         if step < self._decay_from:
             return self._scale

@@ -15,7 +15,8 @@ from gsic.gaussians import Covariance
 from gsic.lattices import LatticeGaussians, choose_levels_of_entries
 from gsic.metrics import psnr_from_sse
 from gsic.profiles.gsic.symbols import MAX_LOG_ANISOTROPY, MIN_SIGMA_PX
-from gsic_kernels.backend import SumLoss
+from gsic_kernels.backend import Backend, FitConstants, LogFit, SumLoss
+from gsic_kernels.constants import LEVELS_MAX
 from gsic_kernels.types import Gradients, Splats
 
 # The float fit keeps shapes a little inside the bounds of the profile `gsic`: a shape at a bound
@@ -34,6 +35,9 @@ class GaussianFit:
         covariance: parameterisation that is optimised.
         recipe: constants.
         on_lattices: draw wide Gaussians as a file of profile `gsic` does, on coarser lattices.
+
+    Attributes:
+        compiled: takes steps in compiled code; None if NumPy computes what kernels do not.
     """
 
     def __init__(
@@ -52,8 +56,33 @@ class GaussianFit:
         self.recipe = recipe
         self._on_lattices = on_lattices
         self._rounded_background = background.astype(np.float32)
+        self.compiled: LogFit | None = None
         self._adam = Adam(
             np.zeros((0, 5 + self.channels)), self.learning_rates(), (recipe.beta1, recipe.beta2)
+        )
+
+    def compile_steps(self, backend: Backend) -> None:
+        """Take steps in compiled code from now on; the covariance is `log`.
+
+        Args:
+            backend: kernels, with a `LogFit` for the loss of this fit.
+        """
+        assert backend.LogFit is not None
+        levels = LEVELS_MAX if self._on_lattices else 1
+        self.compiled = backend.LogFit(
+            self.loss, self._rounded_background, self.collect_constants(), levels
+        )
+
+    def collect_constants(self) -> FitConstants:
+        """Collect the numbers that a kernel needs for steps of `log` covariances."""
+        recipe = self.recipe
+        return FitConstants(
+            learning_rates=self.learning_rates(),
+            betas=(recipe.beta1, recipe.beta2),
+            min_log_scale=2.0 * math.log(FIT_MIN_SIGMA_PX),
+            max_log_scale=2.0 * math.log(self.max_sigma_px),
+            max_log_anisotropy=math.log(FIT_MAX_ASPECT),
+            cutoff_divisor=recipe.cutoff_divisor,
         )
 
     @property
@@ -108,6 +137,8 @@ class GaussianFit:
 
     def step(self, scale: float) -> SupportsFloat:
         """Take one optimiser step at `scale` times the learning rates; return the loss before."""
+        if self.compiled:
+            return self.compiled.step(self.adam.state, scale)
         drawn = self._draw()
         loss, gradients = self.evaluate(drawn.splats)
         self.move(self.backward(gradients, drawn, self.theta), scale)

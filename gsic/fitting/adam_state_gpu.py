@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import SupportsFloat
 
 import numpy as np
 
 from gsic.arrays import Float32, Float64
-from gsic.fitting.adam_state import FIT_MAX_ASPECT, FIT_MIN_SIGMA_PX, GaussianFit
+from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import Covariance
-from gsic_kernels.backend import Backend, FitConstants, ResidentFit, SumLoss
+from gsic_kernels.backend import Backend, ResidentFit, SumLoss
 
 _RESIDENT_LOSSES = ("l2", "l1")
+# Those that `Backend.LogFit` takes steps with; the last one is `Backend.SurrogateLoss`.
+_COMPILED_LOSSES = (*_RESIDENT_LOSSES, "ms-ssim")
 
 
 class ResidentGaussianFit(GaussianFit):
@@ -45,14 +46,7 @@ class ResidentGaussianFit(GaussianFit):
         self._resident: ResidentFit = backend.ResidentFit(
             planes,
             background.astype(np.float32),
-            FitConstants(
-                learning_rates=self.learning_rates(),
-                betas=(recipe.beta1, recipe.beta2),
-                min_log_scale=2.0 * math.log(FIT_MIN_SIGMA_PX),
-                max_log_scale=2.0 * math.log(self.max_sigma_px),
-                max_log_anisotropy=math.log(FIT_MAX_ASPECT),
-                cutoff_divisor=recipe.cutoff_divisor,
-            ),
+            self.collect_constants(),
             l1=loss_name == "l1",
         )
         self._on_device = False
@@ -88,7 +82,7 @@ def make_gaussian_fit(
     recipe: FitRecipe,
     on_lattices: bool,
 ) -> GaussianFit:
-    """Return a fit without Gaussians, on the device if the backend can keep it there.
+    """Return a fit without Gaussians, on the device or in compiled code if the backend has that.
 
     Args:
         backend: kernels.
@@ -100,4 +94,7 @@ def make_gaussian_fit(
         return ResidentGaussianFit(
             planes, loss_name, loss, background, covariance, recipe, on_lattices, backend
         )
-    return GaussianFit(planes, loss, background, covariance, recipe, on_lattices)
+    fit = GaussianFit(planes, loss, background, covariance, recipe, on_lattices)
+    if backend.LogFit and covariance.name == "log" and loss_name in _COMPILED_LOSSES:
+        fit.compile_steps(backend)
+    return fit

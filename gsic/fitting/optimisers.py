@@ -87,11 +87,12 @@ class Adam:
 
     def append(self, rows: Float64) -> None:
         """Add new rows, float64 (rows, K), whose moments are 0."""
-        rows = np.asfortranarray(rows)
-        self.values = np.concatenate((self.values, rows))
         none = np.zeros_like(rows)
-        self._first = np.concatenate((self._first, none))
-        self._second = np.concatenate((self._second, none))
+        # Without rows so far, `concatenate` would not know of the order of the columns.
+        self.values, self._first, self._second = (
+            np.asfortranarray(np.concatenate((matrix, new)))
+            for matrix, new in ((self.values, rows), (self._first, none), (self._second, none))
+        )
         self._steps = np.concatenate((self._steps, np.zeros(len(rows))))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gsic_kernels.backend import Backend
 from gsic_kernels.cpu.alpha.render import render_alpha, render_alpha_backward
+from gsic_kernels.cpu.fit.log_fit import LogFit
 from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate, SurrogateLoss
 from gsic_kernels.cpu.losses.ssim import SsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
@@ -29,4 +30,5 @@ def backend() -> Backend:
         Surrogate=Surrogate,
         SurrogateLoss=SurrogateLoss,
         render_symbols_bytes=render_symbols_bytes,
+        LogFit=LogFit,
     )

@@ -11,6 +11,8 @@ PAIRS = [
     (["--quality", "50", "--bpp", "0.3"], ("quality", "bpp")),
     (["--max-bytes", "999", "--gaussians", "9"], ("max_bytes", "gaussians")),
     (["--gaussians", "9", "--quality", "50"], ("quality", "gaussians")),
+    (["--effort", "5", "--time", "9"], ("effort", "time")),
+    (["--time", "9", "--profile", "2dgs"], ("time", "profile 2dgs")),
 ]
 
 BAD_ENCODE = {
@@ -20,6 +22,7 @@ BAD_ENCODE = {
     "--psnr": ["0", "-5", "nan", "inf"],
     "--gaussians": ["0", "-1", "1000000000000"],
     "--effort": ["0", "10", "x"],
+    "--time": ["0", "-1", "nan", "inf", "x"],
     "--seed": ["-1", "x"],
     "--threads": ["0", "-2"],
     "--profile": ["x", ""],

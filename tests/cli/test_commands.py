@@ -72,6 +72,16 @@ def test_a_default_quality_is_used(gsic: Run, photo: Path) -> None:
     assert done.report["psnr"] > 25
 
 
+def test_a_time_in_place_of_an_effort(gsic: Run, photo: Path) -> None:
+    target = photo.with_suffix(".gsi")
+    done = gsic("encode", photo, target, "--gaussians", "40", "--time", "0.2", "--json")
+    assert done.code == 0
+    assert 1 <= done.report["effort"] <= 9
+    assert done.report["iterations"] > 0
+    again = gsic("encode", photo, target, *QUICK, "--json")
+    assert again.report["effort"] == 1
+
+
 def test_quiet_says_nothing(gsic: Run, photo: Path) -> None:
     target, back = photo.with_suffix(".gsi"), photo.with_name("back.jpg")
     assert gsic("encode", photo, target, *QUICK, "-q")[:2] == (0, b"")

@@ -31,7 +31,7 @@ LAYERS = {
     "fitting": {*SURFACE, "recipes", "gaussians", "lattices", "profiles"},
     "encoders": {*SURFACE, "recipes", "gaussians", "lattices", "profiles", "fitting"},
     "devices": {"errors", "options"},
-    "decoding": {*SURFACE, "coding", "container", "profiles", "rendering", "devices"},
+    "decoding": {*SURFACE, "coding", "container", "profiles", "pixels", "rendering", "devices"},
     "encoding": {
         *SURFACE,
         *("container", "profiles", "pixels", "rendering", "devices", "decoding"),
@@ -100,7 +100,7 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
         "gsic/encoders/": (
             *("backend", "registry", "types", "cpu.rdoq", "cpu.runtime.forks"),
-            "cpu.sums.dequantising",
+            *("cpu.runtime.compiling", "cpu.sums.dequantising"),
         ),
         "gsic/profiles/": ("types", "constants", "lazy", "cpu.ans.layout", "cpu.runtime.forks"),
         "gsic/coding/": ("cpu.ans", "lazy"),

@@ -84,7 +84,8 @@ def _list_arrays(file: Container) -> tuple[list[np.ndarray], list[np.ndarray]]:
         return list_levels(image), [scene.mean, factor, scene.color, scene.opacity]
     header, symbols = image
     seen = dequantise_gaussians(header, symbols)
-    arrays = [seen.mean, seen.factor(), seen.color, np.maximum(seen.cutoff, 0.0)]
+    placed = seen.place_on_lattices()
+    arrays = [placed.mean, placed.factor, placed.color, np.maximum(seen.cutoff, 0.0), seen.level]
     return list_symbols(symbols), arrays
 
 

@@ -47,7 +47,7 @@ def encode(job: EncodeJob) -> Encoding:
         OptionError: an unknown setting; a quality or a PSNR, which this profile cannot aim at.
     """
     options = job.options
-    recipe = recipe_of_effort(options.effort).with_settings(options.settings)
+    recipe = recipe_of_effort(options.effort_or_default).with_settings(options.settings)
     target = np.ascontiguousarray(job.planes, np.float32)
     limit = choose_limit(options, target)
     count = choose_count(options, recipe, limit, target.shape[2], job.init)
@@ -61,9 +61,8 @@ def encode(job: EncodeJob) -> Encoding:
     image = train_quantised(canvas, raw, recipe, rng, steps.tick).image
     image = replace(image, coding=recipe.coding)
     image, coded = fit_to_budget(image, recipe.bits_back, limit, options, job.code)
-    return Encoding(
-        coded.data, psnr_from_sse(_measure_sse(canvas, image), canvas.values), steps.done
-    )
+    psnr = psnr_from_sse(_measure_sse(canvas, image), canvas.values)
+    return Encoding(coded.data, psnr, steps.done, options.effort_or_default)
 
 
 def choose_limit(options: EncodeOptions, target: Float32) -> int | None:

@@ -37,7 +37,7 @@ def fit_to_budget(context: EncoderContext, target: Target, state: QuantisedImage
     seen = dequantise_gaussians(header, symbols)
     sse = context.loss.sse(seen.place_on_lattices().splats, _background(context))
     psnr = psnr_from_sse(sse, context.planes.size)
-    return Encoding(coded.data, psnr, context.iterations)
+    return Encoding(coded.data, psnr, context.iterations, context.effort)
 
 
 def _estimate_values(context: EncoderContext, state: QuantisedImage) -> Float64:

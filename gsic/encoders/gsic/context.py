@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import SupportsFloat
 
 import numpy as np
 
 from gsic.encoders.base import EncodeJob
 from gsic.encoders.gsic.ms_ssim import make_surrogate_loss
+from gsic.encoders.gsic.pace import Pace, Work
 from gsic.encoders.gsic.qat import WeightAt
 from gsic.encoders.gsic.rate_control import DEFAULT_QUALITY
-from gsic.encoders.gsic.recipe import recipe_of_effort
+from gsic.encoders.gsic.rdoq import run_rdoq
+from gsic.encoders.gsic.recipe import effort_of_steps, recipe_of_effort, recipe_of_steps
 from gsic.fitting.losses import make_loss
 from gsic.metrics import psnr_from_sse
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, make_empty_symbols
 from gsic_kernels.backend import SumLoss
 
-_PROGRESS_STEPS = 20
+# The caller's progress is told after so many steps, or after so many seconds if these come first.
+_PROGRESS_STEPS, _PROGRESS_SECONDS = 20, 0.5
+
+# An RDOQ pass takes about as long as so many steps.
+_STEPS_PER_PASS = 20
+
+# What each rate leads to beside steps and RDOQ passes: a file of given bytes is mostly corrected
+# once, and that of a PSNR is trimmed by further passes.
+_WORK = {"bpp": Work(1, 0), "max_bytes": Work(1, 0), "psnr": Work(1, 6)}
 
 
 class EncoderContext:
@@ -32,8 +43,8 @@ class EncoderContext:
         loss: the loss against the image: squared error, or a surrogate of MS-SSIM.
         weight_at: the weights of squared errors at positions in px; None where all are 1.
         header: the header of a file without Gaussians; its background is the mean colour.
+        pace: the time that is left, if there is a limit.
         iterations: number of optimiser steps so far.
-        planned: number of optimiser steps that the encoding is expected to take in all.
 
     Raises:
         OptionError: an unknown setting, or one outside its domain.
@@ -44,7 +55,10 @@ class EncoderContext:
         self.planes = np.ascontiguousarray(job.planes, np.float32)
         self.seed, self.tune = options.seed, options.tune
         self.rate = options.rate or ("quality", DEFAULT_QUALITY)
-        self.recipe = recipe_of_effort(options.effort).with_settings(options.settings)
+        self.settings, self._effort = options.settings, options.effort_or_default
+        self.recipe = recipe_of_effort(self._effort).with_settings(self.settings)
+        seconds = math.inf if options.time is None else options.time
+        self.pace = Pace(seconds, _WORK.get(self.rate[0], Work(0, 0)))
         self.backend, self.code, self.init = job.backend, job.code, job.init
         self.loss: SumLoss
         self.weight_at: WeightAt | None = None
@@ -57,8 +71,9 @@ class EncoderContext:
         height, width, channels = self.planes.shape
         background = np.rint(255.0 * self.planes.mean(axis=(0, 1), dtype=np.float64))
         self.header = Header(width, height, channels, 0, tuple(int(v) for v in background))
-        self.iterations, self.planned = 0, self.recipe.steps
-        self._progress = job.progress
+        self.iterations = 0
+        self._progress, self._text = job.progress, ""
+        self._done, self._planned, self._told, self._told_at = 0, 0, 0, 0.0
 
     @property
     def pixels(self) -> int:
@@ -69,6 +84,11 @@ class EncoderContext:
     def initial_gaussians(self) -> int | None:
         """Number of Gaussians of the fit to continue from; None where there is none."""
         return None if self.init is None else len(self.init.mean)
+
+    @property
+    def effort(self) -> int:
+        """The effort that was asked for, or the highest one whose steps end in the time given."""
+        return effort_of_steps(self.recipe.steps) if self.pace.is_limited else self._effort
 
     @property
     def loss_name(self) -> str:
@@ -93,11 +113,48 @@ class EncoderContext:
         # The surrogate of MS-SSIM holds near the state that it was made at: longer steps leave it.
         return factor if self.weight_at is None else math.sqrt(factor)
 
+    def choose_recipe(self) -> None:
+        """Choose the recipe whose steps end in time, by the speed that the pace knows."""
+        settings = self.settings
+        self.recipe = self.pace.choose_recipe(
+            lambda steps: recipe_of_steps(steps).with_settings(settings)
+        )
+
+    def plan(self, steps: int, passes: int = 0) -> None:
+        """Add steps and RDOQ passes to those that are expected, and tell the caller's progress."""
+        self._planned += steps + passes * _STEPS_PER_PASS
+        self._tell()
+
     def count_step(self, loss: SupportsFloat, gaussians: int) -> None:
         """Count an optimiser step, and tell the caller's progress now and then."""
         self.iterations += 1
-        if self._progress and self.iterations % _PROGRESS_STEPS == 0:
-            done, text = min(self.iterations, self.planned), f"{gaussians} Gaussians"
+        self._done += 1
+        if not self._progress:
+            return
+        late = time.perf_counter() - self._told_at >= _PROGRESS_SECONDS
+        if late or self._done - self._told >= _PROGRESS_STEPS:
+            self._text = f"{gaussians} Gaussians"
             if self.weight_at is None:
-                text += f", {psnr_from_sse(float(loss), self.planes.size):.2f} dB"
-            self._progress(done, self.planned, text)
+                self._text += f", {psnr_from_sse(float(loss), self.planes.size):.2f} dB"
+            self._tell()
+
+    def run_rdoq(self, state: QuantisedImage, passes: int) -> QuantisedImage:
+        """Run RDOQ with the lambda of the recipe, and tell the caller's progress of each pass.
+
+        No pass follows the first one where there is no time for it.
+        """
+        end = self._done + passes * _STEPS_PER_PASS
+
+        def count_pass() -> bool:
+            self._done += _STEPS_PER_PASS
+            self._tell()
+            return self.pace.allows_pass()
+
+        better = run_rdoq(self.planes, state, self.recipe.rdoq_lambda, passes, count_pass)
+        self._done = end  # also where it had no use for all passes
+        return better
+
+    def _tell(self) -> None:
+        if self._progress:
+            self._told, self._told_at = self._done, time.perf_counter()
+            self._progress(min(self._done, self._planned), self._planned, self._text)

@@ -15,7 +15,7 @@ from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.progress import Tick
 from gsic.profiles.gsic.code_lengths import estimate_bits
-from gsic.profiles.gsic.dequantisation import dequantise_gaussians
+from gsic.profiles.gsic.dequantisation import dequantise_gaussians, make_log_grid
 from gsic.profiles.gsic.quantisation import Classes, classify, quantise
 from gsic.profiles.gsic.symbols import (
     MAX_STEP_INDEX,
@@ -49,7 +49,7 @@ class Qat:
         self.recipe = recipe
         self.header = header
         self.lr_factor = lr_factor
-        self.classes = self._classify(header)
+        self.freeze(header.step_index)
 
     def train(self, factors: Sequence[float], tick: Tick) -> QuantisedImage:
         """Train at the frozen step index and classes.
@@ -74,6 +74,7 @@ class Qat:
         """Set the step index, and choose the precision classes that suit it."""
         self.header = replace(self.header, step_index=step_index)
         self.classes = self._classify(self.header)
+        self._grid = make_log_grid(self.header)
 
     def symbols_at(self, step_index: int) -> QuantisedImage:
         """Return the symbols of the Gaussians at a step index, without those that draw nothing."""
@@ -92,6 +93,14 @@ class Qat:
         Returns:
             The loss before the step, and the symbols it was measured on.
         """
+        if compiled := self.fit.compiled:
+            classes = self.classes
+            loss, rows = compiled.step_rounded(
+                self.fit.adam.state, factor, (classes.position, classes.amplitude), self._grid
+            )
+            shapes = rows[:2].T, rows[2], rows[3:5].T
+            symbols = Symbols(classes.position, classes.amplitude, *shapes, rows[5:].T)
+            return loss, QuantisedImage(self.header, symbols)
         symbols = self._quantise(self.header, self.classes)
         seen = dequantise_gaussians(self.header, symbols)
         drawn = seen.place_on_lattices()

@@ -7,6 +7,7 @@ at a time to the neighbours that lower D + lambda R: squared error plus lambda t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +29,13 @@ _MARGIN = 16
 _LEAST_MOVED = 0.02
 
 
-def run_rdoq(planes: Float32, state: QuantisedImage, lambda_: float, passes: int) -> QuantisedImage:
+def run_rdoq(
+    planes: Float32,
+    state: QuantisedImage,
+    lambda_: float,
+    passes: int,
+    go_on: Callable[[], bool] | None = None,
+) -> QuantisedImage:
     """Lower D + lambda R by moves of single Gaussians, in passes over all of them.
 
     RDOQ runs on one thread of the CPU, whatever device the Gaussians were fitted on: each move
@@ -40,6 +47,7 @@ def run_rdoq(planes: Float32, state: QuantisedImage, lambda_: float, passes: int
             never come back.
         lambda_: squared error that a bit is worth, in squared global steps, above 0.
         passes: largest number of passes; with 0 the symbols stay as they are.
+        go_on: called after each pass; no other follows where it returns False.
     """
     if not passes:
         return state
@@ -50,7 +58,8 @@ def run_rdoq(planes: Float32, state: QuantisedImage, lambda_: float, passes: int
         if not len(symbols):
             break
         symbols, moves = rdoq.run_pass(symbols, lambda_)
-        if moves < _LEAST_MOVED * len(symbols):
+        stopped = go_on is not None and not go_on()
+        if stopped or moves < _LEAST_MOVED * len(symbols):
             break
     return QuantisedImage(header, symbols.drop_invisible())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from gsic.fitting.recipe import FitRecipe
@@ -106,9 +107,19 @@ _STEPS_TO_GROW = 500
 
 def recipe_of_effort(effort: int) -> EncodeRecipe:
     """Return the recipe of an effort of 1 to 9."""
-    steps, passes = _EFFORT_STEPS[effort - 1], _EFFORT_PASSES[effort - 1]
+    return recipe_of_steps(_EFFORT_STEPS[effort - 1])
+
+
+def recipe_of_steps(steps: int) -> EncodeRecipe:
+    """Return the recipe of a number of steps, 1 or more, as if it were that of an effort."""
+    passes = _EFFORT_PASSES[effort_of_steps(steps) - 1]
     if steps < _STEPS_TO_GROW:
         return EncodeRecipe(
             steps=steps, rdoq_passes=passes, growth_rounds=2, choose_step_at=(0.0, 0.5)
         )
     return EncodeRecipe(steps=steps, rdoq_passes=passes)
+
+
+def effort_of_steps(steps: int) -> int:
+    """Return the highest effort of no more steps than these, or 1."""
+    return max(bisect_right(_EFFORT_STEPS, steps), 1)

@@ -71,7 +71,8 @@ def encode(job: EncodeJob) -> Encoding:
     """
     options = job.options
     _check_options(job)
-    recipe = recipe_of(options.effort, options.settings)
+    effort = options.effort_or_default
+    recipe = recipe_of(effort, options.settings)
     target = _make_target(job, recipe)
     height, width, channels = target.planes.shape
     nothing = make_empty_image(target.grid, channels)
@@ -83,7 +84,7 @@ def encode(job: EncodeJob) -> Encoding:
         _check_reach(options, len(bare.data), limit, width * height)
         planned = plan_size(recipe, channels, limit - len(bare.data))
         if planned is None:
-            return Encoding(bare.data, measure_psnr(target, nothing), 0)
+            return Encoding(bare.data, measure_psnr(target, nothing), 0, effort)
         plan = planned
 
     steps = StepCounter(job.progress, 0, _TICK_STEPS)
@@ -105,7 +106,7 @@ def encode(job: EncodeJob) -> Encoding:
         plan = _add_gaussians(plan, len(scene))
     assert best is not None
     scene, coded = best
-    return Encoding(coded.data, measure_psnr(target, scene), steps.done)
+    return Encoding(coded.data, measure_psnr(target, scene), steps.done, effort)
 
 
 def _check_options(job: EncodeJob) -> None:

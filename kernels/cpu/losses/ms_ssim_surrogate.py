@@ -14,7 +14,7 @@ from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.cpu.runtime.planar_simd import row_pitch
 from gsic_kernels.cpu.sums import layout
-from gsic_kernels.types import F32, F64, Gradients, Splats
+from gsic_kernels.types import F32, F64
 
 # Share of the weights of small errors that the quadratic function takes as its curvature. All of
 # them are too much: an error that is even under a window does not count in the contrast term, and
@@ -118,17 +118,15 @@ class SurrogateLoss(SumLoss):
         self._weights = layout.to_blocks(_view_pixels(self.surrogate.weights, width))
         self._shifts = np.zeros_like(self._weights)
 
-    def step(self, splats: Splats, background: F32) -> tuple[float, Gradients]:
-        """Compute the loss and its gradient; see `SumLoss.step`."""
-        loss, gradients = super().step(splats, background)
+    def _finish_step(self) -> float:
         surrogate = self.surrogate
-        loss += surrogate.constant
+        loss = super()._finish_step() + surrogate.constant
         if surrogate.is_due:
             surrogate.follow(make_planar(self.error()))
-            self._shifts = layout.to_blocks(_view_pixels(surrogate.offsets, self._shape[1]))
+            self._shifts = layout.to_blocks(_view_pixels(surrogate.offsets, self.shape[1]))
         else:
             surrogate.skip()
-        return loss, gradients
+        return loss
 
 
 def make_planar(image: F32) -> F32:

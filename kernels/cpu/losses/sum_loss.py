@@ -6,6 +6,7 @@ is never written to memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,9 @@ class SumLoss:
     with an error has a gradient, and overshoot that the clamp removes anyway has none. With
     `stopped` the gradient is 0 where the clamp acts, as the derivative of a clamp is. One object
     serves one thread of the caller at a time.
+
+    Attributes:
+        shape: (H, W, C) of the target.
     """
 
     def __init__(
@@ -54,8 +58,9 @@ class SumLoss:
             raise ValueError(f"loss must be l2 or l1, got {loss!r}")
         if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= CHANNELS_MAX:
             raise ValueError(f"target must be (H, W, 1..4), got {np.shape(target)}")
-        rows, width, _ = self._shape = target.shape
-        target = validation.check_image("target", target, self._shape)
+        rows, width, channels = target.shape
+        self.shape: tuple[int, int, int] = rows, width, channels
+        target = validation.check_image("target", target, self.shape)
         self._window = validation.check_window(Window(0, 0, width, rows))
         self._threads = validation.check_threads(threads)
         self._l1, self._stopped = loss == "l1", stopped
@@ -70,7 +75,7 @@ class SumLoss:
 
     def _use_levels(self, levels: int) -> None:
         """Make a workspace for Gaussians of so many levels."""
-        workspace = Workspace(self._window, levels, self._shape[2], self._threads)
+        workspace = Workspace(self._window, levels, self.shape[2], self._threads)
         slopes = workspace.slopes[: len(self._target)]
         slopes[:] = 0.0
         self._workspace, self._slopes = workspace, slopes
@@ -88,21 +93,54 @@ class SumLoss:
             The loss, and gradients that the next call overwrites.
         """
         splats = self._check(splats)
+        loss = self.step_between(splats, background, lambda _: (), lambda *_: ())
+        assert self._gradients is not None
+        self._workspace.clear_idle(self._gradients)
+        return loss, self._gradients
+
+    def step_between(
+        self,
+        splats: Splats,
+        background: F32,
+        before: Callable[[Workspace], Sequence[pool.Step]],
+        after: Callable[[Workspace, Gradients], Sequence[pool.Step]],
+    ) -> float:
+        """Compute the loss and its gradient between steps of the caller, in one call of the pool.
+
+        Args:
+            splats: N >= 0 Gaussians of C channels, which `before` fills; it aborts the call if they
+                have more levels than the workspace.
+            background: as for `step`.
+            before: makes steps that need no result.
+            after: makes steps that read the gradients; those of splats without a box are not set.
+
+        Returns:
+            The loss.
+        """
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
             self._gradients = allocate_gradients(splats)
+        gradients = self._gradients
         scale = 1.0 if self._l1 else 2.0
-        workspace, gradients = self._workspace, self._gradients
-        workspace.run(
-            splats,
-            (),
-            lambda: [
-                *self._plan_rendering(background),
-                *workspace.backward_steps(splats, gradients, scale),
-            ],
-        )
-        workspace.clear_idle(gradients)
+        while True:
+            workspace = self._workspace
+
+            def rest(workspace: Workspace = workspace) -> list[pool.Step]:
+                return [
+                    *self._plan_rendering(background),
+                    *workspace.backward_steps(splats, gradients, scale),
+                    *after(workspace, gradients),
+                ]
+
+            workspace.run(splats, before(workspace), rest)
+            levels = count_levels(splats)
+            if levels <= workspace.levels:
+                return self._finish_step()
+            self._use_levels(levels)
+
+    def _finish_step(self) -> float:
+        """Return the loss of the step that was run."""
         first = self._l1 or len(self._weights) > 0
-        return float(self._sums[:, 0 if first else 1].sum()), gradients
+        return float(self._sums[:, 0 if first else 1].sum())
 
     def sse(self, splats: Splats, background: F32) -> float:
         """Compute the sum of squared errors of the clamped rendering, without a gradient."""
@@ -112,14 +150,14 @@ class SumLoss:
 
     def error(self) -> F32:
         """Return clamp(render) - target of the last call, float32 (H, W, C)."""
-        rows, width, _ = self._shape
+        rows, width, _ = self.shape
         return layout.from_blocks(self._errors, width, rows)
 
     def _check(self, splats: Splats) -> Splats:
         splats = validation.check_splats(splats)
-        if splats.color.shape[1] != self._shape[2]:
+        if splats.color.shape[1] != self.shape[2]:
             channels = splats.color.shape[1]
-            raise ValueError(f"splats have {channels} channels, the target {self._shape[2]}")
+            raise ValueError(f"splats have {channels} channels, the target {self.shape[2]}")
         if count_levels(splats) > self._workspace.levels:
             self._use_levels(count_levels(splats))
         return splats
@@ -127,7 +165,7 @@ class SumLoss:
     def _plan_rendering(self, background: F32) -> list[pool.Step]:
         """Make the steps that render and compute errors and sums."""
         workspace = self._workspace
-        background = validation.check_background(background, self._shape[2])
+        background = validation.check_background(background, self.shape[2])
         slopes = self._slopes if self._own_slopes else _NONE
         outputs = (
             *(self._target, *self._inside, self._errors, slopes, self._weights, self._shifts),

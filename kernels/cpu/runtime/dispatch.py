@@ -43,6 +43,8 @@ class _Entry(NamedTuple):
 # the next coarser lattice, tiles, offsets, places and buffers follow the background.
 _SUM = f"{_CHANNELS}, {_F32_2D}, {_I32_2D}, {_I64}, {_I32}, {_I64_2D}"
 _TILE = f"{_F32}, {_F32_2D}, {_F32_3D}, {_I32_2D}, {_F32_2D}"
+# What kernels that make splats fill: what the way back needs, and the arrays of splats.
+_DRAWN = f"{_F64_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, {_I32}"
 
 _KERNELS = {
     "barrier": _Entry("step", "runtime.work_items", ""),
@@ -76,6 +78,20 @@ _KERNELS = {
         "sums.comparison",
         f"{_SUM}, {_F32}, {_TILE}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, {_F32}, int64,"
         f" int64, {_F64_2D}",
+    ),
+    "draw_floats": _Entry("items", "fit.drawing", f"{_F64_2D}, float64, int64, {_DRAWN}"),
+    "draw_symbols": _Entry(
+        "items",
+        "fit.drawing",
+        f"{_F64_2D}, {_I64}, {_I64}, {_PAIR}, UniTuple(float64, 9), {_F64_2D}, int64, {_I64_2D},"
+        f" {_DRAWN}",
+    ),
+    "check_levels": _Entry("step", "fit.drawing", f"{_I32}, {_I64_2D}"),
+    "move_gaussians": _Entry(
+        "items",
+        "fit.moving",
+        f"{_F32_2D}, {_F32_2D}, {_F32_2D}, {_I32_2D}, {_F64_2D}, {_F64_2D}, {_F64}, {_F64},"
+        f" UniTuple(float64, 2), UniTuple(float64, 3), {_F64_2D}, {_F64_2D}, {_F64_2D}, {_F64}",
     ),
     "split_to_blocks": _Entry(
         "items", "sums.shrinking", f"{_CHANNELS}, {_F32_3D}, {_PAIR}, {_I64_2D}, {_F32}"

@@ -42,11 +42,18 @@ def render_sum(splats: Splats, window: Window, background: F32, threads: int = 1
         return _view_window(workspace, window, out)
 
 
-def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: int = 1) -> U8:
+def render_sum_bytes(
+    splats: Splats,
+    window: Window,
+    background: F32,
+    threads: int = 1,
+    out: U8 | None = None,
+) -> U8:
     """Render like `render_sum`, clamped to 0..1, times 255, rounded half up.
 
     Args:
         splats, window, background, threads: as for `render_sum`.
+        out: uint8 (height, width, C), C-contiguous, receives the result; None for a new array.
 
     Returns:
         uint8 (height, width, C).
@@ -56,7 +63,7 @@ def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: i
     """
     splats, window, background, threads = _check(splats, window, background, threads)
     x, y, width, height = window
-    out = np.empty((height, width, len(background)), np.uint8)
+    out = np.empty((height, width, len(background)), np.uint8) if out is None else out
     with borrow_workspace(window, count_levels(splats), len(background), threads) as workspace:
 
         def draw() -> list[pool.Step]:
@@ -68,10 +75,16 @@ def render_sum_bytes(splats: Splats, window: Window, background: F32, threads: i
 
 
 def render_symbols_bytes(
-    symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+    symbols: LogSymbols,
+    window: Window,
+    background: F32,
+    threads: int = 1,
+    out: U8 | None = None,
 ) -> U8:
     """Dequantise Gaussians and render them like `render_sum_bytes`."""
-    return render_sum_bytes(dequantise_symbols(symbols, threads), window, background, threads)
+    # Few Gaussians are dequantised in the time that it takes to wake a thread.
+    dequantised = dequantise_symbols(symbols, min(threads, 1 + symbols.rows.shape[1] // 8192))
+    return render_sum_bytes(dequantised, window, background, threads, out)
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:

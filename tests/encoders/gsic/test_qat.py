@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gsic.encoders.gsic.budget import estimate_removal_costs
 from gsic.encoders.gsic.qat import Qat, solve_bits, split_steps
 from gsic.encoders.gsic.recipe import EncodeRecipe
-from gsic.fitting.adam_state import GaussianFit
+from gsic.fitting.adam_state_gpu import make_gaussian_fit
 from gsic.fitting.losses import make_loss
 from gsic.gaussians import COVARIANCES
 from gsic.profiles.gsic.code_lengths import estimate_bits
@@ -49,7 +49,8 @@ def qat_of(planes: Float32, count: int, steps: int = 60, step: float = 0.1, **se
         width, height, channels, find_step_index(step), tuple(int(level) for level in levels)
     )
     loss = make_loss(BACKEND, planes, "l2", 1)
-    fit = GaussianFit(planes, loss, header.background_color, COVARIANCES["log"], recipe, True)
+    background, log = header.background_color, COVARIANCES["log"]
+    fit = make_gaussian_fit(BACKEND, planes, "l2", loss, background, log, recipe, on_lattices=True)
     fit.place_first(planes, count, np.random.default_rng(0))
     for _ in range(steps):
         fit.step(1.0)
@@ -92,8 +93,8 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     mean = np.array([[31.3, 32.9]])
     symbols = quantise(header, classify(header.step, theta, color), mean, theta, color)
     seen = dequantise_gaussians(header, symbols)
-    lattices = seen.place_on_lattices()
-    splats = lattices.splats
+    placed = seen.place_on_lattices()
+    splats = placed.splats
     background = header.background_color.astype(np.float32)
     without = splats._replace(color=np.zeros_like(splats.color))
     window = Window(0, 0, 64, 64)
@@ -101,9 +102,8 @@ def test_what_one_gaussian_is_worth(sigma: float, offset: float) -> None:
     nearly = splats._replace(color=splats.color * np.float32(1 - offset))
     target = BACKEND.render_sum(nearly, window, background) + noise
     loss = make_loss(BACKEND, np.clip(target, 0, 1), "l2", 1)
-    _, gradients = loss.step(splats, background)
-    _, _, by_color = lattices.backward(gradients)
-    (cost,) = estimate_removal_costs(seen, by_color)
+    _, drawn = loss.step(splats, background)
+    (cost,) = estimate_removal_costs(seen, placed.backward(drawn)[2])
     actual = loss.sse(without, background) - loss.sse(splats, background)
     assert cost == pytest.approx(actual, rel=0.02)
 
@@ -128,6 +128,20 @@ def test_the_best_state_since_the_last_choice_is_kept() -> None:
     assert max(losses[30:]) > 1.05 * least
     assert best.header.step_index == find_step_index(0.05)
     assert squared_error(qat, *best) == pytest.approx(least, rel=1e-6)
+
+
+def test_compiled_steps_are_those_of_numpy() -> None:
+    """Their symbols, their losses and where they move the Gaussians."""
+    compiled, plain = (qat_of(planes_of(32, 48), 60) for _ in range(2))
+    plain.fit.compiled = None
+    assert compiled.fit.compiled
+    for _ in range(8):
+        (loss, state), (expected, wanted) = (qat.step(0.5) for qat in (compiled, plain))
+        assert loss == pytest.approx(expected, rel=1e-9)
+        assert state.header == wanted.header
+        assert not state.symbols.find_differences(wanted.symbols).any()
+        values = compiled.fit.adam.values
+        np.testing.assert_allclose(values, plain.fit.adam.values, rtol=1e-7, atol=1e-9)
 
 
 def test_classes_stay_between_choices() -> None:
@@ -167,7 +181,7 @@ def test_bits_beyond_the_scale() -> None:
     qat = qat_of(planes_of(16, 16), 10)
     assert solve_bits(qat, 1e9) == 0
     index = solve_bits(qat, 1.0)
-    assert len(qat.symbols_at(index).symbols) == 0 or index == MAX_STEP_INDEX
+    assert len(qat.symbols_at(index)[1]) == 0 or index == MAX_STEP_INDEX
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 60])

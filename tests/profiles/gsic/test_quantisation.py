@@ -85,7 +85,7 @@ def test_nothing_becomes_nothing(channels: int) -> None:
     assert symbols.color.shape == (0, channels)
     got = dequantise_gaussians(header, symbols)
     assert got.mean.shape == (0, 2)
-    assert got.factor().shape == (0, 3)
+    assert got.place_on_lattices().factor.shape == (0, 3)
     assert got.color.shape == (0, channels)
     assert got.cutoff.shape == got.amplitude.shape == (0,)
     classes = classify(1.0, *none[1:])
