@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-lo
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-all test-gpu fuzz bench-gpu triton-aot lint fmt \
-  golden-check wheel clean
+  golden-check kernels wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,9 +84,14 @@ fmt: $(STAMP)  ## format the code and fix what can be fixed
 golden-check: $(STAMP)  ## check that every released file still decodes to the same image
 	$(BIN)/python -m pytest tests/golden
 
-wheel: $(STAMP)  ## build a wheel in dist/
+kernels: $(STAMP)  ## compile all kernels ahead of time (Linux on x86-64, with a C compiler)
+	$(BIN)/python -m gsic_kernels.cpu.ahead.build
+
+wheel: kernels  ## build a wheel in dist/, with all kernels compiled
+	@rm -rf build/lib  # what setuptools left there would get into the wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:  ## remove everything that was made, except .venv
 	rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f kernels/cpu/runtime/*.so
 	find $(OURS) -name __pycache__ -type d -exec rm -rf {} +

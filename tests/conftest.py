@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 # that run other tests. Sub-processes inherit this.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# The tests are of the kernels that are compiled here, even where some were compiled ahead of time:
+# this is what Numba does anyway, but who says so wants no others (see `shipped`).
+os.environ.setdefault("NUMBA_OPT", "3")
+
 # One seed for everybody under `ci`; no deadlines anywhere, since kernels compile on first use.
 _SLOW = [HealthCheck.too_slow]
 settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=_SLOW)

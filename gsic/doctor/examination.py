@@ -87,13 +87,14 @@ def examine(device: str = "auto", threads: int = 1) -> Examination:
 
 
 def _describe_kernel_cache() -> dict[str, Any]:
-    from gsic_kernels.cpu.runtime import compiling
+    from gsic_kernels.cpu.runtime import compiling, shipped
 
     files = compiling.kernel_files()
     found = files.inspect()
     return {
         "folder": None if files.folder is None else str(files.folder),
-        "works": files.complete and (found.writable or found.kernels > 0),
+        "works": files.complete
+        and (found.writable or found.kernels > 0 or shipped.load().module is not None),
         "complete": files.complete,
         "writable": found.writable,
         "kernels": found.kernels,

@@ -26,6 +26,7 @@ def describe_cpu() -> dict[str, Any]:
             lambda: [name for name in _FEATURES if f"+{name}" in _target().features.split(",")]
         ),
         "kernels": ask(_name_code_path),
+        "machine_code": ask(_name_origin),
         "cores": os.cpu_count(),
         "cores_of_process": ask(lambda: len(os.sched_getaffinity(0))),
         "cores_of_group": ask(lambda: _least(_limits_of_cores())),
@@ -62,6 +63,15 @@ def _name_code_path() -> str:
     from gsic_kernels.cpu.runtime.lanes import LANES
 
     return f"vectors of {LANES} float32"
+
+
+def _name_origin() -> str:
+    from gsic_kernels.cpu.runtime import shipped
+
+    module, reason = shipped.load()
+    if module is None:
+        return f"compiled on this machine, as {reason}"
+    return f"came with the package, for {module.LEVEL}"
 
 
 def _available_memory() -> int:

@@ -9,7 +9,7 @@ import pytest
 from gsic.doctor import examination, self_test, versions
 from gsic.doctor.questions import ask
 from gsic_kernels import registry
-from gsic_kernels.cpu.runtime import compiling
+from gsic_kernels.cpu.runtime import compiling, shipped
 from gsic_kernels.cpu.runtime.kernel_files import KernelFiles
 
 
@@ -26,6 +26,7 @@ def test_it_says_what_a_bug_report_needs(report: dict[str, Any]) -> None:
     assert "pytest" not in report["packages"]
     assert {"avif", "webp", "jpg_2000", "littlecms2"} <= {*report["image_formats"]}
     assert report["cpu"]["kernels"] in ("vectors of 8 float32", "vectors of 16 float32")
+    assert report["cpu"]["machine_code"].startswith("compiled on this machine, as ")
     assert report["cpu"]["cores"] >= 1
     assert report["memory"]["total"] > 1 << 20
     assert report["system"]["file_name_encoding"]
@@ -41,6 +42,21 @@ def test_the_self_test_passes(report: dict[str, Any]) -> None:
     assert report["kernel_cache"]["works"] is True
     assert report["kernel_cache"]["kernels"] >= 10
     assert report["kernel_cache"]["bytes"] > 100_000
+
+
+def test_it_says_that_machine_code_came_with_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    from types import SimpleNamespace
+
+    from gsic.doctor import machine
+
+    found = shipped.Shipped(SimpleNamespace(LEVEL="x86-64-v3"), "")  # type: ignore[arg-type]
+    monkeypatch.setattr(shipped, "load", lambda: found)
+    assert machine.describe_cpu()["machine_code"] == "came with the package, for x86-64-v3"
+    # Nothing had to be kept, so that there is no folder is no fault.
+    monkeypatch.setattr(compiling, "kernel_files", lambda: KernelFiles(tmp_path / "none"))
+    assert examination._describe_kernel_cache()["works"] is True
 
 
 def test_the_self_test_finds_wrong_pixels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,12 +49,14 @@ LAYERS = {
     "__init__": {"errors", "options", "api"},
 }
 
+COMPILING = ("kernels/cpu/runtime/", "kernels/cpu/ahead/", "kernels/cpu/raster/planar_simd.py")
 # Heavy or optional packages -> the only files and folders that may import them.
 HOMES = {
     "torch": ("gsic/fitting/", "gsic/encoders/", "kernels/gpu/"),
     "triton": ("kernels/gpu/",),
-    "numba": ("kernels/cpu/",),
-    "llvmlite": ("kernels/cpu/",),
+    # Where kernels are compiled. What calls them is loaded without Numba if that is not needed.
+    "numba": COMPILING,
+    "llvmlite": COMPILING,
     "constriction": ("gsic/coding/",),
     "click": ("gsic/cli/",),
     "tqdm": ("gsic/cli/console.py",),

@@ -21,7 +21,6 @@ the image.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.alpha.column_spans import append_spans
 from gsic_kernels.cpu.alpha.forward import HALF, LEAST, MOST, NEARLY_MOST, ONE, ZERO
@@ -36,14 +35,15 @@ from gsic_kernels.cpu.alpha.partials import (
 )
 from gsic_kernels.cpu.alpha.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.alpha.work_division import BATCH
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_rows import row_pitch
 from gsic_kernels.cpu.runtime.planar_simd import (
     dot_planes,
     fma_planes,
     load_colors,
     load_pixels,
     load_planes,
-    row_pitch,
     store_planes,
     total_planes,
     zero_planes,

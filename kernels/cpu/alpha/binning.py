@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from gsic_kernels.cpu.runtime.work_items import (
-    ABORT,
-    ABORTED,
-    DONE,
-    READY,
-    mark_done,
-    take_work_item,
-    wait_for_steps_before,
-)
+from gsic_kernels.cpu.runtime.work_items import ABORT, ABORTED, DONE, READY
+from gsic_kernels.cpu.runtime.work_loop import mark_done, take_work_item, wait_for_steps_before
 from gsic_kernels.types import I32, I64
 
 

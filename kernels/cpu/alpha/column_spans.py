@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.alpha.records import (
     HALF_WIDTH,
@@ -18,6 +17,7 @@ from gsic_kernels.cpu.alpha.records import (
     TOP,
 )
 from gsic_kernels.cpu.alpha.work_division import BATCH
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.types import F32, I32
 

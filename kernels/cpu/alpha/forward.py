@@ -11,18 +11,18 @@ a number, so no comparison holds for it, and no later Gaussian is drawn there.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
 from gsic_kernels.cpu.alpha.column_spans import append_spans
 from gsic_kernels.cpu.alpha.records import COLOR, LIMIT, MEAN_X, MEAN_Y, OFFSET, RECORD, P, R, T
 from gsic_kernels.cpu.alpha.work_division import BATCH
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
+from gsic_kernels.cpu.runtime.planar_rows import row_pitch
 from gsic_kernels.cpu.runtime.planar_simd import (
     fma_planes,
     load_colors,
     load_planes,
-    row_pitch,
     store_pixels,
     store_planes,
 )

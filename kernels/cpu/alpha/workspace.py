@@ -15,7 +15,7 @@ from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.allocation import allocate_aligned
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
-from gsic_kernels.cpu.runtime.planar_simd import row_pitch
+from gsic_kernels.cpu.runtime.planar_rows import row_pitch
 from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import F32, I32, Splats, Window
 

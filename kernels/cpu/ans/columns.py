@@ -9,7 +9,6 @@ The order is that of FORMAT.md section 5.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BAD_CENTRE,
@@ -38,6 +37,7 @@ from gsic_kernels.cpu.ans.layout import (
 from gsic_kernels.cpu.ans.states import read_fields
 from gsic_kernels.cpu.ans.symbols import add_excess, read_signs, read_symbols
 from gsic_kernels.cpu.ans.tables import count_low_bits, fill_geometric, fill_histogram
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
 
 # Fields of a group: the mode of its column; scale, zero, spread and positive of its table; centre.

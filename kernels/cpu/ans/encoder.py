@@ -9,7 +9,6 @@ The steps are those of FORMAT.md section 3, from the last number to the first.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     LENGTH_BITS,
@@ -19,6 +18,7 @@ from gsic_kernels.cpu.ans.layout import (
     SINGLE_END,
 )
 from gsic_kernels.cpu.ans.states import FULL, ONE, WORD
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I64, U32, U64
 
 _PRECISION = np.uint64(PRECISION)

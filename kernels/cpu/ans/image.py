@@ -9,7 +9,6 @@ The order is that of FORMAT.md section 7.2.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.columns import join_groups, read_columns
 from gsic_kernels.cpu.ans.layout import (
@@ -30,6 +29,7 @@ from gsic_kernels.cpu.ans.layout import (
 )
 from gsic_kernels.cpu.ans.sorted_sets import COLUMNS, ROWS, SET_FIELDS, SIZE, read_sets
 from gsic_kernels.cpu.ans.states import begin, end
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
 
 # Rows before the log-scale: P, A, column and row of the cell.

@@ -9,7 +9,6 @@ The order is that of FORMAT.md section 6.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     CHUNK_BITS,
@@ -27,6 +26,7 @@ from gsic_kernels.cpu.ans.layout import (
 from gsic_kernels.cpu.ans.states import read_fields
 from gsic_kernels.cpu.ans.symbols import add_excess, read_symbols
 from gsic_kernels.cpu.ans.tables import fill_geometric
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
 
 # The mean of the quotients of gaps by 2^(low bits) lies between 2^3 and twice that.

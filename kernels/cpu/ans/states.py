@@ -10,7 +10,6 @@ is taken. Indices are unsigned, because Numba would look whether others are nega
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BAD_END,
@@ -29,6 +28,7 @@ from gsic_kernels.cpu.ans.layout import (
     TOO_MANY,
     TURN,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import U32, U64
 
 # Numba converts an operation on a signed and an unsigned integer to floats, so everything that

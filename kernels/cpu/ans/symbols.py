@@ -11,7 +11,6 @@ every escape.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BUCKET_BITS,
@@ -45,6 +44,7 @@ from gsic_kernels.cpu.ans.states import (
     take_room,
 )
 from gsic_kernels.cpu.ans.tables import fill_buckets
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
 
 _STATE_PRECISION = np.uint64(PRECISION)

@@ -10,7 +10,6 @@ from the same parameters, so none is checked.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.ans.layout import (
     BUCKET_BITS,
@@ -31,6 +30,7 @@ from gsic_kernels.cpu.ans.layout import (
     ZERO_ODDS,
     ZEROS,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I64, U32, U64
 
 _PRECISION = np.uint64(PRECISION)

@@ -8,23 +8,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.fit.division import GAUSSIANS_PER_ITEM
 from gsic_kernels.cpu.fit.shapes import COLOR, choose_level, draw_gaussian
-from gsic_kernels.cpu.runtime.work_items import (
-    ABORT,
-    ABORTED,
-    DONE,
-    READY,
-    item_function,
-    mark_done,
-    take_work_item,
-    wait_for_steps_before,
-)
+from gsic_kernels.cpu.runtime.jitable import register_jitable
+from gsic_kernels.cpu.runtime.work_items import ABORT, ABORTED, DONE, READY, item_function
+from gsic_kernels.cpu.runtime.work_loop import mark_done, take_work_item, wait_for_steps_before
 from gsic_kernels.types import F32, F64, I32, I64
-
-# Gaussians of one work item: so many that atomic counters cost next to nothing.
-GAUSSIANS_PER_ITEM = 128
 
 _LN2 = math.log(2.0)
 # float64 holds integers up to this exactly.

@@ -6,7 +6,7 @@ import numpy as np
 
 from gsic_kernels.backend import FitConstants, FitState
 from gsic_kernels.constants import LEVELS_MAX
-from gsic_kernels.cpu.fit.drawing import GAUSSIANS_PER_ITEM
+from gsic_kernels.cpu.fit.division import GAUSSIANS_PER_ITEM
 from gsic_kernels.cpu.fit.shapes import WAY
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.cpu.runtime import pool

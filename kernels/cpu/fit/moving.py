@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gsic_kernels.cpu.fit.drawing import GAUSSIANS_PER_ITEM
+from gsic_kernels.cpu.fit.division import GAUSSIANS_PER_ITEM
 from gsic_kernels.cpu.fit.shapes import pass_back
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64, I32

@@ -14,9 +14,9 @@ import math
 from typing import TypeAlias
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import LEVELS_MAX
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F32, F64, I32
 
 # Rows of what the way back needs, and the arrays of `Splats`.

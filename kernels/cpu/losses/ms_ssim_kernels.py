@@ -15,7 +15,6 @@ loops stay apart, because everything between the filters differs, and so does th
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.losses.window import (
     BAND,
@@ -29,6 +28,7 @@ from gsic_kernels.cpu.losses.window import (
     filter_across,
     filter_down,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64
 

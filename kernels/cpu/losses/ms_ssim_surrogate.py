@@ -12,7 +12,7 @@ import numpy as np
 
 from gsic_kernels.cpu.losses.ms_ssim import MsSsimLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
-from gsic_kernels.cpu.runtime.planar_simd import row_pitch
+from gsic_kernels.cpu.runtime.planar_rows import row_pitch
 from gsic_kernels.cpu.sums import layout
 from gsic_kernels.types import F32, F64
 

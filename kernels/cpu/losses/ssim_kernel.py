@@ -9,7 +9,6 @@ filtering is its own transpose, and the way back is the same filter.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.losses.window import (
     BAND,
@@ -23,6 +22,7 @@ from gsic_kernels.cpu.losses.window import (
     filter_across,
     filter_down,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.work_items import item_function
 from gsic_kernels.types import F32, F64
 

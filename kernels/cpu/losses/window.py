@@ -10,9 +10,9 @@ Loops are plain, over whole rows and few arrays each, because LLVM vectorises th
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import SSIM_K1, SSIM_K2, SSIM_SIGMA_PX, SSIM_TAPS
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F32
 
 TAPS = SSIM_TAPS

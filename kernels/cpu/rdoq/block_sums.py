@@ -7,8 +7,8 @@ dy = v / t and dx = (u - r dy) / p, its u and v are linear functions of them.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.planar_simd import (
     fma_planes,

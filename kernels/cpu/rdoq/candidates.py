@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 
-from numba.extending import register_jitable
-
 from gsic_kernels.constants import CUTOFF_MAX
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F64
 
 FIELDS = 8

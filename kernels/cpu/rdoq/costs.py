@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F64, I32, I64, SHAPE_ROWS
 
 # The first row of symbols with code lengths of their own: log-scale, log-anisotropy, amplitudes.

@@ -9,7 +9,6 @@ which is only nearly right; so the chosen move is made only if the exact cost fa
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.rdoq.block_sums import exchange, multiply_blocks
 from gsic_kernels.cpu.rdoq.candidates import (
@@ -35,6 +34,7 @@ from gsic_kernels.cpu.rdoq.costs import (
     get_bits,
     sum_shape_bits,
 )
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.sums.block_lists import SPANS
 from gsic_kernels.cpu.sums.records import COLOR, LIMIT, MEAN_X, MEAN_Y, RECORD, fill_record
 from gsic_kernels.cpu.sums.records import OFFSET as OFFSET_OF_RECORD

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gsic_kernels.cpu.runtime import forks
+from gsic_kernels.cpu.runtime import forks, jitable
 from gsic_kernels.cpu.runtime.kernel_files import KernelFiles
 from gsic_kernels.cpu.runtime.messages import say
 
@@ -198,10 +198,11 @@ class _Slot:
         self._name = name
 
     def load_overload(self, _signature: Any, target_context: Any) -> Any:
-        """Return what Numba compiled once, or None."""
+        """Return what Numba compiled once, or None if it is to compile now."""
         from numba.core.compiler import CompileResult
 
         if self.body is None:
+            jitable.tell_numba()
             return None
         _make_ready(target_context)
         try:
@@ -211,6 +212,7 @@ class _Slot:
         except Exception as error:
             self._files.refuse(f"{self._name}: {type(error).__name__}: {error}")
             self.body = None
+            jitable.tell_numba()
             return None
         self.loaded = True
         return result

@@ -1,8 +1,8 @@
-"""The table of all CPU kernels, and the function that compiles one of them.
+"""The table of all CPU kernels, and the function that finds the machine code of one of them.
 
 There are three kinds:
 
-- "items": a function over one work item. `work_items.make_kernel` makes the kernel of a step of it.
+- "items": a function over one work item. `work_loop.make_kernel` makes the kernel of a step of it.
 - "step": the kernel of a step, which waits and counts by itself.
 - "plain": a function that is called directly, on one thread.
 """
@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from gsic_kernels.cpu.runtime import compiling, forks
+from gsic_kernels.constants import CHANNELS_MAX
+from gsic_kernels.cpu.runtime import compiling, forks, shipped
 
 # Types of arguments as Numba writes them. {C} is the number of channels.
 _F32, _F32_2D, _F32_3D = "float32[::1]", "float32[:, ::1]", "float32[:, :, ::1]"
@@ -47,7 +48,7 @@ _TILE = f"{_F32}, {_F32_2D}, {_F32_3D}, {_I32_2D}, {_F32_2D}"
 _DRAWN = f"{_F64_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, {_I32}"
 
 _KERNELS = {
-    "barrier": _Entry("step", "runtime.work_items", ""),
+    "barrier": _Entry("step", "runtime.work_loop", ""),
     "prepare_records": _Entry(
         "items",
         "alpha.records",
@@ -158,14 +159,36 @@ _KERNELS = {
 
 @cache
 def kernel(name: str, channels: int = 0) -> Any:
-    """Compile one kernel, or load it from the cache.
+    """Take one kernel from those that came with the package, load it from the cache, or compile it.
 
     Args:
         name: a key of the table above.
         channels: 1 to 4 for kernels that are compiled for a number of channels.
 
     Returns:
-        The compiled function.
+        Its machine code as a function.
+    """
+    function = shipped.find(name, channels if "{C}" in _KERNELS[name].arguments else 0)
+    return compiling.kernel(*find_source(name, channels)) if function is None else function
+
+
+def list_kernels() -> list[tuple[str, int]]:
+    """List every kernel of the table with its number of channels, 0 if it has no such number."""
+    return [
+        (name, channels)
+        for name, entry in _KERNELS.items()
+        for channels in (range(1, CHANNELS_MAX + 1) if "{C}" in entry.arguments else (0,))
+    ]
+
+
+def find_source(name: str, channels: int) -> tuple[str, Callable[..., Any]]:
+    """Find what to compile for a kernel of the table.
+
+    Args:
+        name, channels: as for `kernel`.
+
+    Returns:
+        Its Numba signature and the function.
     """
     entry = _KERNELS[name]
     with forks.no_forks():
@@ -173,11 +196,11 @@ def kernel(name: str, channels: int = 0) -> Any:
         function: Callable[..., Any] = getattr(source, name)
         if entry.kind == "items":
             # Imported here, as Numba must not be before a kernel is wanted.
-            from gsic_kernels.cpu.runtime.work_items import make_kernel
+            from gsic_kernels.cpu.runtime.work_loop import make_kernel
 
             function = make_kernel(function)
     arguments = entry.arguments.format(C=channels)
     if entry.kind != "plain":
         # With a comma behind it, a single argument is a tuple of one as well.
         arguments = f"{_STEP}, Tuple(({arguments}{',' if arguments else ''}))"
-    return compiling.kernel(f"int64({arguments})", function)
+    return f"int64({arguments})", function

@@ -14,7 +14,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import register_jitable
 
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
@@ -30,13 +29,6 @@ from gsic_kernels.cpu.runtime.simd import (
 )
 
 _FLOAT = ir.FloatType()
-
-
-@register_jitable
-def row_pitch(width: int) -> int:
-    """Compute the floats per plane of a scratch row: whole columns, and LANES of slack."""
-    # A column may begin at any pixel, so the last one reaches up to LANES - 1 past the window.
-    return (width + 2 * LANES - 1) // LANES * LANES
 
 
 @intrinsic

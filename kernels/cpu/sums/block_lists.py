@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.simd import (
     broadcast,
@@ -17,7 +17,7 @@ from gsic_kernels.cpu.runtime.simd import (
     store,
     store_integers,
 )
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.records import (
     EXTREME,
     HALF_HEIGHT,

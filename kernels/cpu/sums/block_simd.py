@@ -1,9 +1,4 @@
-"""Vectors that hold a block of pixels, and how they are turned into rows of pixels and back.
-
-A block is BLOCK_WIDTH x BLOCK_HEIGHT pixels of one channel in one vector: pixel (row i, column j)
-of the block is lane 4 i + j. With 16 lanes a block has 4 x 4 pixels, with 8 lanes 4 x 2. A narrow
-Gaussian fills such blocks better than rows of 16 pixels.
-"""
+"""Vectors that hold a block of pixels, and how they are turned into rows of pixels and back."""
 
 # Numba's extension interface has no types.
 # mypy: disable-error-code="no-untyped-call, untyped-decorator"
@@ -26,12 +21,7 @@ from gsic_kernels.cpu.runtime.simd import (
     intrinsic,
     lanes,
 )
-
-BLOCK_WIDTH = 4
-BLOCK_HEIGHT = LANES // BLOCK_WIDTH
-
-# The type of this tuple tells `load_planes` to load as many vectors as a block has rows.
-BLOCK_ROWS = (0,) * BLOCK_HEIGHT
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 
 _WORDS = ir.VectorType(INT32, LANES)
 _BYTE = ir.IntType(8)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels import validation
 from gsic_kernels.constants import LEVELS_MAX
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.work_items import count_items, item_function
 from gsic_kernels.types import F32, F64, I32, SHAPE_ROWS, LogSymbols, Splats
 

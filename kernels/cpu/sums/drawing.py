@@ -9,19 +9,16 @@ A tile lies block by block, row after row of blocks; the C channels of a block a
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.planar_simd import fma_planes, load_colors, load_planes, store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, exp_minus_8, fma, rolled, store, where_le
 from gsic_kernels.cpu.sums.block_lists import SPANS, U, V, list_blocks
 from gsic_kernels.cpu.sums.block_simd import columns_of_block, rows_of_block
+from gsic_kernels.cpu.sums.division import BATCH
 from gsic_kernels.cpu.sums.records import COLOR, LIMIT, OFFSET, RECORD, P, R, T
 from gsic_kernels.types import F32, I32
-
-# Gaussians whose blocks are listed before the first of them is drawn: the latencies of solving
-# their spans, and those of fetching the records, then overlap.
-BATCH = 32
 
 
 @register_jitable

@@ -12,18 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import ENLARGING_FILTER
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.planar_simd import store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, fma, load, store
-from gsic_kernels.cpu.sums.block_simd import (
-    BLOCK_HEIGHT,
-    BLOCK_WIDTH,
-    interleave,
-    turn_blocks,
-)
+from gsic_kernels.cpu.sums.block_simd import interleave, turn_blocks
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.division import coarse_pitch
 from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, TOP, plane_pitch
 from gsic_kernels.types import F32, I64
 
@@ -49,7 +46,7 @@ def enlarge_to_tile(
         lattice: the fields of the coarser lattice.
         place: column, row, columns and rows of the tile, in blocks.
         tile: receives the blocks.
-        rows_buffer: room for `count_buffer_floats` floats.
+        rows_buffer: room for `division.count_buffer_floats` floats.
     """
     column, row, columns, rows = place
     pitch = plane_pitch(lattice[COLUMNS])
@@ -58,7 +55,7 @@ def enlarge_to_tile(
     # The first coarse column that is read, and the number of them.
     first = column * BLOCK_WIDTH // 2 - 2 - lattice[LEFT] * BLOCK_WIDTH
     cells = columns * BLOCK_WIDTH // 2 + 4
-    narrow = _buffer_pitch(columns)
+    narrow = coarse_pitch(columns)
     for y in range(rows):
         # The first of the coarse rows that the first two rows of the block read.
         above = (row + y) * BLOCK_HEIGHT // 2 - 2 - lattice[TOP] * BLOCK_HEIGHT
@@ -110,14 +107,3 @@ def _enlarge_two_rows(buffer: F32, at: int, pitch: int, background: np.float32) 
 
 
 _enlarge_rows = register_jitable(_enlarge_four_rows if BLOCK_HEIGHT == 4 else _enlarge_two_rows)
-
-
-@register_jitable
-def _buffer_pitch(columns: int) -> int:
-    """Return the floats of a buffered row of coarse cells for `columns` blocks."""
-    return (columns * BLOCK_WIDTH // 2 + 4 + 3 * LANES) // LANES * LANES
-
-
-def count_buffer_floats(columns: int) -> int:
-    """Count the floats that `enlarge_to_tile` needs for a tile of so many columns of blocks."""
-    return BLOCK_HEIGHT * _buffer_pitch(columns)

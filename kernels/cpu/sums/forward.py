@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.work_items import item_function
-from gsic_kernels.cpu.sums.block_simd import (
-    BLOCK_HEIGHT,
-    BLOCK_ROWS,
-    BLOCK_WIDTH,
-    store_block_bytes,
-    turn_blocks,
-)
+from gsic_kernels.cpu.sums.block_simd import store_block_bytes, turn_blocks
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_ROWS, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.drawing import draw_tile, fill_tile
 from gsic_kernels.cpu.sums.enlarging import enlarge_to_tile
 from gsic_kernels.cpu.sums.lattices import COLUMNS, FIRST_TILE, LEFT, TOP, find_tile, plane_pitch

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import GROUP, round_up
 from gsic_kernels.types import F32
 

@@ -18,11 +18,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba.extending import register_jitable
 
 from gsic_kernels.constants import CUTOFF_MAX, SIGMA_MAX_PX, SIGMA_MIN_PX
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.work_items import item_function
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.division import RECORDS_PER_ITEM
 from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, ROWS, TOP
 from gsic_kernels.types import F32, I32, I64
 
@@ -34,9 +35,6 @@ SLOPE, RATIO, HALF_HEIGHT, EXTREME, REACH = 11, 12, 13, 14, 15
 # Records hold p, r and t times 1/4, and so kernels compute u and v times 1/4. To multiply by this
 # power of two undoes it exactly.
 FACTOR_SCALE = np.float32(4.0)
-
-# Gaussians whose records one work item fills: so many that atomic counters cost next to nothing.
-RECORDS_PER_ITEM = 512
 
 # Bounds of the squared singular values of a factor, which are inverse variances.
 _LARGEST, _SMALLEST = SIGMA_MIN_PX**-2, SIGMA_MAX_PX**-2

@@ -8,7 +8,7 @@ from gsic_kernels import validation
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.runtime.dispatch import kernel
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 from gsic_kernels.cpu.sums.lattices import ROWS, plane_pitch
 from gsic_kernels.cpu.sums.workspace import Workspace, borrow_workspace

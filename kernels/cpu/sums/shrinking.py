@@ -7,47 +7,25 @@ the fine cells from 2 k - 3 on, times the weights A D B C C B D A.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
 
+from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.runtime.planar_simd import load_planes, store_planes
 from gsic_kernels.cpu.runtime.simd import broadcast, fma, load, store
 from gsic_kernels.cpu.runtime.work_items import item_function
-from gsic_kernels.cpu.sums.block_simd import (
-    BLOCK_HEIGHT,
-    BLOCK_ROWS,
-    BLOCK_WIDTH,
-    deinterleave,
-    turn_blocks,
+from gsic_kernels.cpu.sums.block_simd import deinterleave, turn_blocks
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_ROWS, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.division import (
+    SHRINKING_BEGIN,
+    SHRINKING_BLOCKS,
+    SHRUNK_ROWS,
+    half_pitch,
 )
 from gsic_kernels.cpu.sums.enlarging import A, B, C, D
 from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, ROWS, TOP
 from gsic_kernels.types import F32, I64
 
-# Rows of coarse cells of a work item. The fine rows that two items read overlap by 6.
-_ROWS_PER_ITEM = 16
-# Rows of fine blocks that a row of coarse blocks reads, and the first of them: the fine cells are
-# those from 3 before twice the first coarse row to 4 behind twice the last one.
-_FIRST_BLOCK = -(-3 // BLOCK_HEIGHT)
-_BLOCKS = (2 * BLOCK_HEIGHT + 2) // BLOCK_HEIGHT + _FIRST_BLOCK + 1
 _ZERO = np.float32(0.0)
-
-
-def count_shrinking_items(rows: int) -> int:
-    """Count the work items of a coarse lattice with so many rows of blocks."""
-    return -(-rows * BLOCK_HEIGHT // _ROWS_PER_ITEM)
-
-
-def count_shrinking_floats(columns: int) -> int:
-    """Count the floats of scratch memory of a worker, for fine lattices of so many columns."""
-    rows = _BLOCKS * BLOCK_HEIGHT + 2 + BLOCK_HEIGHT
-    return rows * (columns * BLOCK_WIDTH + 16 * LANES)
-
-
-@register_jitable
-def _half_pitch(columns: int) -> int:
-    """Return the floats of every other cell of a row, with slack for whole vectors."""
-    return (columns * BLOCK_WIDTH + 4 + 4 * LANES) // LANES * LANES
 
 
 @item_function
@@ -87,31 +65,31 @@ def shrink_gradient(
     begins: I64,
     grad: F32,
 ) -> None:
-    """Compute _ROWS_PER_ITEM rows of the gradient of a level from that of the next finer one.
+    """Compute SHRUNK_ROWS rows of the gradient of a level from that of the next finer one.
 
     `grad` holds the gradients of all levels, block by block; that of level k begins at `begins[k]`.
     """
     fine, coarse = lattices[level - 1], lattices[level]
     size, cells = len(channels) * LANES, fine[COLUMNS] * BLOCK_WIDTH
-    width, half = coarse[COLUMNS] * BLOCK_WIDTH, _half_pitch(coarse[COLUMNS])
+    width, half = coarse[COLUMNS] * BLOCK_WIDTH, half_pitch(coarse[COLUMNS])
     # Scratch memory: a ring of fine rows; the even and the odd cells of one shrunk row, at the
     # place of their coarse cell and 2 behind it; rows of coarse cells.
     ring = buffers[worker]
-    halves = ring[_BLOCKS * BLOCK_HEIGHT * cells :]
+    halves = ring[SHRINKING_BLOCKS * BLOCK_HEIGHT * cells :]
     lines = halves[2 * half :]
     begin = fine[LEFT] * BLOCK_WIDTH // 2 - (coarse[LEFT] * BLOCK_WIDTH - 2)
     # The slack of `halves` stays 0.
     for x in range(0, 2 * half, LANES):
         store(halves, x, broadcast(_ZERO))
-    first = coarse[TOP] + item * (_ROWS_PER_ITEM // BLOCK_HEIGHT)
-    last = min(first + _ROWS_PER_ITEM // BLOCK_HEIGHT, coarse[TOP] + coarse[ROWS])
+    first = coarse[TOP] + item * (SHRUNK_ROWS // BLOCK_HEIGHT)
+    last = min(first + SHRUNK_ROWS // BLOCK_HEIGHT, coarse[TOP] + coarse[ROWS])
     for c in range(len(channels)):
         # The next row of fine blocks that goes to the ring.
-        row = 2 * first - _FIRST_BLOCK
+        row = 2 * first - SHRINKING_BEGIN
         for y in range(first, last):
-            for _ in range(row, 2 * y - _FIRST_BLOCK + _BLOCKS):
+            for _ in range(row, 2 * y - SHRINKING_BEGIN + SHRINKING_BLOCKS):
                 at = begins[level - 1] + (row - fine[TOP]) * fine[COLUMNS] * size + c * LANES
-                to = row % _BLOCKS * BLOCK_HEIGHT * cells
+                to = row % SHRINKING_BLOCKS * BLOCK_HEIGHT * cells
                 if fine[TOP] <= row < fine[TOP] + fine[ROWS]:
                     for x in range(0, fine[COLUMNS], BLOCK_HEIGHT):
                         rows = turn_blocks(load_planes(grad, at + x * size, size, BLOCK_ROWS))
@@ -131,7 +109,7 @@ def shrink_gradient(
 @register_jitable
 def _shrink_columns(ring: F32, first: int, cells: int, halves: F32, half: int, begin: int) -> None:
     """Add up the eight rows of a ring from row `first` on, and split the even and odd cells."""
-    rows = _BLOCKS * BLOCK_HEIGHT
+    rows = SHRINKING_BLOCKS * BLOCK_HEIGHT
     r0, r1, r2 = first % rows * cells, (first + 1) % rows * cells, (first + 2) % rows * cells
     r3, r4, r5 = (first + 3) % rows * cells, (first + 4) % rows * cells, (first + 5) % rows * cells
     r6, r7 = (first + 6) % rows * cells, (first + 7) % rows * cells

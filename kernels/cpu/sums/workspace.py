@@ -11,10 +11,16 @@ from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.allocation import allocate_aligned
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT
-from gsic_kernels.cpu.sums.division import SEGMENT_COLUMNS, count_gradient_items, count_record_items
-from gsic_kernels.cpu.sums.drawing import BATCH
-from gsic_kernels.cpu.sums.enlarging import count_buffer_floats
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT
+from gsic_kernels.cpu.sums.division import (
+    BATCH,
+    SEGMENT_COLUMNS,
+    count_buffer_floats,
+    count_gradient_items,
+    count_record_items,
+    count_shrinking_floats,
+    count_shrinking_items,
+)
 from gsic_kernels.cpu.sums.lattices import (
     COLUMNS,
     FIRST_TILE,
@@ -26,7 +32,6 @@ from gsic_kernels.cpu.sums.lattices import (
     plane_pitch,
 )
 from gsic_kernels.cpu.sums.records import RECORD
-from gsic_kernels.cpu.sums.shrinking import count_shrinking_floats, count_shrinking_items
 from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import F32, I32, I64, Gradients, Splats, Window
 

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 from numba import njit
 
-from gsic_kernels.cpu.runtime import pool
+from gsic_kernels.cpu.runtime import jitable, pool
 from gsic_kernels.cpu.runtime.work_items import (
     ABORTED,
     COUNTER_STRIDE,
     DONE,
     READY,
     TIMED_OUT,
-    take_work_item,
-    wait_for_steps_before,
 )
+from gsic_kernels.cpu.runtime.work_loop import take_work_item, wait_for_steps_before
+
+# Before the functions below are compiled, which call some of those that are marked.
+jitable.tell_numba()
 
 
 def python_step(work: Callable[[int], None], count: int) -> pool.Step:

@@ -12,7 +12,7 @@ from numba import njit
 from gsic_kernels.constants import MAX_SIDE_PX
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.sums.block_lists import SPANS, list_blocks
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import divide_window
 from gsic_kernels.cpu.sums.records import RECORD, P, R, T, prepare_splats
 from gsic_kernels.types import Window

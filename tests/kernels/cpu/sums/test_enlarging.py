@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gsic_kernels import reference
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, ROWS, TOP, plane_pitch
 from gsic_kernels.cpu.sums.workspace import Workspace
 from gsic_kernels.types import Gradients, Splats, Window, round_splats

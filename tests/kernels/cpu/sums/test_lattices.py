@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import (
     COLUMNS,
     FIRST_TILE,

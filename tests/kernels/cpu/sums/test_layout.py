@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gsic_kernels.cpu.sums.block_simd import BLOCK_HEIGHT, BLOCK_WIDTH
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import COLUMNS, ROWS, divide_window
 from gsic_kernels.cpu.sums.layout import from_blocks, mark_inside, to_blocks
 from gsic_kernels.types import Window
