@@ -43,11 +43,11 @@ def test_the_factor_shears_along_x() -> None:
 
 @pytest.mark.parametrize("name", ["mean", "factor", "color"])
 def test_gradients_of_sums_match_finite_differences(name: str) -> None:
-    scene = make(4, 12, 11, 2, sigma=(1.0, 3.0), levels=3)
+    scene = make(9, 12, 11, 2, sigma=(1.0, 3.0), levels=3)
     assert set(scene.splats.level) == {0, 1, 2}
     # Without a cut there is no rim whose derivative would be missing.
     splats = scene.splats._replace(
-        cutoff=np.full(4, 16.0, np.float32), offset=np.zeros(4, np.float32)
+        cutoff=np.full(9, 16.0, np.float32), offset=np.zeros(9, np.float32)
     )
     grad = np.random.default_rng(1).normal(size=(11, 12, 2))
 

@@ -124,7 +124,8 @@ def test_the_best_state_since_the_last_choice_is_kept() -> None:
         best = qat.train([8.0] * 30, lambda loss, _: losses.append(loss))
     assert len(losses) == 60
     least = min(losses[30:])
-    assert losses[0] > least
+    # The first state of all had less, but it belongs to the step before.
+    assert losses[0] < least
     assert max(losses[30:]) > 1.05 * least
     assert best.header.step_index == find_step_index(0.05)
     assert squared_error(qat, *best) == pytest.approx(least, rel=1e-6)
@@ -181,7 +182,7 @@ def test_bits_beyond_the_scale() -> None:
     qat = qat_of(planes_of(16, 16), 10)
     assert solve_bits(qat, 1e9) == 0
     index = solve_bits(qat, 1.0)
-    assert len(qat.symbols_at(index)[1]) == 0 or index == MAX_STEP_INDEX
+    assert len(qat.symbols_at(index).symbols) == 0 or index == MAX_STEP_INDEX
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 60])

@@ -23,6 +23,7 @@ from gsic.profiles.gsic.dequantisation import (
     clamp_log_anisotropy,
     dequantise_gaussians,
     make_color_transform,
+    make_symbol_scene,
 )
 from gsic.profiles.gsic.quantisation import Classes, quantise
 from gsic.profiles.gsic.symbols import (
@@ -34,9 +35,11 @@ from gsic.profiles.gsic.symbols import (
     MIN_SIGMA_PX,
     POSITION_CLASSES,
     Header,
+    QuantisedImage,
     Symbols,
 )
-from gsic_kernels.constants import CUTOFF_MAX
+from gsic_kernels.constants import CUTOFF_MAX, LEVELS_MAX
+from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 
 
 @given(seeds, channel_counts)
@@ -166,3 +169,52 @@ def test_bounds_keep_directions_and_what_is_inside(seed: int) -> None:
     assert np.array_equal(theta[was <= limit, 1:], before[was <= limit, 1:])
     turned = theta[:, 1] * before[:, 2] - theta[:, 2] * before[:, 1]
     np.testing.assert_allclose(turned, 0, atol=1e-12)
+
+
+@given(seeds)
+def test_a_level_follows_from_the_thinner_axis(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    header = make_header(rng, 1)
+    got = dequantise_gaussians(header, make_symbols(rng, header, 60, 3.0))
+    exact = np.log2(compute_axes(got)[:, 1])
+    expected = np.clip(np.floor(exact), 0, LEVELS_MAX - 1)
+    # The axes are computed anew, so they may err to the other side of a power of two.
+    sure = np.abs(exact - np.rint(exact)) > 1e-6
+    assert np.array_equal(got.level[sure], expected[sure])
+
+
+def test_a_level_begins_exactly_at_a_power_of_two() -> None:
+    """Shapes are sums of integers and powers of two, so nothing is rounded before the level."""
+    header = Header(100, 100, 1, 320, (0,))
+    fine = 2**8  # steps of the log-scale per unit
+    for level in range(1, LEVELS_MAX):
+        # log2 of the smaller variance is m - |(u, v)|; here u = 3 / 2.
+        log_scale = (2 * level + 1.5) * fine / 2 + np.array([-1, 0, 1])
+        symbols = Symbols(
+            np.zeros(3, np.int64),
+            np.full(3, 8),
+            np.zeros((3, 2), np.int64),
+            log_scale.astype(np.int64),
+            np.tile([[3 * fine // 4, 0]], (3, 1)),
+            np.ones((3, 1), np.int64),
+        )
+        assert dequantise_gaussians(header, symbols).level.tolist() == [level - 1, level, level]
+
+
+@given(seeds, channel_counts)
+def test_the_kernel_dequantises_alike(seed: int, channels: int) -> None:
+    """It computes in float64, too: splats agree but for the last bit, levels exactly."""
+    rng = np.random.default_rng(seed)
+    header = make_header(rng, channels)
+    image = QuantisedImage(header, make_symbols(rng, header, 600, rng.choice([1.0, 3.0, 12.0])))
+    expected = dequantise_gaussians(*image).place_on_lattices().splats
+    symbols = make_symbol_scene(image).symbols
+    got = dequantise_symbols(symbols)
+    assert np.array_equal(got.level, expected.level)
+    for name, one, other in zip(got._fields, got, expected, strict=True):
+        assert one.dtype == other.dtype
+        # Where the cutoff is negative nothing is drawn, and the offset says nothing.
+        shown = expected.cutoff >= (0.0 if name == "offset" else -np.inf)
+        np.testing.assert_allclose(one[shown], other[shown], rtol=2e-7, atol=1e-37, err_msg=name)
+    shared = dequantise_symbols(symbols, threads=3)
+    assert all(np.array_equal(one, other) for one, other in zip(got, shared, strict=True))
