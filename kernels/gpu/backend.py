@@ -85,7 +85,11 @@ def render_sum_bytes(
 
 
 def render_symbols_bytes(
-    symbols: LogSymbols, window: Window, background: F32, threads: int = 1
+    symbols: LogSymbols,
+    window: Window,
+    background: F32,
+    threads: int = 1,
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Dequantise Gaussians on the device and render them into 8-bit pixels.
 
@@ -94,6 +98,7 @@ def render_symbols_bytes(
         window: the pixels to render.
         background: float32 (C,), 1.0 = full scale.
         threads: changes nothing.
+        out: uint8 (height, width, C), receives the result; None for a new array.
 
     Returns:
         uint8 (height, width, C), like `render_sum_bytes` of the dequantised splats.
@@ -107,7 +112,11 @@ def render_symbols_bytes(
     symbols, window = validation.check_log_symbols(symbols), validation.check_window(window)
     background = validation.check_background(background, len(symbols.grid.transform))
     with report_out_of_memory():
-        return render_bytes(symbols, window, background, choose_device())
+        drawn = render_bytes(symbols, window, background, choose_device())
+    if out is None:
+        return drawn
+    np.copyto(out, drawn)
+    return out
 
 
 def render_sum_backward(splats: Splats, window: Window, grad: F32, threads: int = 1) -> Gradients:
