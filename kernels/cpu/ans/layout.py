@@ -52,6 +52,16 @@ ZERO_ODDS = 16
 SCALE_FIELDS = ZEROS + 2 * ZERO_ODDS
 SPREADS = 4
 
+# Fields of a set: number of keys; columns and rows of cells; low bits of a gap; scale, zero and
+# spread of the table of its quotients.
+SIZE, COLUMNS, ROWS, LOW_BITS, OWN_SCALE, OWN_ZERO, OWN_SPREAD = range(7)
+SET_FIELDS = 7
+
+# Fields of a group of a column: the mode of the column; scale, zero, spread and positive of the
+# table; the centre.
+MODE, SCALE, ZERO, SPREAD, POSITIVE, CENTRE = range(6)
+GROUP_FIELDS = 6
+
 # Statuses. OK; the payload cannot hold an array; a magnitude is at or above its bound; a gap or a
 # key is beyond the last cell; a magnitude is negative; a share of positive values, a scale or a
 # centre is out of range; a scale is one that sets do not have; an amplitude class is out of range;
@@ -103,8 +113,10 @@ SET_ZERO = 6
 VALUE_BOUND = 1 << 30
 STEP_BOUND = 1 << 31
 
-# Profile `gsic`. Groups of fewer rows are joined; the number of amplitude classes, and the one that
-# is predicted where P = 0; the step of the log-scale is 2^(LOG_SCALE_EXPONENT - A).
+# Profile `gsic`. Rows before the log-scale: P, A, column and row of the cell. Groups of fewer rows
+# are joined; the number of amplitude classes, and the one that is predicted where P = 0; the step
+# of the log-scale is 2^(LOG_SCALE_EXPONENT - A).
+PLACE_ROWS = 4
 LEAST_GROUP = 16
 AMPLITUDE_CLASSES = 16
 EXPECTED_CLASS = 2
