@@ -93,7 +93,7 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
         "gsic/fitting/": ("backend", "types", "constants", "cpu.runtime.compiling"),
         "gsic/encoders/": ("backend", "registry", "types", "cpu.rdoq", "cpu.runtime.forks"),
         "gsic/profiles/": ("types", "constants", "lazy", "cpu.ans.layout", "cpu.runtime.forks"),
-        "gsic/coding/": ("cpu.ans", "lazy"),
+        "gsic/coding/": ("cpu.ans", "lazy", "types"),
         "gsic/bench/": ("registry",),
         "gsic/doctor/": ("registry", "cpu.runtime"),
     }

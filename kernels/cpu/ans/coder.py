@@ -16,15 +16,14 @@ from gsic_kernels.cpu.ans.layout import (
     DETAIL,
     GROUP_FIELDS,
     HISTOGRAM_SIZE_MIN,
-    LARGEST,
     LOWEST,
     MAX_STATES,
     PLACE_ROWS,
-    SCALE_FIELDS,
     SCALES,
     SET_FIELDS,
     STARTS,
     SYMBOLS,
+    TABLE_SIZE,
 )
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.types import I32, I64, U32
@@ -35,9 +34,8 @@ class Curves(NamedTuple):
 
     Attributes:
         chances: uint32 (S * SPREADS * R,), of each scale and spread the probabilities of the
-            magnitudes from 1 up to, but without, 1 + k, in 2^-24.
-        scales: uint32 (S * SCALE_FIELDS,), with the fields of `layout`; no largest magnitude is
-            above R.
+            magnitudes from 1 up to, but without, 1 + k, in 2^-24; R is MAX_MAGNITUDE.
+        scales: uint32 (S * SCALE_FIELDS,), with the fields of `layout`.
     """
 
     chances: U32
@@ -61,7 +59,7 @@ def build_tables(choices: I64, signed: bool, curves: Curves) -> list[tuple[I64, 
         Of each table its starts, and what its first symbol stands for.
     """
     coders = np.zeros((len(choices), CODER_FIELDS), np.uint64)
-    tables = np.zeros((len(choices), _count_table(curves)), np.uint32)
+    tables = np.zeros((len(choices), TABLE_SIZE), np.uint32)
     kernel("fill_tables")(*curves, int(signed), choices, coders, tables)
     lowest = coders[:, LOWEST].view(np.int64).tolist()
     ends = (coders[:, SYMBOLS].astype(np.int64) + STARTS + 1).tolist()
@@ -115,7 +113,7 @@ def read_image(
         *size,
         *curves,
         coder,
-        np.empty(_count_table(curves), np.uint32),
+        np.empty(TABLE_SIZE, np.uint32),
         np.arange(max(count, groups), dtype=np.uint32),  # identity
         np.empty(count, np.uint32),  # order
         np.empty(fields, np.uint32),
@@ -127,8 +125,3 @@ def read_image(
         out.reshape(-1),
     )
     return status, int(coder[DETAIL])
-
-
-def _count_table(curves: Curves) -> int:
-    """Count the numbers that the longest table and its buckets have."""
-    return STARTS + 2 + 2 * int(curves.scales[LARGEST::SCALE_FIELDS].max())

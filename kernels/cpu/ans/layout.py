@@ -44,6 +44,8 @@ CODER_FIELDS = STATES + MAX_STATES
 BUCKET_BITS = 8
 BUCKETS = 1 << BUCKET_BITS
 STARTS = BUCKETS + 1
+MAX_MAGNITUDE = 191
+TABLE_SIZE = STARTS + 2 * MAX_MAGNITUDE + 2
 
 # What tables are made from, per scale: the largest magnitude; the probability that a magnitude goes
 # no further, in 2^-32; the frequencies of 0 in one-sided tables, and those in two-sided ones.

@@ -21,6 +21,7 @@ from gsic_kernels.cpu.ans.layout import (
     LAST_PLAIN,
     LAST_WHOLE,
     LOWEST,
+    MAX_MAGNITUDE,
     OK,
     PRECISION,
     SCALE_FIELDS,
@@ -66,7 +67,7 @@ def fill_geometric(
     # Every symbol has a frequency of 1 and the escape that of 256; what is left of a side is shared
     # in proportion. Starts are shares of sums, so that no step needs the result of the one before.
     fixed = top + ESCAPE_FREQUENCY - 1
-    first = (whole * SPREADS + spread) * (len(chances) // ((LAST_WHOLE + 1) * SPREADS))
+    first = (whole * SPREADS + spread) * MAX_MAGNITUDE
     scaled, begin = np.uint64(above - fixed), np.uint64(TOTAL - above)
     for k in range(top):
         place = np.uint64(k) + (np.uint64(chances[first + k]) * scaled >> _PRECISION)
