@@ -17,6 +17,7 @@ from gsic.coding.models import Model
 from gsic.coding.tables import build_curves
 from gsic.errors import CorruptFile
 from gsic_kernels.cpu.ans import coder, layout
+from gsic_kernels.types import SHAPE_ROWS
 
 _WORD_BYTES = 4
 
@@ -125,7 +126,7 @@ def read_image(payload: bytes, classes: Int64, size: tuple[int, int], channels: 
         CorruptFile: no writer can have made these bytes.
     """
     words = _split_words(payload)
-    rows = np.empty((7 + channels, int(classes[:, 1].sum())), np.int32)
+    rows = np.empty((SHAPE_ROWS + channels, sum(classes[:, 1].tolist())), np.int32)
     status, detail = coder.read_image(words, classes, size, build_curves(), rows)
     if status != layout.OK:
         raise CorruptFile(f"payload: {_MESSAGES[status].format(detail)}")

@@ -105,7 +105,7 @@ def test_only_some_parts_use_kernels(path: Path) -> None:
             *("cpu.runtime.compiling", "cpu.sums.dequantising"),
         ),
         "gsic/profiles/": ("types", "constants", "lazy", "cpu.ans.layout", "cpu.runtime.forks"),
-        "gsic/coding/": ("cpu.ans", "lazy"),
+        "gsic/coding/": ("cpu.ans", "lazy", "types"),
         "gsic/bench/": ("registry",),
         "gsic/doctor/": ("registry", "cpu.runtime"),
     }

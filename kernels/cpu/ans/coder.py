@@ -11,14 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from gsic_kernels.cpu.ans.layout import (
+    AMPLITUDE_CLASSES,
     CODER_FIELDS,
     DETAIL,
-    LARGEST,
+    GROUP_FIELDS,
+    HISTOGRAM_SIZE_MIN,
     LOWEST,
     MAX_STATES,
-    SCALE_FIELDS,
+    PLACE_ROWS,
+    SCALES,
+    SET_FIELDS,
     STARTS,
     SYMBOLS,
+    TABLE_SIZE,
 )
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.types import I32, I64, U32
@@ -29,9 +34,8 @@ class Curves(NamedTuple):
 
     Attributes:
         chances: uint32 (S * SPREADS * R,), of each scale and spread the probabilities of the
-            magnitudes from 1 up to, but without, 1 + k, in 2^-24.
-        scales: uint32 (S * SCALE_FIELDS,), with the fields of `layout`; no largest magnitude is
-            above R.
+            magnitudes from 1 up to, but without, 1 + k, in 2^-24; R is MAX_MAGNITUDE.
+        scales: uint32 (S * SCALE_FIELDS,), with the fields of `layout`.
     """
 
     chances: U32
@@ -55,8 +59,7 @@ def build_tables(choices: I64, signed: bool, curves: Curves) -> list[tuple[I64, 
         Of each table its starts, and what its first symbol stands for.
     """
     coders = np.zeros((len(choices), CODER_FIELDS), np.uint64)
-    longest = 2 * int(curves.scales[LARGEST::SCALE_FIELDS].max()) + 2
-    tables = np.zeros((len(choices), STARTS + longest), np.uint32)
+    tables = np.zeros((len(choices), TABLE_SIZE), np.uint32)
     kernel("fill_tables")(*curves, int(signed), choices, coders, tables)
     lowest = coders[:, LOWEST].view(np.int64).tolist()
     ends = (coders[:, SYMBOLS].astype(np.int64) + STARTS + 1).tolist()
@@ -99,6 +102,26 @@ def read_image(
     Returns:
         A status, and a number for its message. The rows are of no use if the status is not OK.
     """
+    columns, count = out.shape[0] - PLACE_ROWS, out.shape[1]
+    groups = columns * AMPLITUDE_CLASSES
+    # Numbers that describe groups, and levels of histograms, may be more than there are rows.
+    fields = max(count, groups * (SCALES + HISTOGRAM_SIZE_MIN))
     coder = np.zeros(CODER_FIELDS, np.uint64)
-    status = kernel("read_image")(words, classes, *size, *curves, coder, out.reshape(-1))
+    status = kernel("read_image")(
+        words,
+        classes,
+        *size,
+        *curves,
+        coder,
+        np.empty(TABLE_SIZE, np.uint32),
+        np.arange(max(count, groups), dtype=np.uint32),  # identity
+        np.empty(count, np.uint32),  # order
+        np.empty(fields, np.uint32),
+        np.empty(columns * count, np.uint32),  # places of escapes
+        np.empty((len(classes), SET_FIELDS), np.int64),
+        np.empty((groups, GROUP_FIELDS), np.int64),
+        np.empty(count, np.int64),  # keys
+        np.empty((3, AMPLITUDE_CLASSES), np.int64),  # rows, group, and group sizes of contexts
+        out.reshape(-1),
+    )
     return status, int(coder[DETAIL])

@@ -14,6 +14,7 @@ from gsic_kernels.cpu.ans.layout import (
     BAD_CENTRE,
     BAD_SCALE,
     BAD_SHARE,
+    CENTRE,
     CENTRE_STEP_TABLE,
     ESCAPES,
     FIRST_SCALE,
@@ -21,28 +22,29 @@ from gsic_kernels.cpu.ans.layout import (
     HISTOGRAM,
     HISTOGRAM_SIZE_MIN,
     LEVEL_BITS,
+    MODE,
     MODE_BITS,
     OK,
     OUT_OF_RANGE,
     PLAIN,
+    POSITIVE,
     POSITIVE_EVEN,
     POSITIVE_TABLE,
+    SCALE,
     SCALE_GROWTH,
     SCALE_STEP_TABLE,
     SCALES,
     SIGN_MAGNITUDE,
+    SPREAD,
     SPREAD_LEVELS,
     VALUE_BOUND,
+    ZERO,
 )
 from gsic_kernels.cpu.ans.states import read_fields
 from gsic_kernels.cpu.ans.symbols import add_excess, read_signs, read_symbols
 from gsic_kernels.cpu.ans.tables import count_low_bits, fill_geometric, fill_histogram
 from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
-
-# Fields of a group: the mode of its column; scale, zero, spread and positive of its table; centre.
-MODE, SCALE, ZERO, SPREAD, POSITIVE, CENTRE = range(6)
-GROUP_FIELDS = 6
 
 _SHARES = 16
 
@@ -91,6 +93,8 @@ def read_columns(
     first: int,
     fields: U32,
     places: U32,
+    plans: I64,
+    shares: I64,
     out: I32,
 ) -> int:
     """Read columns of len(order) values each into `out`, from its place `first` on.
@@ -105,11 +109,11 @@ def read_columns(
         doubling: 1 if values are expected to double from group to group, else 0.
         columns: how many columns there are.
         first: index in `out`.
-        fields, places: for raw fields and escapes.
+        fields, places, shares: for raw fields, escapes, and shares of signs.
+        plans: int64 (columns * groups, GROUP_FIELDS), receives what describes the groups.
         out: receives the values.
     """
     height = len(order)
-    plans = np.zeros((columns * groups, GROUP_FIELDS), np.int64)
     status = _read_parameters(
         words,
         coder,
@@ -165,18 +169,19 @@ def read_columns(
             for k in range(size):
                 place = first + g // groups * height + np.int64(order[row + k])
                 value = (np.int64(out[place]) << low_bits) + fields[k] + plans[g, CENTRE]
-                # The check below finds what is too large, wherever it lies.
-                out[place] = min(max(value, -VALUE_BOUND), VALUE_BOUND)
+                # The check below finds what is too large.
+                out[place] = value if abs(value) < VALUE_BOUND else VALUE_BOUND
         row = row + size if row + size < height else 0
     largest = smallest = np.int32(0)
     for k in range(np.uint64(first), np.uint64(first + columns * height)):
-        largest, smallest = max(largest, out[k]), min(smallest, out[k])
+        largest = out[k] if out[k] > largest else largest
+        smallest = out[k] if out[k] < smallest else smallest
     if status == OK and (largest >= VALUE_BOUND or smallest <= -VALUE_BOUND):
         return OUT_OF_RANGE
     for c in range(columns):
         if status == OK and plans[c * groups, MODE] == SIGN_MAGNITUDE:
             place = first + c * height
-            status = read_signs(words, coder, order, sizes, groups, place, fields, out)
+            status = read_signs(words, coder, order, sizes, groups, place, fields, shares, out)
     return status
 
 
@@ -206,6 +211,7 @@ def _read_parameters(
     for g in range(len(plans)):
         head = np.int64(fields[g // groups])
         plans[g, MODE], plans[g, ZERO] = head & (1 << MODE_BITS) - 1, head >> MODE_BITS
+        plans[g, CENTRE] = 0
     for part in range(len(_TABLES)):
         if part == _SPREADS:
             for k in range(len(SPREAD_LEVELS)):

@@ -14,26 +14,21 @@ from gsic_kernels.cpu.ans.columns import join_groups, read_columns
 from gsic_kernels.cpu.ans.layout import (
     AMPLITUDE_CLASSES,
     BAD_CLASS,
+    COLUMNS,
     EXPECTED_CLASS,
     FOUR_STATES_FROM,
-    HISTOGRAM_SIZE_MIN,
-    LARGEST,
-    LAST_WHOLE,
     LEAST_GROUP,
     LOG_SCALE_EXPONENT,
     OK,
-    SCALE_FIELDS,
-    SCALES,
-    STARTS,
+    PLACE_ROWS,
+    ROWS,
+    SIZE,
     TWO_STATES_FROM,
 )
-from gsic_kernels.cpu.ans.sorted_sets import COLUMNS, ROWS, SET_FIELDS, SIZE, read_sets
+from gsic_kernels.cpu.ans.sorted_sets import read_sets
 from gsic_kernels.cpu.ans.states import begin, end
 from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
-
-# Rows before the log-scale: P, A, column and row of the cell.
-_PLACE_ROWS = 4
 
 
 def read_image(
@@ -44,25 +39,26 @@ def read_image(
     chances: U32,
     scales: U32,
     coder: U64,
+    table: U32,
+    identity: U32,
+    order: U32,
+    fields: U32,
+    places: U32,
+    sets: I64,
+    plans: I64,
+    keys: I64,
+    contexts: I64,
     out: I32,
 ) -> int:
-    """Kernel of `coder.read_image`."""
-    sets = np.empty((len(classes), SET_FIELDS), np.int64)
-    counts = np.zeros(AMPLITUDE_CLASSES, np.int64)
-    count = np.int64(0)
+    """Kernel of `coder.read_image`, which says what the arrays are for."""
+    counts, joined, sizes = contexts[0], contexts[1], contexts[2]
+    count = np.int64(len(order))
+    for g in range(len(counts)):
+        counts[g] = classes[g, 1] if g < len(classes) else 0
     for g in range(len(classes)):
-        count += classes[g, 1]
-        sets[g, SIZE] = counts[g] = classes[g, 1]
+        sets[g, SIZE] = classes[g, 1]
         sets[g, COLUMNS] = _count_cells(width, classes[g, 0])
         sets[g, ROWS] = _count_cells(height, classes[g, 0])
-    columns = len(out) // count - _PLACE_ROWS
-    # At least as many as there can be levels, and numbers that describe groups.
-    most = max(count, columns * AMPLITUDE_CLASSES * (SCALES + HISTOGRAM_SIZE_MIN))
-    table = np.empty(STARTS + 2 + 2 * scales[LAST_WHOLE * SCALE_FIELDS + LARGEST], np.uint32)
-    fields, places = np.empty(most, np.uint32), np.empty(columns * most, np.uint32)
-    identity = np.empty(most, np.uint32)
-    for k in range(most):
-        identity[k] = k
     begin(words, coder, 1 + (count >= TWO_STATES_FROM) + 2 * (count >= FOUR_STATES_FROM))
     status = read_sets(
         words,
@@ -76,19 +72,21 @@ def read_image(
         count,
         fields,
         places,
+        keys,
         out,
     )
-    joined, sizes, order = np.empty_like(counts), np.empty_like(counts), identity[:count]
     # First the amplitude classes, grouped by position class; then all that these group.
+    first, columns, rows = count, np.int64(1), identity[:count]
     for grouped in range(2):
-        first = _PLACE_ROWS * count if grouped else count
         if status == OK and grouped:
+            first, columns = PLACE_ROWS * count, len(out) // count - PLACE_ROWS
             status = _complete_classes(classes, counts, count, out)
         if status != OK:
             return status
         groups = join_groups(counts, LEAST_GROUP, joined, sizes)
         if grouped:
-            order = _sort_by_group(joined, sizes[:groups], out[count : 2 * count])
+            _sort_by_group(joined, sizes, groups, counts, out[count : 2 * count], order)
+            rows = order
         status = read_columns(
             words,
             coder,
@@ -96,18 +94,20 @@ def read_image(
             chances,
             scales,
             identity,
-            order,
+            rows,
             sizes,
             groups,
             grouped,
-            columns if grouped else 1,
+            columns,
             first,
             fields,
             places,
+            plans[: columns * groups],
+            joined,
             out,
         )
     for k in range(count):
-        position, amplitude = out[k], out[count + k]
+        position, amplitude = out[k], np.int64(out[count + k])
         octaves = 2 * (amplitude - position)
         out[first + k] += octaves << max(amplitude - LOG_SCALE_EXPONENT, 0)
     return end(words, coder) if status == OK else status
@@ -124,7 +124,8 @@ def _count_cells(size: int, position_class: int) -> int:
 @register_jitable
 def _complete_classes(classes: I64, counts: I64, count: int, out: I32) -> int:
     """Fill the position classes, add their predictions to the amplitude classes, count these."""
-    counts[:] = 0
+    for k in range(len(counts)):
+        counts[k] = 0
     row = 0
     for g in range(len(classes)):
         position = classes[g, 0]
@@ -139,15 +140,18 @@ def _complete_classes(classes: I64, counts: I64, count: int, out: I32) -> int:
 
 
 @register_jitable
-def _sort_by_group(joined: I64, sizes: I64, classes: I32) -> U32:
-    """Return the rows of one group after the other, in ascending order within a group."""
-    places, place = np.empty_like(sizes), 0
-    for g in range(len(sizes)):
-        places[g] = place
+def _sort_by_group(
+    joined: I64, sizes: I64, groups: int, starts: I64, classes: I32, order: U32
+) -> None:
+    """Put the rows of one group after the other into `order`, in ascending order within a group.
+
+    `starts` receives where the groups end.
+    """
+    place = np.int64(0)
+    for g in range(groups):
+        starts[g] = place
         place += sizes[g]
-    order = np.empty(len(classes), np.uint32)
-    for k in range(len(classes)):
+    for k in range(len(order)):
         group = joined[classes[k]]
-        order[places[group]] = k
-        places[group] += 1
-    return order
+        order[starts[group]] = k
+        starts[group] += 1

@@ -44,6 +44,8 @@ CODER_FIELDS = STATES + MAX_STATES
 BUCKET_BITS = 8
 BUCKETS = 1 << BUCKET_BITS
 STARTS = BUCKETS + 1
+MAX_MAGNITUDE = 191
+TABLE_SIZE = STARTS + 2 * MAX_MAGNITUDE + 2
 
 # What tables are made from, per scale: the largest magnitude; the probability that a magnitude goes
 # no further, in 2^-32; the frequencies of 0 in one-sided tables, and those in two-sided ones.
@@ -51,6 +53,16 @@ LARGEST, STOP, ZEROS = range(3)
 ZERO_ODDS = 16
 SCALE_FIELDS = ZEROS + 2 * ZERO_ODDS
 SPREADS = 4
+
+# Fields of a set: number of keys; columns and rows of cells; low bits of a gap; scale, zero and
+# spread of the table of its quotients.
+SIZE, COLUMNS, ROWS, LOW_BITS, OWN_SCALE, OWN_ZERO, OWN_SPREAD = range(7)
+SET_FIELDS = 7
+
+# Fields of a group of a column: the mode of the column; scale, zero, spread and positive of the
+# table; the centre.
+MODE, SCALE, ZERO, SPREAD, POSITIVE, CENTRE = range(6)
+GROUP_FIELDS = 6
 
 # Statuses. OK; the payload cannot hold an array; a magnitude is at or above its bound; a gap or a
 # key is beyond the last cell; a magnitude is negative; a share of positive values, a scale or a
@@ -103,8 +115,10 @@ SET_ZERO = 6
 VALUE_BOUND = 1 << 30
 STEP_BOUND = 1 << 31
 
-# Profile `gsic`. Groups of fewer rows are joined; the number of amplitude classes, and the one that
-# is predicted where P = 0; the step of the log-scale is 2^(LOG_SCALE_EXPONENT - A).
+# Profile `gsic`. Rows before the log-scale: P, A, column and row of the cell. Groups of fewer rows
+# are joined; the number of amplitude classes, and the one that is predicted where P = 0; the step
+# of the log-scale is 2^(LOG_SCALE_EXPONENT - A).
+PLACE_ROWS = 4
 LEAST_GROUP = 16
 AMPLITUDE_CLASSES = 16
 EXPECTED_CLASS = 2

@@ -12,14 +12,21 @@ import numpy as np
 
 from gsic_kernels.cpu.ans.layout import (
     CHUNK_BITS,
+    COLUMNS,
     DETAIL,
     HIGH_KEY,
     HIGH_SCALE,
     LAST_WHOLE,
+    LOW_BITS,
     OK,
     OWN_BITS,
+    OWN_SCALE,
+    OWN_SPREAD,
+    OWN_ZERO,
+    ROWS,
     SCALE_FIELDS,
     SET_ZERO,
+    SIZE,
     STOP,
     WIDE_GAP,
 )
@@ -31,11 +38,6 @@ from gsic_kernels.types import I32, I64, U32, U64
 
 # The mean of the quotients of gaps by 2^(low bits) lies between 2^3 and twice that.
 _MEAN_BITS = 3
-
-# Fields of a set: number of keys; columns and rows of cells; low bits of a gap; scale, zero and
-# spread of the quotients.
-SIZE, COLUMNS, ROWS, LOW_BITS, SCALE, ZERO, SPREAD = range(7)
-SET_FIELDS = 7
 
 
 @register_jitable
@@ -51,6 +53,7 @@ def read_sets(
     count: int,
     fields: U32,
     places: U32,
+    keys: I64,
     out: I32,
 ) -> int:
     """Read the keys of all sets as columns and rows of cells.
@@ -62,18 +65,27 @@ def read_sets(
     owners = 0
     for g in range(len(sets)):
         _predict_gaps(scales, sets[g])
-        sets[g, ZERO], sets[g, SPREAD] = SET_ZERO, -np.int64(fields[g])
+        sets[g, OWN_ZERO], sets[g, OWN_SPREAD] = SET_ZERO, -np.int64(fields[g])
         owners += fields[g]
     if status == OK:
         status = read_fields(words, coder, np.int64(OWN_BITS), owners, fields)
     owner, row = 0, np.int64(0)
     for g in range(len(sets)):
-        if sets[g, SPREAD] < 0:
+        if sets[g, OWN_SPREAD] < 0:
             own = np.int64(fields[owner])
-            sets[g, SCALE], sets[g, ZERO], sets[g, SPREAD] = own & 31, own >> 5 & 15, own >> 9
+            sets[g, OWN_SCALE], sets[g, OWN_ZERO], sets[g, OWN_SPREAD] = (
+                own & 31,
+                own >> 5 & 15,
+                own >> 9,
+            )
             owner += 1
     for g in range(len(sets)):
-        scale, zero, spread, size = sets[g, SCALE], sets[g, ZERO], sets[g, SPREAD], sets[g, SIZE]
+        scale, zero, spread, size = (
+            sets[g, OWN_SCALE],
+            sets[g, OWN_ZERO],
+            sets[g, OWN_SPREAD],
+            sets[g, SIZE],
+        )
         if status == OK and scale > LAST_WHOLE:
             coder[DETAIL] = scale
             status = HIGH_SCALE
@@ -89,7 +101,7 @@ def read_sets(
     row = np.int64(first)
     for g in range(len(sets)):
         if status == OK:
-            status = _split_keys(words, coder, sets[g], row, count, fields, out)
+            status = _split_keys(words, coder, sets[g], row, count, fields, keys, out)
         row += sets[g, SIZE]
     return status
 
@@ -116,21 +128,20 @@ def _predict_gaps(scales: U32, one: I64) -> None:
     scale = 0
     while scale < LAST_WHOLE and scales[scale * SCALE_FIELDS + STOP] > chance:
         scale += 1
-    one[LOW_BITS], one[SCALE] = low_bits, scale
+    one[LOW_BITS], one[OWN_SCALE] = low_bits, scale
 
 
 @register_jitable
 def _split_keys(
-    words: U32, coder: U64, one: I64, first: int, count: int, fields: U32, out: I32
+    words: U32, coder: U64, one: I64, first: int, count: int, fields: U32, keys: I64, out: I32
 ) -> int:
     """Read the low bits of the gaps of a set, add the gaps up to keys, and split these.
 
-    The quotients of the gaps are where the rows of the cells will be.
+    The quotients of the gaps are where the rows of the cells will be. The keys go to `keys`.
     """
     size, columns, low_bits = one[SIZE], np.uint64(one[COLUMNS]), one[LOW_BITS]
     cells = one[COLUMNS] * one[ROWS]
     lower = min(low_bits, CHUNK_BITS)
-    keys = np.empty(size, np.int64)
     status = read_fields(words, coder, lower, size, fields)
     for k in range(size):
         keys[k] = fields[k]

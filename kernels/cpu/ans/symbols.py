@@ -132,14 +132,17 @@ def read_signs(
     groups: int,
     first: int,
     fields: U32,
+    shares: I64,
     out: I32,
 ) -> int:
     """Read a share per group and a flag per value that is not 0; negate the values whose flag is 1.
 
-    The column begins at `first`; `order` has the rows of one group after the other.
+    The column begins at `first`; `order` has the rows of one group after the other. The shares go
+    to `shares`.
     """
     status = read_fields(words, coder, np.int64(SHARE_BITS), groups, fields)
-    shares = fields[:groups].copy()
+    for g in range(groups):
+        shares[g] = fields[g]
     column, row = np.uint64(first), np.uint64(0)
     for g in range(groups):
         ending = row + np.uint64(sizes[g])
@@ -147,13 +150,13 @@ def read_signs(
         for k in range(row, ending):
             value = out[column + np.uint64(order[k])]
             count += value != 0
-            least = min(least, value)
+            least = value if value < least else least
         if least < 0:
             return NEGATIVE
         if status == OK and shares[g] == EVEN_SHARE:
             status = read_fields(words, coder, np.int64(1), count, fields)
         elif status == OK:
-            status = _read_flags(words, coder, np.int64(shares[g]), count, fields)
+            status = _read_flags(words, coder, shares[g], count, fields)
         if status != OK:
             return status
         flag = NONE

@@ -20,6 +20,7 @@ from gsic_kernels.cpu.ans.layout import (
     LAST_PLAIN,
     LAST_WHOLE,
     LOWEST,
+    MAX_MAGNITUDE,
     OK,
     PRECISION,
     SCALE_FIELDS,
@@ -66,7 +67,7 @@ def fill_geometric(
     # Every symbol has a frequency of 1 and the escape that of 256; what is left of a side is shared
     # in proportion. Starts are shares of sums, so that no step needs the result of the one before.
     fixed = top + ESCAPE_FREQUENCY - 1
-    first = (whole * SPREADS + spread) * (len(chances) // ((LAST_WHOLE + 1) * SPREADS))
+    first = (whole * SPREADS + spread) * MAX_MAGNITUDE
     scaled, begin = np.uint64(above - fixed), np.uint64(TOTAL - above)
     for k in range(top):
         place = np.uint64(k) + (np.uint64(chances[first + k]) * scaled >> _PRECISION)
@@ -103,20 +104,20 @@ def fill_histogram(levels: U32, first: int, count: int, coder: U64, table: U32) 
 def fill_buckets(coder: U64, table: U32) -> int:
     """Fill the buckets of the current table; return the least cost of a symbol in 2^-24 bit."""
     count = np.int64(coder[SYMBOLS])
-    largest = np.uint32(0)
+    largest = np.int64(0)
     for k in range(STARTS, STARTS + count):
-        largest = max(largest, np.uint32(table[k + 1] - table[k]))
+        largest = max(largest, np.int64(table[k + 1]) - np.int64(table[k]))
     for k in range(BUCKETS):
         table[k] = 0
     # Later symbols that begin before the same bucket replace earlier ones.
     for index in range(1, count):
         table[np.int64(table[STARTS + index]) + (1 << _BUCKET) - 1 >> _BUCKET] = index
-    begun = np.uint32(0)
+    begun = np.int64(0)
     for k in range(BUCKETS):
-        begun = max(begun, table[k])
+        begun = max(begun, np.int64(table[k]))
         table[k] = begun
     # A symbol of frequency f takes log2(2^24 / f) bits, which is at least 1 - f / 2^24.
-    return TOTAL - np.int64(largest)
+    return TOTAL - largest
 
 
 def fill_tables(

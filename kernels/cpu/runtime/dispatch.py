@@ -145,7 +145,8 @@ _KERNELS = {
     "read_image": _Entry(
         "plain",
         "ans.image",
-        f"{_U32}, {_I64_2D}, int64, int64, {_U32}, {_U32}, {_U64}, {_I32}",
+        f"{_U32}, {_I64_2D}, int64, int64, {_U32}, {_U32}, {_U64}, {_U32}, {_U32}, {_U32}, {_U32},"
+        f" {_U32}, {_I64_2D}, {_I64_2D}, {_I64}, {_I64_2D}, {_I32}",
     ),
     "rdoq_pass": _Entry(
         "plain",

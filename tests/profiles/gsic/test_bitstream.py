@@ -59,6 +59,12 @@ def test_round_trip(
         assert value.dtype == np.int64
 
 
+def test_reading_makes_no_arrays_but_the_rows() -> None:
+    image = read_back(QuantisedImage(*random_scene(40, 30, 3, 50, seed=6)))
+    assert set(vars(image)) == {"header", "rows"}
+    assert image.rows.dtype == np.int32
+
+
 def test_corners_of_the_format() -> None:
     header, symbols = extremes(23, 31)
     symbols = canonicalise(header, symbols)

@@ -16,10 +16,12 @@ from gsic.profiles.gsic.symbols import (
     MAX_STEP_INDEX,
     POSITION_CLASSES,
     Header,
+    QuantisedImage,
     Symbols,
     compute_step,
     count_cells,
     find_step_index,
+    pack_symbols,
 )
 
 
@@ -82,3 +84,17 @@ def test_taking_gaussians_takes_all_of_them() -> None:
     assert np.array_equal(classes.select(mask).position, symbols.position_class[mask])
     assert np.array_equal(classes.select(mask).amplitude, symbols.amplitude_class[mask])
     assert len(symbols) == 20
+
+
+def test_symbols_and_rows_are_made_from_each_other() -> None:
+    rng = np.random.default_rng(5)
+    header = make_header(rng, 3)
+    symbols = make_symbols(rng, header, 40, 2.0)
+    rows = QuantisedImage(header, symbols).rows
+    np.testing.assert_array_equal(rows, pack_symbols(symbols))
+    image = QuantisedImage(header, rows=rows)
+    assert "symbols" not in vars(image)
+    got_header, got_symbols = image
+    assert got_header is header
+    assert are_equal(got_symbols, symbols)
+    assert image.symbols is got_symbols
