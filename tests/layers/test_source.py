@@ -49,7 +49,7 @@ LAYERS = {
     "__init__": {"errors", "options", "api"},
 }
 
-COMPILING = ("kernels/cpu/runtime/", "kernels/cpu/ahead/", "kernels/cpu/raster/planar_simd.py")
+COMPILING = ("kernels/cpu/runtime/", "kernels/cpu/ahead/", "kernels/cpu/sums/block_simd.py")
 # Heavy or optional packages -> the only files and folders that may import them.
 HOMES = {
     "torch": ("gsic/fitting/", "gsic/encoders/", "kernels/gpu/"),
