@@ -171,8 +171,13 @@ class LogFit(Protocol):
 
     def step(self, state: FitState, scale: float) -> float: ...
     def step_rounded(
-        self, state: FitState, scale: float, classes: tuple[I64, I64], grid: LogGrid
-    ) -> tuple[float, I64]: ...
+        self,
+        state: FitState,
+        scale: float,
+        classes: tuple[I64, I64],
+        grid: LogGrid,
+        symbols: I64,
+    ) -> float: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import numpy as np
 from gsic import images
 from gsic.bench import machine
 from gsic.fitting.adam_fit import Schedule, optimise
-from gsic.fitting.adam_state import GaussianFit
+from gsic.fitting.adam_state_gpu import make_gaussian_fit
 from gsic.fitting.losses import make_loss
 from gsic.fitting.recipe import FitRecipe
 from gsic.gaussians import COVARIANCES
@@ -45,8 +45,10 @@ def main() -> int:
 
 def measured(planes: Any, arguments: argparse.Namespace, threads: int) -> dict[str, Any]:
     backend = registry.get("cpu")
-    fit = GaussianFit(
+    fit = make_gaussian_fit(
+        backend,
         planes,
+        "l2",
         make_loss(backend, planes, "l2", threads),
         planes.mean(axis=(0, 1), dtype=np.float64),
         COVARIANCES["log"],

@@ -26,7 +26,7 @@ class Adam:
     def __init__(
         self, values: Float64, learning_rates: Float64, betas: tuple[float, float]
     ) -> None:
-        # Column-major order, because all callers compute with single columns.
+        # Column-major order, because all callers and kernels compute with single columns.
         self.values = values.copy(order="F")
         self.learning_rates = learning_rates
         self.betas = betas
@@ -81,8 +81,9 @@ class Adam:
 
     def keep(self, mask: Bools) -> None:
         """Drop the rows where a mask, bool (N,), is false."""
-        self.values = self.values[mask]
-        self._first, self._second = self._first[mask], self._second[mask]
+        self.values, self._first, self._second = (
+            np.asfortranarray(matrix[mask]) for matrix in (self.values, self._first, self._second)
+        )
         self._steps = self._steps[mask]
 
     def append(self, rows: Float64) -> None:

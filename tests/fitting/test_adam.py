@@ -68,6 +68,16 @@ def test_what_was_given_is_left_alone() -> None:
     np.testing.assert_array_equal(start, np.ones((2, 3)))
 
 
+def test_columns_stay_contiguous_whatever_rows_come_and_go() -> None:
+    """Kernels take them as they are."""
+    adam = Adam(np.zeros((0, 3)), RATES, BETAS)
+    for mask in ([True, False, True, True], [False, True, True, True, False, True, True]):
+        adam.append(np.ones((4, 3)))
+        adam.keep(np.array(mask))
+        assert all(matrix.flags.f_contiguous for matrix in adam.state[:3])
+    assert adam.values.shape == (5, 3)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_rows_at_all(count: int) -> None:
     adam = Adam(np.zeros((0, 3)), RATES, BETAS)

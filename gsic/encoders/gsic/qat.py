@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from gsic.arrays import Float64
+import numpy as np
+
+from gsic.arrays import Float64, Int64
 from gsic.encoders.gsic.recipe import EncodeRecipe
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.progress import Tick
@@ -61,14 +63,17 @@ class Qat:
         Returns:
             The symbols with the smallest loss on the way.
         """
-        least, best = math.inf, None
+        least = math.inf
+        best = spare = None
         for factor in factors:
-            loss, state = self.step(factor)
+            loss, rows = self._step(factor, spare)
             if best is None or loss < least:
-                least, best = loss, state
+                least, best, spare = loss, rows, best
+            else:
+                spare = rows
             tick(loss, len(self.fit))
         assert best is not None
-        return best
+        return self._unpack(best)
 
     def freeze(self, step_index: int) -> None:
         """Set the step index, and choose the precision classes that suit it."""
@@ -93,21 +98,44 @@ class Qat:
         Returns:
             The loss before the step, and the symbols it was measured on.
         """
-        if compiled := self.fit.compiled:
-            classes = self.classes
-            loss, rows = compiled.step_rounded(
-                self.fit.adam.state, factor, (classes.position, classes.amplitude), self._grid
-            )
-            shapes = rows[:2].T, rows[2], rows[3:5].T
-            symbols = Symbols(classes.position, classes.amplitude, *shapes, rows[5:].T)
-            return loss, QuantisedImage(self.header, symbols)
+        loss, rows = self._step(factor, None)
+        return loss, self._unpack(rows)
+
+    def _step(self, factor: float, spare: Int64 | None) -> tuple[float, Int64]:
+        """Take one step.
+
+        Args:
+            factor: of the learning rates.
+            spare: an array that the symbols may go to.
+
+        Returns:
+            The loss before the step, and the symbols it was measured on as rows, int64 (5 + C, N).
+        """
+        fit = self.fit
+        if fit.compiled:
+            shape = 5 + fit.channels, len(fit)
+            rows = np.empty(shape, np.int64) if spare is None else spare
+            classes = self.classes.position, self.classes.amplitude
+            state = fit.adam.state
+            loss = fit.compiled.step_rounded(state, factor, classes, self._grid, rows)
+            return loss, rows
         symbols = self._quantise(self.header, self.classes)
         seen = dequantise_gaussians(self.header, symbols)
         drawn = seen.place_on_lattices()
-        loss, gradients = self.fit.evaluate(drawn.splats)
+        loss, gradients = fit.evaluate(drawn.splats)
         # Straight through: the gradient by what was rounded moves what was not.
-        self.fit.move(self.fit.backward(gradients, drawn, seen.theta), factor)
-        return loss, QuantisedImage(self.header, symbols)
+        fit.move(fit.backward(gradients, drawn, seen.theta), factor)
+        columns = symbols.cell, symbols.log_scale, symbols.log_anisotropy, symbols.color
+        return loss, np.column_stack(columns).T
+
+    def _unpack(self, rows: Int64) -> QuantisedImage:
+        """Return the image of symbols as rows, with the classes of this training."""
+        cell, log_scale, anisotropy, color = rows[:2].T, rows[2], rows[3:5].T, rows[5:].T
+        classes = self.classes
+        return QuantisedImage(
+            self.header,
+            Symbols(classes.position, classes.amplitude, cell, log_scale, anisotropy, color),
+        )
 
     def _classify(self, header: Header) -> Classes:
         recipe = self.recipe

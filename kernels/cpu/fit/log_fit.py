@@ -52,24 +52,29 @@ class LogFit:
         return self._step(state, scale, "draw_floats", (divisor, self._levels - 1))
 
     def step_rounded(
-        self, state: FitState, scale: float, classes: tuple[I64, I64], grid: LogGrid
-    ) -> tuple[float, I64]:
+        self,
+        state: FitState,
+        scale: float,
+        classes: tuple[I64, I64],
+        grid: LogGrid,
+        symbols: I64,
+    ) -> float:
         """Take one step, in place, along the gradient of what is drawn of the rounded Gaussians.
 
         Args:
             state, scale: as for `step`.
             classes: position classes and amplitude classes, int64 (N,) each.
             grid: what Gaussians are rounded with.
+            symbols: int64 (5 + C, N), which is filled with the symbols before the step: column and
+                row of the cell, m, u and v in steps, and amplitudes.
 
         Returns:
-            The loss before the step, and the symbols it was measured on, int64 (5 + C, N): column
-            and row of the cell, m, u and v in steps, and amplitudes.
+            The loss of those symbols.
         """
-        height, width, channels = self._loss.shape
-        symbols = np.empty((5 + channels, len(state[3])), np.int64)
+        height, width, _ = self._loss.shape
         numbers = tuple(float(number) for number in grid[:-1])
         arguments = *classes, (width, height), numbers, grid.transform, LEVELS_MAX - 1, symbols
-        return self._step(state, scale, "draw_symbols", arguments), symbols
+        return self._step(state, scale, "draw_symbols", arguments)
 
     def _step(
         self, state: FitState, scale: float, draw: str, arguments: tuple[object, ...]

@@ -137,9 +137,8 @@ def test_symbols_and_splats_are_those_of_the_format(channels: int) -> None:
     mean, theta, color = rows[:, :2], rows[:, 2:5], rows[:, 5:]
     classes = classify(header.step, theta, color)
     loss, fit, state = start(rows)
-    _, got = fit.step_rounded(
-        state, 1.0, (classes.position, classes.amplitude), make_log_grid(header)
-    )
+    got, grid = np.zeros((5 + channels, len(rows)), np.int64), make_log_grid(header)
+    fit.step_rounded(state, 1.0, (classes.position, classes.amplitude), grid, got)
     expected = quantise(header, classes, mean, theta, color)
     symbols = Symbols(
         *(classes.position, classes.amplitude, got[:2].T, got[2], got[3:5].T, got[5:].T)
@@ -178,8 +177,8 @@ def test_the_gradient_passes_straight_through_rounding() -> None:
     header = Header(WIDTH, HEIGHT, 3, 400, (0,) * 3)
     classes = classify(header.step, rows[:, 2:5], rows[:, 5:])
     loss, fit, state = start(rows, betas=(0.0, 0.99))
-    grid = make_log_grid(header)
-    fit.step_rounded(state, 1.0, (classes.position, classes.amplitude), grid)
+    got, grid = np.zeros((8, len(rows)), np.int64), make_log_grid(header)
+    fit.step_rounded(state, 1.0, (classes.position, classes.amplitude), grid, got)
     seen = dequantise_gaussians(
         header, quantise(header, classes, rows[:, :2], rows[:, 2:5], rows[:, 5:])
     )
