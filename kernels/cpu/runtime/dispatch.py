@@ -49,6 +49,7 @@ _DRAWN = f"{_F64_2D}, {_F32_2D}, {_F32_2D}, {_F32_2D}, {_F32}, {_F32}, {_I32}"
 
 _KERNELS = {
     "barrier": _Entry("step", "runtime.work_loop", ""),
+    "wait_for_signal": _Entry("plain", "runtime.work_loop", f"{_I64}, int64, int64"),
     "prepare_records": _Entry(
         "items",
         "alpha.records",

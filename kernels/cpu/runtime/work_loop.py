@@ -133,3 +133,11 @@ def make_kernel(do_item: Callable[..., None]) -> Callable[..., int]:
 def barrier(counters: I64, work_counts: I64, step: int, worker: int, arguments: Any) -> int:
     """Wait for the steps before; a kernel without work items."""
     return wait_for_steps_before(counters, work_counts, step)
+
+
+def wait_for_signal(signal: I64, seen: int, looks: int) -> int:
+    """Look at the element DONE of `signal` until it is no longer `seen`, or so many times."""
+    for look in range(looks):
+        if count_done(signal) != seen:
+            return look
+    return looks

@@ -45,10 +45,10 @@ def bin_to_tiles(
         if boxes[n, 3] < boxes[n, 2]:
             continue
         lattice = lattices[level[n]]
-        left = (boxes[n, 0] - lattice[LEFT]) // lattice[TILE_COLUMNS]
-        right = (boxes[n, 1] - lattice[LEFT]) // lattice[TILE_COLUMNS]
-        top = (boxes[n, 2] - lattice[TOP]) // lattice[TILE_ROWS]
-        bottom = (boxes[n, 3] - lattice[TOP]) // lattice[TILE_ROWS]
+        left = (boxes[n, 0] - lattice[LEFT]) >> lattice[TILE_COLUMNS]
+        right = (boxes[n, 1] - lattice[LEFT]) >> lattice[TILE_COLUMNS]
+        top = (boxes[n, 2] - lattice[TOP]) >> lattice[TILE_ROWS]
+        bottom = (boxes[n, 3] - lattice[TOP]) >> lattice[TILE_ROWS]
         first = lattice[FIRST_TILE] + top * lattice[TILES_ACROSS]
         places[first + left + 1] += 1
         for _ in range(top, bottom + 1):
@@ -68,10 +68,10 @@ def bin_to_tiles(
         if boxes[n, 3] < boxes[n, 2]:
             continue
         lattice = lattices[level[n]]
-        left = (boxes[n, 0] - lattice[LEFT]) // lattice[TILE_COLUMNS]
-        right = (boxes[n, 1] - lattice[LEFT]) // lattice[TILE_COLUMNS]
-        top = (boxes[n, 2] - lattice[TOP]) // lattice[TILE_ROWS]
-        bottom = (boxes[n, 3] - lattice[TOP]) // lattice[TILE_ROWS]
+        left = (boxes[n, 0] - lattice[LEFT]) >> lattice[TILE_COLUMNS]
+        right = (boxes[n, 1] - lattice[LEFT]) >> lattice[TILE_COLUMNS]
+        top = (boxes[n, 2] - lattice[TOP]) >> lattice[TILE_ROWS]
+        bottom = (boxes[n, 3] - lattice[TOP]) >> lattice[TILE_ROWS]
         first = lattice[FIRST_TILE] + top * lattice[TILES_ACROSS]
         order[places[first + left]] = n
         places[first + left] += 1

@@ -102,7 +102,7 @@ def compare_tile(
                 row_absolutes = row_absolutes + absolute(error)
                 row_squares = fma(error, error, row_squares)
                 at, to = at + LANES, to + LANES
-        k = (row + y) * across + column // lattice[TILE_COLUMNS]
+        k = (row + y) * across + (column >> lattice[TILE_COLUMNS])
         sums[k, 0], sums[k, 1] = total(row_absolutes), total(row_squares)
         if len(weights):
             sums[k, 0] = total(row_weighted)

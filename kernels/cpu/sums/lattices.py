@@ -15,9 +15,9 @@ from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.types import I64, Window
 
-# Fields of a lattice: its first column and row, and the number of its columns and rows; the columns
-# and rows of a tile; the number of tiles side by side; the index of its first tile among those of
-# all levels. All but the last two are in blocks.
+# Fields of a lattice: its first column and row, and the number of its columns and rows, in blocks;
+# log2 of the columns and of the rows of a tile, which has fewer at the right and at the lower edge;
+# the number of tiles side by side; the index of its first tile among those of all levels.
 LEFT, TOP, COLUMNS, ROWS, TILE_COLUMNS, TILE_ROWS, TILES_ACROSS, FIRST_TILE = range(8)
 FIELDS = 8
 
@@ -25,9 +25,9 @@ FIELDS = 8
 # and no vector is loaded or stored beyond the last block of a row.
 GROUP = 2 * BLOCK_HEIGHT
 
-# A tile has at most so many pixels; those of three channels then take 384 KB, which stay in the
-# second-level cache of a core, and a Gaussian is seldom cut.
-_TILE_COLUMNS = 128
+# A tile has at most so many columns of blocks, as log2, and rows of pixels; those of three channels
+# take 384 KB, which stay in the second-level cache of a core, and a Gaussian is seldom cut.
+_TILE_COLUMNS = 7
 _TILE_ROWS_PX = 64
 # Each thread should get several tiles, so that none waits long for the slowest.
 _TILES_PER_THREAD = 6
@@ -52,12 +52,11 @@ def divide_window(window: Window, levels: int, threads: int) -> I64:
         left, top = x0 // BLOCK_WIDTH, y0 // BLOCK_HEIGHT
         columns = round_up(x1 // BLOCK_WIDTH + 1 - left, GROUP)
         rows = y1 // BLOCK_HEIGHT + 1 - top
-        across = -(-columns // _TILE_COLUMNS)
-        tile_columns = min(columns, _TILE_COLUMNS)
+        across = -(-columns >> _TILE_COLUMNS)
         tile_rows = _choose_tile_rows(rows, across, threads)
-        tiles = across * -(-rows // tile_rows)
+        tiles = across * -(-rows >> tile_rows)
         first = int(lattices[level, FIRST_TILE])
-        lattices[level] = left, top, columns, rows, tile_columns, tile_rows, across, first
+        lattices[level] = left, top, columns, rows, _TILE_COLUMNS, tile_rows, across, first
         lattices[level + 1, FIRST_TILE] = first + tiles
         # Enlarging reads from 2 cells before to 2 cells behind (see `enlarging`).
         x0, x1 = left * BLOCK_WIDTH // 2 - 2, (left + columns) * BLOCK_WIDTH // 2 + 1
@@ -71,12 +70,13 @@ def round_up(number: int, multiple: int) -> int:
 
 
 def _choose_tile_rows(rows: int, across: int, threads: int) -> int:
-    """Choose the block rows of a tile so that every thread gets several tiles."""
-    tall, least = _TILE_ROWS_PX // BLOCK_HEIGHT, _LEAST_TILE_ROWS_PX // BLOCK_HEIGHT
+    """Choose log2 of the block rows of a tile so that every thread gets several tiles."""
+    tall = (_TILE_ROWS_PX // BLOCK_HEIGHT).bit_length() - 1
+    least = (_LEAST_TILE_ROWS_PX // BLOCK_HEIGHT).bit_length() - 1
     if threads > 1:
-        while tall > least and -(-rows // tall) * across < _TILES_PER_THREAD * threads:
-            tall //= 2
-    return min(tall, rows)
+        while tall > least and -(-rows >> tall) * across < _TILES_PER_THREAD * threads:
+            tall -= 1
+    return tall
 
 
 @register_jitable
@@ -88,8 +88,8 @@ def plane_pitch(columns: int) -> int:
 @register_jitable
 def find_tile(lattice: I64, item: int) -> tuple[int, int, int, int]:
     """Return the first column and row of tile `item` of a lattice, and its columns and rows."""
-    column = item % lattice[TILES_ACROSS] * lattice[TILE_COLUMNS]
-    row = item // lattice[TILES_ACROSS] * lattice[TILE_ROWS]
-    columns = min(lattice[TILE_COLUMNS], lattice[COLUMNS] - column)
-    rows = min(lattice[TILE_ROWS], lattice[ROWS] - row)
+    column = item % lattice[TILES_ACROSS] << lattice[TILE_COLUMNS]
+    row = item // lattice[TILES_ACROSS] << lattice[TILE_ROWS]
+    columns = min(1 << lattice[TILE_COLUMNS], lattice[COLUMNS] - column)
+    rows = min(1 << lattice[TILE_ROWS], lattice[ROWS] - row)
     return lattice[LEFT] + column, lattice[TOP] + row, columns, rows

@@ -84,9 +84,9 @@ class Workspace:
     def memory(self) -> tuple[F32, F32, I32, F32]:
         """What each thread needs to render a tile; see `forward.render_tile`."""
         _, _, channels, threads = self.shape
-        columns, rows = (
-            int(self.lattices[:-1, field].max()) for field in (TILE_COLUMNS, TILE_ROWS)
-        )
+        lattices = self.lattices[:-1]
+        columns = int(np.minimum(lattices[:, COLUMNS], 1 << lattices[:, TILE_COLUMNS]).max())
+        rows = int(np.minimum(lattices[:, ROWS], 1 << lattices[:, TILE_ROWS]).max())
         listed = max(BATCH * rows * (columns + LANES), LANES * (SEGMENT_COLUMNS + LANES)) + LANES
         return (
             allocate_aligned((threads, rows * columns * channels * LANES)),

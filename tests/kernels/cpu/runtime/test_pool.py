@@ -83,19 +83,44 @@ def test_work_is_done_where_no_thread_can_be_started(
     monkeypatch: pytest.MonkeyPatch, started: int
 ) -> None:
     """As at a limit of the system, and in threads that outlive the main thread."""
-    executor, left = pool._pool(), [True] * started
+    start, left = threading.Thread.start, [True] * started
 
-    class Limited:
-        def submit(self, *arguments: Any) -> Any:
-            if not left:
-                raise RuntimeError("can't start new thread")
-            left.pop()
-            return executor.submit(*arguments)
+    def start_some(thread: threading.Thread) -> None:
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        start(thread)
 
-    monkeypatch.setattr(pool, "_pool", Limited)
+    monkeypatch.setattr(pool, "_helpers", None)
+    monkeypatch.setattr(threading.Thread, "start", start_some)
     done: list[int] = []
     pool.run(4, [python_step(done.append, 5), python_step(done.append, 5)])
     assert sorted(done) == sorted([*range(5)] * 2)
+
+
+def test_threads_that_sleep_are_woken() -> None:
+    for pause in (0.0, 0.05):
+        workers: set[int] = set()
+
+        def kernel(counters: Any, work_counts: Any, step: int, worker: int, arguments: Any) -> int:
+            workers.add(worker)  # noqa: B023
+            deadline = time.monotonic() + 10.0
+            while len(workers) < 2 and time.monotonic() < deadline:  # noqa: B023
+                time.sleep(1e-4)
+            return READY
+
+        time.sleep(pause)
+        pool.run(2, [pool.Step(kernel, (), 0)])
+        assert workers == {0, 1}
+
+
+def test_a_call_that_is_over_takes_no_help() -> None:
+    done: list[int] = []
+    step = python_step(done.append, 1)
+    call = pool._Call(2, [step])
+    call.close(wait=False)
+    call.help(1)
+    assert done == []
 
 
 @njit
