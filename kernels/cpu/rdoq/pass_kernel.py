@@ -34,17 +34,12 @@ from gsic_kernels.cpu.rdoq.costs import (
     get_bits,
     sum_shape_bits,
 )
+from gsic_kernels.cpu.rdoq.moves import MOVED
 from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.cpu.sums.block_lists import SPANS
 from gsic_kernels.cpu.sums.records import COLOR, LIMIT, MEAN_X, MEAN_Y, RECORD, fill_record
 from gsic_kernels.cpu.sums.records import OFFSET as OFFSET_OF_RECORD
 from gsic_kernels.types import F32, F64, I32, I64, SHAPE_ROWS
-
-# Steps of column, row, log-scale and both numbers of log-anisotropy. Move 0 leaves a Gaussian where
-# it is; each other one changes one symbol by 1.
-MOVED = 5
-_UNITS = np.eye(MOVED, dtype=np.int64)
-MOVES = np.concatenate((np.zeros((1, MOVED), np.int64), _UNITS, -_UNITS))
 
 # Gains below this share of a bit are left alone: rounding alone could make them.
 _LEAST_BITS = 1e-3

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gsic_kernels import validation
-from gsic_kernels.cpu.rdoq.pass_kernel import MOVES
+from gsic_kernels.cpu.rdoq.moves import MOVES
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.sums import layout

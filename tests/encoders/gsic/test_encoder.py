@@ -237,7 +237,7 @@ def test_an_encoding_continues_from_a_fit(covariance: str) -> None:
     image = photo_cut("macaws")
     fit = gsic.fit(image, gaussians=200, iterations=150, covariance=covariance)
     data, report = encoded(image, init=fit, quality=70, steps=120)
-    assert report.psnr > fit.psnr - 0.5
+    assert report.psnr > fit.psnr - 0.6
     assert 100 < report.gaussians <= 200
     assert psnr(image, decoded(data).image) == pytest.approx(report.psnr, abs=1e-9)
     # The same steps from nothing do not get as far.

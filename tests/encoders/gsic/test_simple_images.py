@@ -66,7 +66,8 @@ def measure_psnr(image: Image, data: bytes) -> float:
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_higher_quality_looks_better_and_takes_more(name: str) -> None:
     image = IMAGES[name]
-    files = [gsic.encode(image, quality=q, effort=1, threads=1) for q in QUALITIES]
+    # At effort 1 the last dB of such images is luck.
+    files = [gsic.encode(image, quality=q, effort=2, threads=1) for q in QUALITIES]
     psnrs = [measure_psnr(image, data) for data in files]
     sizes = [len(data) for data in files]
     told = list(zip(QUALITIES, psnrs, sizes, strict=True))

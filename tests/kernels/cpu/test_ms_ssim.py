@@ -164,9 +164,11 @@ def test_the_surrogate_has_the_value_and_the_gradient_of_the_loss(share: float) 
     slopes = surrogate.weights * error + surrogate.offsets
     np.testing.assert_allclose(slopes, (1 - share) * gradient + share * error, atol=1e-5)
     kept = surrogate.offsets.copy()
-    surrogate.follow(2 * error)  # not yet
-    assert np.array_equal(surrogate.offsets, kept)
+    assert not surrogate.is_due
+    surrogate.skip()
+    assert surrogate.is_due
     surrogate.follow(2 * error)
+    assert not surrogate.is_due
     assert share == 1.0 or not np.array_equal(surrogate.offsets, kept)
 
 
