@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gsic import container, devices, pixels
 from gsic.arrays import Bytes, Progress
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from gsic.fitting.result import Fit
 
 Source = bytes | str | os.PathLike[str]
+_Prepared = TypeVar("_Prepared")
 
 # Threads of `decode_many` that read files, at most.
 _READERS = 4
@@ -198,7 +199,10 @@ def decode_many(
     limits: Limits | None = None,
     out: Bytes | None = None,
 ) -> Iterator[Bytes]:
-    """Iterate over the images of many files in their order, reading ahead while one is drawn.
+    """Iterate over the images of many files in their order, several of which are decoded at once.
+
+    On a CPU every thread decodes images of its own; with `out`, and on a GPU, some read ahead while
+    one image is drawn.
 
     Args:
         sources: bytes or path of each; a generator will do.
@@ -226,12 +230,14 @@ def decode_many(
         picture.prepare(preferred)
         return picture
 
-    def draw(picture: Picture) -> Bytes:
+    def draw(picture: Picture, threads: int) -> Bytes:
         check_out_shape(out, picture)
-        return devices.run_on(device, lambda backend: picture.draw(backend, cores, out))
+        return devices.run_on(device, lambda backend: picture.draw(backend, threads, out))
 
     # A function of its own: a generator would check nothing before its first image is asked for.
-    return _read_ahead(iterator, read, draw, min(_READERS, cores))
+    if out is None and preferred.name == "cpu":
+        return _work_ahead(iterator, lambda source: draw(read(source), 1), lambda done: done, cores)
+    return _work_ahead(iterator, read, lambda picture: draw(picture, cores), min(_READERS, cores))
 
 
 def info(source: Source) -> dict[str, Any]:
@@ -264,21 +270,21 @@ def info(source: Source) -> dict[str, Any]:
     }
 
 
-def _read_ahead(
+def _work_ahead(
     sources: Iterator[Source],
-    read: Callable[[Source], Picture],
-    draw: Callable[[Picture], Bytes],
-    readers: int,
+    prepare: Callable[[Source], _Prepared],
+    finish: Callable[[_Prepared], Bytes],
+    threads: int,
 ) -> Iterator[Bytes]:
-    """Yield the drawn pictures of the sources, which some threads read ahead."""
-    with ThreadPoolExecutor(readers) as reader:
-        waiting: deque[Future[Picture]] = deque()
+    """Yield the finished images of the sources, which so many threads prepare ahead."""
+    with ThreadPoolExecutor(threads) as workers:
+        waiting: deque[Future[_Prepared]] = deque()
         for source in sources:
-            waiting.append(reader.submit(read, source))
-            if len(waiting) > readers:
-                yield draw(waiting.popleft().result())
+            waiting.append(workers.submit(prepare, source))
+            if len(waiting) > threads:
+                yield finish(waiting.popleft().result())
         while waiting:
-            yield draw(waiting.popleft().result())
+            yield finish(waiting.popleft().result())
 
 
 def _bytes_of(source: Source) -> bytes:

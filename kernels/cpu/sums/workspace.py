@@ -223,8 +223,10 @@ class Workspace:
 
 
 # Fresh pages cost more than what is computed in them, so the workspace of a rendering is kept for
-# the next one of the same shape, unless it is larger than this.
+# the next one of the same shape, unless it is larger than this; so many, for threads that render
+# at once.
 _SPARE_BYTES = 32 << 20
+_SPARES = 4
 _spare: list[Workspace] = []
 
 
@@ -241,5 +243,5 @@ def borrow_workspace(
     if workspace is None or workspace.shape != (window, levels, channels, threads):
         workspace = Workspace(window, levels, channels, threads)
     yield workspace
-    if workspace.nbytes <= _SPARE_BYTES:
-        _spare[:] = [workspace]
+    if workspace.nbytes <= _SPARE_BYTES and len(_spare) < _SPARES:
+        _spare.append(workspace)
