@@ -28,8 +28,8 @@ class DecodeReport:
         width, height, channels: of the decoded image.
         gaussians: number of Gaussians in the file.
         entropy_ms: from bytes to symbols.
-        dequantise_ms: from symbols to what a kernel draws. Where a GPU dequantises, that is part of
-            `render_ms`.
+        dequantise_ms: from symbols to what a kernel draws. Where kernels dequantise by themselves,
+            that is part of `render_ms`.
         render_ms: from there to 8-bit pixels.
         total_ms: sum of the three.
         compile_ms: time that making or loading the kernels took, the first time in a process; it is
