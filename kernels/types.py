@@ -52,13 +52,13 @@ class Splats(NamedTuple):
 class LogGrid(NamedTuple):
     """Constants that turn symbols into Gaussians with log2 Sigma = [[m + u, v], [v, m - u]].
 
-    m is the log-scale and (u, v) the log-anisotropy of a Gaussian, P its position class and A its
-    amplitude class. With E the sum of the squares of its amplitudes, at most 2^52, and with h =
-    half_resolution, its cutoff is (cutoff_level + h bitlength(E) - floor(h m)) ln 2 / (2 h), or 0
+    m is the log-scale and (u, v) the log-anisotropy of a Gaussian, A its amplitude class. With E
+    the sum of the squares of its amplitudes, at most 2^52, and with h = half_resolution, its
+    cutoff is (cutoff_level + h bitlength(E) - floor(h m)) ln 2 / (2 h), or 0
     if E = 0, and its offset is exp(-cutoff).
     """
 
-    margin: float  # px from the origin back to cell 0; cells are 2^-P px
+    margin: float  # px from the origin back to place 0; places are 2^-PLACE_BITS px
     log_scale_step: float  # step of m, times 2^-A
     log_anisotropy_step: float  # step of u and v, times 2^-A
     min_log_scale: float  # least m, and least log2 of the smaller variance, m - sqrt(u^2 + v^2)
@@ -73,8 +73,8 @@ class LogGrid(NamedTuple):
 class LogSymbols(NamedTuple):
     """N Gaussians as integers, for a backend that dequantises them itself.
 
-    The rows are P in -30..30, A in 0..30, column and row of the cell, m, u and v in steps,
-    and an amplitude for each of C channels.
+    The rows are the position class P, the amplitude class A in 0..30, the place of the mean, m, u
+    and v in steps, and an amplitude for each of C channels.
     """
 
     rows: I32  # (7 + C, N)

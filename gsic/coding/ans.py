@@ -90,6 +90,17 @@ class SymbolWriter:
         widths[-1] -= -bits % layout.CHUNK_BITS
         self._numbers.append(np.stack((-widths, chunks.astype(np.int64)), axis=1))
 
+    def write_fields(self, values: Int64, widths: Int64) -> None:
+        """Append raw bit fields of different widths, without gaps.
+
+        Args:
+            values: int64 (n,), each in 0..2^width - 1.
+            widths: int64 (n,), bits of each, 0 or more.
+        """
+        ends = np.cumsum(widths)
+        places = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - widths, widths)
+        self.write_raw((np.repeat(values, widths) >> places) & 1, 1)
+
     def finish(self, states: int = 1) -> bytes:
         """Encode everything that was appended, and return the payload.
 

@@ -13,6 +13,7 @@ from gsic.coding.models import TOTAL, Model
 from gsic.errors import CorruptFile
 from gsic.profiles.gsic import bitstream
 from gsic.profiles.gsic.symbols import MARGIN_PX, QuantisedImage, count_cells
+from gsic_kernels.constants import PLACE_BITS
 
 WIDTH, HEIGHT = 60, 50
 HEADER, SYMBOLS = random_scene(WIDTH, HEIGHT, 3, 700, seed=4)
@@ -29,7 +30,7 @@ def read_all(payload: bytes) -> bool:
     except CorruptFile:
         return False
     grids = np.array([count_cells(HEADER, int(position)) for position in rows[0]])
-    assert (rows[2:4] < grids.T).all()
+    assert (rows[2:4] >> PLACE_BITS - rows[0] < grids.T).all()
     assert rows[2:4].min() >= 0
     assert 0 <= rows[1].min() <= rows[1].max() < 16
     assert np.abs(rows[5:]).max() < BOUND

@@ -103,10 +103,18 @@ class Payload:
 
     def read_raw(self, bits: int, count: int) -> list[int]:
         """Read an array of raw fields (section 3)."""
+        return self.read_fields([bits] * count)
+
+    def read_fields(self, widths: Sequence[int]) -> list[int]:
+        """Read raw fields of different widths that follow each other without gaps."""
         everything = 0
-        for shift in range(0, count * bits, 32):
-            everything |= self.read_chunk(min(32, count * bits - shift)) << shift
-        return [everything >> i * bits & 2**bits - 1 for i in range(count)]
+        for shift in range(0, sum(widths), 32):
+            everything |= self.read_chunk(min(32, sum(widths) - shift)) << shift
+        values = []
+        for width in widths:
+            values.append(everything % 2**width)
+            everything >>= width
+        return values
 
     def read_exp_golomb(self, count: int) -> list[int]:
         """Read an array of Exp-Golomb-like numbers (section 3)."""

@@ -20,7 +20,8 @@ ROWS = 16
 LEVELS = 8
 VISIBLE = 543
 
-Gaussian = tuple[int, int, int, int, int, int, int, list[int]]  # P, A, x, y, s, a, b, amplitudes
+# x and y of the mean in px, A, s, a, b, amplitudes
+Gaussian = tuple[float, float, int, int, int, int, list[int]]
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
@@ -79,12 +80,27 @@ def read_symbols(
     shapes = [d + max(p + 2, 0) for d, (p, _, _) in zip(differences, places, strict=True)]
     assert all(0 <= fineness <= 15 for fineness in shapes)
     scales, a, b, *colors = payload.read_columns(3 + channels, shapes, ROWS, doubling=True)
+    fine_bits = [
+        count_fine_bits(p, fineness, a[i], b[i])
+        for i, ((p, _, _), fineness) in enumerate(zip(places, shapes, strict=True))
+    ]
+    cells = payload.read_fields(fine_bits)
     payload.finish()
     gaussians = []
     for i, ((p, x, y), fineness) in enumerate(zip(places, shapes, strict=True)):
-        scale = scales[i] + 2 * (fineness - p) * 2 ** max(fineness - LOG_SCALE, 0)
-        gaussians.append((p, fineness, x, y, scale, a[i], b[i], [color[i] for color in colors]))
+        scale = scales[i] + ((2 * (fineness - p) - fine_bits[i]) * 2**fineness >> LOG_SCALE)
+        middle = (cells[i] + 0.5) * 0.5 ** fine_bits[i]
+        across, down = (0.5, middle) if a[i] >= 0 else (middle, 0.5)
+        mean = (x + across) * 2.0**-p - MARGIN, (y + down) * 2.0**-p - MARGIN
+        gaussians.append((*mean, fineness, scale, a[i], b[i], [color[i] for color in colors]))
     return step, background, gaussians
+
+
+def count_fine_bits(p: int, fineness: int, a: int, b: int) -> int:
+    """Count the bits of the number of a cell within its square (7.2)."""
+    one = 2**fineness
+    h = max(512 * abs(a), 512 * abs(b) - 256 * one, 362 * (abs(a) + abs(b)) - 58 * one)
+    return min((h + 128 * one) // (256 * one), 6, 7 - p)
 
 
 class Lattice(NamedTuple):
@@ -117,8 +133,7 @@ def enlarge(cells: NDArray[np.float64], begin: int, first: int, count: int) -> N
 
 def draw(lattices: list[Lattice], step: int, gaussian: Gaussian) -> None:
     """Add one Gaussian to its lattice (sections 7.3 and 7.4)."""
-    p, fineness, x, y, scale, a, b, amplitudes = gaussian
-    mean = (x + 0.5) * 2.0**-p - MARGIN, (y + 0.5) * 2.0**-p - MARGIN
+    *mean, fineness, scale, a, b, amplitudes = gaussian
     m = min(max(scale * 2.0 ** (LOG_SCALE - fineness), MIN_LOG_SCALE), MAX_LOG_SCALE)
     step_uv = 2.0 ** (LOG_ANISOTROPY - fineness)
     u, v = a * step_uv, b * step_uv

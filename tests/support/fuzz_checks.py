@@ -27,6 +27,8 @@ from gsic import cli, container
 from gsic.errors import FormatError, LimitError
 from gsic.options import Limits, scale_size
 from gsic.profiles import registry
+from gsic.profiles.gsic.symbols import MARGIN_PX
+from gsic_kernels.constants import PLACE_BITS
 
 FOLDER = Path(__file__).parents[1] / "golden" / "v1"
 GOLDEN = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.gsi"))}
@@ -259,8 +261,8 @@ def _compare_symbols(data: bytes, image: Any) -> str | None:
     if (step, tuple(background)) != (header.step_index, header.background):
         return "step or background differ from those of the independent decoder"
     columns = (
-        *(symbols.position_class, symbols.amplitude_class, *symbols.cell.T, symbols.log_scale),
-        *symbols.log_anisotropy.T,
+        *(symbols.place * 2.0**-PLACE_BITS - MARGIN_PX).T,
+        *(symbols.amplitude_class, symbols.log_scale, *symbols.log_anisotropy.T),
     )
     rows = zip(*(column.tolist() for column in columns), symbols.color.tolist(), strict=True)
     if list(rows) != gaussians:

@@ -10,6 +10,7 @@ from random import Random
 import numpy as np
 from fuzz_files import pick_side
 from numpy.typing import NDArray
+from random_symbols import find_places
 
 from gsic import container
 from gsic.profiles import registry
@@ -96,10 +97,9 @@ def _change_gsic(
     if rng.random() < 0.4:
         color = _spoil(noise, color, [0, 1, -1, 9, -9, 255, 2**12, -(2**12), 2**29, 1 - 2**30])
     sides = np.array([gsic.count_cells(header, int(p)) for p in position], np.int64).reshape(-1, 2)
-    cell = np.minimum(symbols.cell, sides - 1)
-    if rng.random() < 0.5:
-        cell = (noise.random((count, 2)) * sides).astype(np.int64)
-    changed = gsic.Symbols(position, amplitude, cell, scale, anisotropy, color)
+    squares = (noise.random((count, 2)) * sides).astype(np.int64)
+    place = find_places(position, amplitude, anisotropy, squares, noise.integers(0, 64, count))
+    changed = gsic.Symbols(position, amplitude, place, scale, anisotropy, color)
     return gsic.QuantisedImage(header, changed)
 
 

@@ -3,6 +3,7 @@
 import zlib
 
 import numpy as np
+from random_symbols import find_places
 
 from gsic import container
 from gsic.container import COMMENT, ICC, Container, Mode, Section
@@ -49,12 +50,14 @@ def extremes(width: int, height: int) -> tuple[Header, Symbols]:
     amplitude = index * 7 % len(AMPLITUDE_CLASSES)
     huge = np.where(index % 5 == 0, 2**28, 3)
     sign = np.where(index % 3 == 0, -1, 1)
+    anisotropy = np.stack((huge, -sign * (huge + 1)), axis=1)
+    anisotropy[index % 7 == 0] = sign[index % 7 == 0, None] * (2, 3)
     symbols = Symbols(
         positions,
         amplitude,
-        corner * (grids - 1),
+        find_places(positions, amplitude, anisotropy, corner * (grids - 1), 63 * corner[:, 0]),
         sign * huge,
-        np.stack((huge, -sign * (huge + 1)), axis=1),
+        anisotropy,
         np.stack((sign, index % 4 - 1, np.where(index % 7, 1, -1000)), axis=1),
     )
     return header, symbols

@@ -98,7 +98,7 @@ def list_levels(image: QuantisedImage) -> list[np.ndarray]:
 def list_symbols(symbols: Symbols) -> list[np.ndarray]:
     """List the integers of a `gsic` image in a fixed order."""
     return [
-        *(symbols.position_class, symbols.amplitude_class, symbols.cell),
+        *(symbols.position_class, symbols.amplitude_class, symbols.place),
         *(symbols.log_scale, symbols.log_anisotropy, symbols.color),
     ]
 

@@ -6,8 +6,11 @@ from dataclasses import fields
 import numpy as np
 from hypothesis import strategies as st
 
+from gsic.arrays import Int64
 from gsic.gaussians import compute_factor
+from gsic.profiles.gsic.bitstream import count_fine_bits_of
 from gsic.profiles.gsic.dequantisation import Dequantised
+from gsic.profiles.gsic.places import are_upright, count_fine_bits, find_centres, find_shifts
 from gsic.profiles.gsic.quantisation import Classes
 from gsic.profiles.gsic.symbols import (
     AMPLITUDE_CLASSES,
@@ -21,6 +24,7 @@ from gsic.profiles.gsic.symbols import (
     Symbols,
     count_cells,
 )
+from gsic_kernels.constants import FINE_BITS_MAX, PLACE_BITS
 
 LN2 = math.log(2.0)
 LEAST = 2 * math.log2(MIN_SIGMA_PX)
@@ -62,14 +66,27 @@ def make_symbols(rng: np.random.Generator, header: Header, count: int, spread: f
     classes = make_classes(rng, count)
     grids = np.array([count_cells(header, p) for p in classes.position.tolist()]).reshape(-1, 2)
     fine = np.exp2(classes.amplitude)
+    anisotropy = np.rint(rng.normal(0, spread, (count, 2)) * fine[:, None]).astype(np.int64)
+    squares, cell = rng.integers(0, grids), rng.integers(0, 1 << FINE_BITS_MAX, count)
     return Symbols(
         classes.position,
         classes.amplitude,
-        rng.integers(0, grids),
+        find_places(classes.position, classes.amplitude, anisotropy, squares, cell),
         np.rint(rng.normal(0, spread, count) * fine).astype(np.int64),
-        np.rint(rng.normal(0, spread, (count, 2)) * fine[:, None]).astype(np.int64),
+        anisotropy,
         np.rint(rng.laplace(0, 9, (count, header.channels))).astype(np.int64),
     )
+
+
+def find_places(
+    position: Int64, amplitude: Int64, anisotropy: Int64, squares: Int64, cell: Int64
+) -> Int64:
+    """Find the places of cells of squares; of the numbers of cells the low bits count."""
+    fine_bits = count_fine_bits(position, amplitude, anisotropy)
+    upright = are_upright(anisotropy)
+    finer = np.stack((upright, ~upright), axis=1) * fine_bits[:, None]
+    cells = (squares << finer) + (cell[:, None] & ((1 << finer) - 1))
+    return find_centres(cells, find_shifts(position, fine_bits, upright))
 
 
 def are_equal(one: Symbols, other: Symbols) -> bool:
@@ -81,8 +98,11 @@ def are_equal(one: Symbols, other: Symbols) -> bool:
 
 
 def compute_steps(symbols: Symbols) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the steps of positions in px and of shapes in nats, from FORMAT.md."""
-    return 0.5**symbols.position_class, 2 * 0.5**symbols.amplitude_class * LN2
+    """Compute the sizes of cells (N, 2) in px and the steps of shapes in nats, from FORMAT.md."""
+    shape = 2 * 0.5**symbols.amplitude_class * LN2
+    upright = are_upright(symbols.log_anisotropy)
+    shifts = find_shifts(symbols.position_class, count_fine_bits_of(symbols), upright)
+    return 2.0 ** (shifts - PLACE_BITS), shape
 
 
 def compute_axes(got: Dequantised) -> np.ndarray:

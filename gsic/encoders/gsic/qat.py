@@ -125,16 +125,16 @@ class Qat:
         loss, gradients = fit.evaluate(drawn.splats)
         # Straight through: the gradient by what was rounded moves what was not.
         fit.move(fit.backward(gradients, drawn, seen.theta), factor)
-        columns = symbols.cell, symbols.log_scale, symbols.log_anisotropy, symbols.color
+        columns = symbols.place, symbols.log_scale, symbols.log_anisotropy, symbols.color
         return loss, np.column_stack(columns).T
 
     def _unpack(self, rows: Int64) -> QuantisedImage:
         """Return the image of symbols as rows, with the classes of this training."""
-        cell, log_scale, anisotropy, color = rows[:2].T, rows[2], rows[3:5].T, rows[5:].T
+        place, log_scale, anisotropy, color = rows[:2].T, rows[2], rows[3:5].T, rows[5:].T
         classes = self.classes
         return QuantisedImage(
             self.header,
-            Symbols(classes.position, classes.amplitude, cell, log_scale, anisotropy, color),
+            Symbols(classes.position, classes.amplitude, place, log_scale, anisotropy, color),
         )
 
     def _classify(self, header: Header) -> Classes:

@@ -113,7 +113,7 @@ def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:
 
 def _unpack_rows(symbols: Symbols, rows: NDArray[np.int32]) -> Symbols:
     """Return the symbols of a kernel's rows; classes are those of `symbols`."""
-    cell, scale, anisotropy, color = np.split(rows[2:].astype(np.int64), (2, 3, 5))
+    place, scale, anisotropy, color = np.split(rows[2:].astype(np.int64), (2, 3, 5))
     return replace(
-        symbols, cell=cell.T, log_scale=scale[0], log_anisotropy=anisotropy.T, color=color.T
+        symbols, place=place.T, log_scale=scale[0], log_anisotropy=anisotropy.T, color=color.T
     )

@@ -1,8 +1,9 @@
 """Profile `gsic`: integers <-> bytes. FORMAT.md section 7.2 is normative.
 
 Under sum blending the Gaussians of an image are a set. They are grouped by position class; within
-a group they are sorted by their cell in raster order and coded as a sorted set, which saves the
-log2 N! bits that an order would cost. All other symbols follow column by column in that order.
+a group they are sorted by their square of 2^-P px in raster order and coded as a sorted set, which
+saves the log2 N! bits that an order would cost. All other symbols follow column by column in that
+order, and last the bits that tell cells of one square apart, because shapes say how many there are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gsic.coding.contexts import Contexts
 from gsic.coding.sorted_set import write_sets
 from gsic.container import Container
 from gsic.profiles.gsic.parameters import Parameters, read_parameters, write_parameters
+from gsic.profiles.gsic.places import are_upright, count_fine_bits
 from gsic.profiles.gsic.symbols import (
     LOG_SCALE_EXPONENT,
     MARGIN_PX,
@@ -24,6 +26,7 @@ from gsic.profiles.gsic.symbols import (
     count_cells,
     make_empty_symbols,
 )
+from gsic_kernels.constants import PLACE_BITS
 from gsic_kernels.cpu.ans.layout import EXPECTED_CLASS, LEAST_GROUP
 
 
@@ -40,14 +43,17 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
         return parameters, b""
     writer = SymbolWriter()
     grids = [count_cells(header, group) for group in groups.tolist()]
-    cells = np.split(symbols.cell, np.cumsum(counts)[:-1])
+    squares = np.split(find_squares(symbols), np.cumsum(counts)[:-1])
     keys = [
-        cell[:, 1] * columns + cell[:, 0] for cell, (columns, _) in zip(cells, grids, strict=True)
+        square[:, 1] * columns + square[:, 0]
+        for square, (columns, _) in zip(squares, grids, strict=True)
     ]
     write_sets(writer, keys, [columns * rows for columns, rows in grids])
-    classes, others = split_columns(symbols)
+    fine_bits = count_fine_bits_of(symbols)
+    classes, others = split_columns(symbols, fine_bits)
     write_columns(writer, [classes], group_by_position(symbols.position_class))
     write_columns(writer, others, group_by_amplitude(symbols.amplitude_class))
+    writer.write_fields(find_fine_cells(symbols, fine_bits), fine_bits)
     return parameters, writer.finish(count_states(len(symbols)))
 
 
@@ -66,34 +72,58 @@ def read(file: Container) -> QuantisedImage:
 
 
 def canonicalise(image: QuantisedImage) -> QuantisedImage:
-    """Sort the Gaussians by position class, cell in raster order, then all other symbols.
+    """Sort the Gaussians by position class, square in raster order, then all other symbols.
 
     Gaussians whose amplitudes are all zero draw nothing and are left out. Equal sets of Gaussians
     give equal files.
     """
     header, symbols = image
     symbols = symbols.drop_invisible()
+    square = find_squares(symbols)
     keys = (
+        *symbols.place.T,
         *symbols.color.T,
         *symbols.log_anisotropy.T,
         symbols.log_scale,
         symbols.amplitude_class,
-        symbols.cell[:, 0],
-        symbols.cell[:, 1],
+        square[:, 0],
+        square[:, 1],
         symbols.position_class,
     )
     return QuantisedImage(header, symbols.select(np.lexsort(keys)))
 
 
-def split_columns(symbols: Symbols) -> tuple[Int64, list[Int64]]:
+def find_squares(symbols: Symbols) -> Int64:
+    """Find column and row of the square of 2^-P px that each mean lies in, int64 (N, 2)."""
+    return symbols.place >> (PLACE_BITS - symbols.position_class)[:, None]
+
+
+def count_fine_bits_of(symbols: Symbols) -> Int64:
+    """Count the bits F by which the cells of Gaussians are finer than squares in one direction."""
+    return count_fine_bits(symbols.position_class, symbols.amplitude_class, symbols.log_anisotropy)
+
+
+def find_fine_cells(symbols: Symbols, fine_bits: Int64) -> Int64:
+    """Find the number of each mean's cell within its square, 0..2^F - 1, int64 (N,)."""
+    across = np.where(are_upright(symbols.log_anisotropy), *symbols.place.T)
+    shift = PLACE_BITS - symbols.position_class - fine_bits
+    cell: Int64 = (across >> shift) & (np.left_shift(1, fine_bits) - 1)
+    return cell
+
+
+def split_columns(symbols: Symbols, fine_bits: Int64) -> tuple[Int64, list[Int64]]:
     """Split symbols into the columns that are coded, less what their contexts predict.
+
+    Args:
+        symbols: N Gaussians.
+        fine_bits: int64 (N,), their F.
 
     Returns:
         The column of amplitude classes, whose contexts are the position classes; and the columns of
         log-scale, log-anisotropy and amplitudes, whose contexts are the amplitude classes.
     """
     position, amplitude = symbols.position_class, symbols.amplitude_class
-    log_scale = symbols.log_scale - predict_log_scale(position, amplitude)
+    log_scale = symbols.log_scale - predict_log_scale(position, amplitude, fine_bits)
     classes = amplitude - predict_amplitude_class(position)
     return classes, [log_scale, *symbols.log_anisotropy.T, *symbols.color.T]
 
@@ -103,10 +133,10 @@ def predict_amplitude_class(position_class: Int64) -> Int64:
     return np.maximum(position_class + EXPECTED_CLASS, 0)
 
 
-def predict_log_scale(position_class: Int64, amplitude_class: Int64) -> Int64:
-    """Predict the log-scale symbol from the classes: cells are about sigma times 2^-A wide."""
-    octaves = 2 * (amplitude_class - position_class)
-    return octaves << np.maximum(amplitude_class - LOG_SCALE_EXPONENT, 0)
+def predict_log_scale(position_class: Int64, amplitude_class: Int64, fine_bits: Int64) -> Int64:
+    """Predict the log-scale symbol: the area of a cell is about that of a Gaussian times 4^-A."""
+    octaves = 2 * (amplitude_class - position_class) - fine_bits
+    return (octaves << amplitude_class) >> LOG_SCALE_EXPONENT
 
 
 def group_by_position(position_class: Int64) -> Contexts:

@@ -13,6 +13,7 @@ import numpy as np
 from gsic.arrays import Float64
 from gsic.coding.columns import ColumnCodeLengths, compute_column_code_lengths, estimate_column_bits
 from gsic.profiles.gsic.bitstream import (
+    count_fine_bits_of,
     group_by_amplitude,
     group_by_position,
     predict_log_scale,
@@ -45,7 +46,9 @@ def estimate_bits_by_attribute(header: Header, symbols: Symbols) -> dict[str, fl
     for group, count in zip(groups.tolist(), counts.tolist(), strict=True):
         columns, rows = count_cells(header, group)
         bits["position"] += _estimate_set_bits(count, columns * rows)
-    classes, others = split_columns(symbols)
+    fine_bits = count_fine_bits_of(symbols)
+    bits["position"] += float(fine_bits.sum())
+    classes, others = split_columns(symbols, fine_bits)
     of_others = ["scale", "anisotropy", "anisotropy", "luma", *["chroma"] * (header.channels - 1)]
     bits["tables"] = float(_STATE_BITS)
     for columns_of, owners, contexts in (
@@ -65,7 +68,7 @@ class CodeLengths(NamedTuple):
     Attributes:
         values: code lengths of the log-scale, both numbers of the log-anisotropy and each
             amplitude; rows in the order given, each value as `Symbols` has it.
-        own: float64 (N,), bits of cell and classes.
+        own: float64 (N,), bits of place and classes.
     """
 
     values: list[ColumnCodeLengths]
@@ -81,16 +84,17 @@ def compute_code_lengths(header: Header, symbols: Symbols, around: int) -> CodeL
         around: by how much other symbols may lie outside the range of those.
     """
     position, amplitude = symbols.position_class, symbols.amplitude_class
-    classes, others = split_columns(symbols)
+    fine_bits = count_fine_bits_of(symbols)
+    classes, others = split_columns(symbols, fine_bits)
     of_classes = compute_column_code_lengths(classes, group_by_position(position), 0)
-    own = of_classes.bits[of_classes.origins + classes]
+    own = of_classes.bits[of_classes.origins + classes] + fine_bits
     for group, count in zip(*np.unique(position, return_counts=True), strict=True):
         columns, rows = count_cells(header, int(group))
         # By so much the bits of the set grow with one more key.
         own[position == group] += log2(1.0 + columns * rows / count)
     contexts = group_by_amplitude(amplitude)
     values = [compute_column_code_lengths(column, contexts, around) for column in others]
-    expected = predict_log_scale(position, amplitude)
+    expected = predict_log_scale(position, amplitude, fine_bits)
     bits, origins, lowest, highest = values[0]
     values[0] = ColumnCodeLengths(bits, origins - expected, lowest + expected, highest + expected)
     return CodeLengths(values, own)

@@ -29,6 +29,7 @@ from gsic.profiles.gsic.symbols import (
     QuantisedImage,
     Symbols,
 )
+from gsic_kernels.constants import PLACE_BITS
 from gsic_kernels.types import LogGrid, LogSymbols
 
 CUTOFF_DIVISOR = 2.5
@@ -116,20 +117,35 @@ def dequantise_gaussians(header: Header, symbols: Symbols) -> Dequantised:
         header: what all Gaussians share.
         symbols: N Gaussians.
     """
-    cell_px = np.exp2(-symbols.position_class.astype(np.float64))
-    mean = np.asarray((symbols.cell + 0.5) * cell_px[:, None] - MARGIN_PX, np.float64)
-    # The columns are contiguous, because everything that follows works column by column.
-    theta = np.empty((3, len(symbols))).T
+    mean = np.asarray(symbols.place * 2.0**-PLACE_BITS - MARGIN_PX, np.float64)
     precision = np.exp2(-symbols.amplitude_class.astype(np.float64))
-    theta[:, 0] = dequantise_log_scale(symbols.log_scale, precision)
-    theta[:, 1:] = symbols.log_anisotropy * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)[:, None]
-    ratio = clamp_log_anisotropy(theta)
+    theta, ratio = dequantise_shapes(symbols.log_scale, symbols.log_anisotropy, precision)
     level = choose_levels(theta[:, 0], ratio)
     amplitude = compute_amplitude_unit(header, theta[:, 0])
     color = (symbols.color * amplitude[:, None]) @ make_color_transform(header.channels)
     cutoff = _compute_cutoff(header, symbols, theta[:, 0])
     theta *= _LN2
     return Dequantised(mean, theta, color, cutoff, amplitude, level)
+
+
+def dequantise_shapes(
+    log_scale: Int64, log_anisotropy: Int64, precision: Float64
+) -> tuple[Float64, Float64]:
+    """Convert shapes in steps to m, u and v of log2 Sigma, within the bounds of the format.
+
+    Args:
+        log_scale: int64 (N,), in steps.
+        log_anisotropy: int64 (N, 2), in steps.
+        precision: float64 (N,), 2^-A of each Gaussian.
+
+    Returns:
+        float64 (N, 3), and float64 (N,), log2 of the ratio of the axes.
+    """
+    # The columns are contiguous, because everything that follows works column by column.
+    theta = np.empty((3, len(log_scale))).T
+    theta[:, 0] = dequantise_log_scale(log_scale, precision)
+    theta[:, 1:] = log_anisotropy * (precision * 2.0**LOG_ANISOTROPY_EXPONENT)[:, None]
+    return theta, clamp_log_anisotropy(theta)
 
 
 def dequantise_log_scale(log_scale: Int64, precision: Float64) -> Float64:

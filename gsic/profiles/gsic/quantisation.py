@@ -13,18 +13,19 @@ import numpy as np
 from gsic.arrays import Bools, Float64, Int64
 from gsic.profiles.gsic.dequantisation import (
     compute_amplitude_unit,
-    dequantise_log_scale,
+    dequantise_shapes,
     make_color_transform,
 )
+from gsic.profiles.gsic.places import count_fine_bits, round_means
 from gsic.profiles.gsic.symbols import (
     AMPLITUDE_CLASSES,
     LOG_ANISOTROPY_EXPONENT,
     LOG_SCALE_EXPONENT,
-    MARGIN_PX,
     POSITION_CLASSES,
     Header,
     Symbols,
 )
+from gsic_kernels.constants import FINE_BITS_MAX
 
 _LN2 = math.log(2.0)
 
@@ -72,18 +73,24 @@ def classify(
     # d = 2 step / a. Rotating an anisotropic Gaussian costs (sinh rho / rho)^2 as much; half of
     # that, in octaves, is taken into account.
     rho = np.hypot(theta[:, 1], theta[:, 2])
-    turning = np.ones_like(rho)
-    np.divide(np.sinh(rho), rho, out=turning, where=rho > 1e-6)
-    turning = np.sqrt(turning)
+    turning = np.sqrt(_sinhc(rho))
     precision = np.maximum(energy / step, 1e-9) * turning * (_SHAPE_STEP / shape_scale)
     amplitude = np.rint(np.log2(precision))
     amplitude = np.clip(amplitude, AMPLITUDE_CLASSES[0], AMPLITUDE_CLASSES[-1])
-    # Moving by d along an axis of standard deviation s costs a^2 d^2 / (2 s^2), and the mean of
-    # 1 / s^2 over the axes is cosh(rho) / sigma^2.
-    cell = math.sqrt(2.0) * position_scale * sigma / np.sqrt(np.cosh(rho))
+    # Moving by d along an axis of standard deviation s costs a^2 d^2 / (2 s^2), so cells as long
+    # and as wide as the Gaussian have this root of their area.
+    cell = math.sqrt(2.0) * position_scale * sigma
     cell *= np.minimum(step / np.maximum(energy, 1e-30), 1.0)
-    position = np.clip(np.rint(-np.log2(cell)), POSITION_CLASSES[0], POSITION_CLASSES[-1])
+    # Cells of class P are 2^F times as long as wide.
+    fine_bits = np.log2(np.cosh(rho) + _sinhc(rho) * np.abs(theta[:, 1]))
+    position = np.rint(-np.log2(cell) - 0.5 * np.minimum(fine_bits, FINE_BITS_MAX))
+    position = np.clip(position, POSITION_CLASSES[0], POSITION_CLASSES[-1])
     return Classes(position.astype(np.int64), amplitude.astype(np.int64))
+
+
+def _sinhc(rho: Float64) -> Float64:
+    """Compute sinh(rho) / rho."""
+    return np.divide(np.sinh(rho), rho, out=np.ones_like(rho), where=rho > 1e-6)
 
 
 def quantise(
@@ -98,23 +105,34 @@ def quantise(
         theta: float64 (N, 3), parameters of the `log` covariance, in nats.
         color: float64 (N, C), 1.0 = full scale.
     """
-    scale = np.exp2(classes.position.astype(np.float64))
-    size_px = np.array([header.width + 2 * MARGIN_PX, header.height + 2 * MARGIN_PX])
-    last = np.ceil(size_px * scale[:, None]) - 1.0
-    cell = np.floor((mean + MARGIN_PX) * scale[:, None])
-    cell = np.minimum(np.maximum(cell, 0.0), last).astype(np.int64)
     fineness = np.exp2(classes.amplitude.astype(np.float64))
     log_scale = np.rint(theta[:, 0] * (fineness / _LN2) * 2.0**-LOG_SCALE_EXPONENT)
     log_scale = log_scale.astype(np.int64)
     anisotropy = np.rint(theta[:, 1:] * (fineness / _LN2 * 2.0**-LOG_ANISOTROPY_EXPONENT)[:, None])
-    # Amplitudes are normalised by the scale that a decoder will see, not by the one asked for.
-    unit = compute_amplitude_unit(header, dequantise_log_scale(log_scale, 1.0 / fineness))
+    anisotropy = anisotropy.astype(np.int64)
+    # Places and amplitudes suit the shape that a decoder will see, not the one asked for.
+    seen, _ = dequantise_shapes(log_scale, anisotropy, 1.0 / fineness)
+    unit = compute_amplitude_unit(header, seen[:, 0])
     coded = (color @ make_color_transform(header.channels).T) / unit[:, None]
+    fine_bits = count_fine_bits(classes.position, classes.amplitude, anisotropy)
+    slope = _find_slope(seen[:, 1:] * _LN2)
     return Symbols(
         classes.position,
         classes.amplitude,
-        cell,
+        round_means(header, classes.position, anisotropy, fine_bits, mean, slope),
         log_scale,
-        anisotropy.astype(np.int64),
+        anisotropy,
         np.rint(coded).astype(np.int64),
     )
+
+
+def _find_slope(log_anisotropy: Float64) -> Float64:
+    """Find by how much the ridges of N Gaussians rise across for each px along.
+
+    Along a line in the longer direction the weight is largest there: the covariance of both
+    directions over the variance along it.
+    """
+    u, v = log_anisotropy.T
+    rho = np.hypot(u, v)
+    share = np.divide(np.tanh(rho), rho, out=np.ones_like(rho), where=rho > 1e-4)
+    return np.asarray(share * v / (1.0 + share * np.abs(u)))

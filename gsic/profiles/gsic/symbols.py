@@ -5,8 +5,9 @@ energy. A Gaussian of standard deviation sigma (geometric mean of its axes) and 
 normalised amplitude a = sqrt(pi) sigma c, and its energy is a^2. One global step divides the
 amplitudes of all Gaussians. The steps of shape and position are inversely proportional to the
 amplitude, in powers of two: the amplitude class A (|a| is about 2^A global steps) gives the steps
-of the shape, the position class P gives cells of 2^-P px. The encoder chooses the classes and then
-keeps them fixed while it optimises, so that the quantisation grids do not move at the same time.
+of the shape, the position class P gives cells of 2^-P px, which are finer across a Gaussian that is
+longer than wide (`places`). The encoder chooses the classes and then keeps them fixed while it
+optimises, so that the quantisation grids do not move at the same time.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ class Symbols:
     Args:
         position_class: (N,), P of POSITION_CLASSES.
         amplitude_class: (N,), A of AMPLITUDE_CLASSES.
-        cell: (N, 2), column and row of the cell of 2^-P px that holds the mean.
+        place: (N, 2), x and y of the mean in 2^-PLACE_BITS px from MARGIN_PX beside the image; the
+            middle of a cell.
         log_scale: (N,), log2 of the geometric mean of the variances along both axes, in steps.
         log_anisotropy: (N, 2), the traceless part of log2 Sigma, in steps.
         color: (N, C), normalised amplitude of each transformed channel, in global steps.
@@ -116,7 +118,7 @@ class Symbols:
 
     position_class: Int64
     amplitude_class: Int64
-    cell: Int64
+    place: Int64
     log_scale: Int64
     log_anisotropy: Int64
     color: Int64
@@ -129,7 +131,7 @@ class Symbols:
         return Symbols(
             self.position_class[index],
             self.amplitude_class[index],
-            self.cell[index],
+            self.place[index],
             self.log_scale[index],
             self.log_anisotropy[index],
             self.color[index],
@@ -200,7 +202,7 @@ def pack_symbols(symbols: Symbols) -> Int32:
     """
     rows = np.empty((SHAPE_ROWS + symbols.color.shape[1], len(symbols)), np.int32)
     rows[0], rows[1] = symbols.position_class, symbols.amplitude_class
-    rows[2:4], rows[4] = symbols.cell.T, symbols.log_scale
+    rows[2:4], rows[4] = symbols.place.T, symbols.log_scale
     rows[5:SHAPE_ROWS] = symbols.log_anisotropy.T
     rows[SHAPE_ROWS:] = symbols.color.T
     return rows

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from gsic_kernels.constants import PLACE_BITS
 from gsic_kernels.cpu.ans.columns import join_groups, read_columns
 from gsic_kernels.cpu.ans.layout import (
     AMPLITUDE_CLASSES,
     BAD_CLASS,
+    CHUNK_BITS,
     COLUMNS,
     EXPECTED_CLASS,
     FOUR_STATES_FROM,
@@ -21,12 +23,15 @@ from gsic_kernels.cpu.ans.layout import (
     LOG_SCALE_EXPONENT,
     OK,
     PLACE_ROWS,
+    PRECISION,
     ROWS,
     SIZE,
+    TOO_MANY,
     TWO_STATES_FROM,
 )
 from gsic_kernels.cpu.ans.sorted_sets import read_sets
-from gsic_kernels.cpu.ans.states import begin, end
+from gsic_kernels.cpu.ans.states import NONE, ONE, begin, end, read_chunk, take_room
+from gsic_kernels.cpu.places import count_fine_bits
 from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import I32, I64, U32, U64
 
@@ -106,11 +111,45 @@ def read_image(
             joined,
             out,
         )
-    for k in range(count):
-        position, amplitude = out[k], np.int64(out[count + k])
-        octaves = 2 * (amplitude - position)
-        out[first + k] += octaves << max(amplitude - LOG_SCALE_EXPONENT, 0)
+    if status == OK:
+        status = _read_places(words, coder, count, fields, out)
     return end(words, coder) if status == OK else status
+
+
+@register_jitable
+def _read_places(words: U32, coder: U64, count: int, fields: U32, out: I32) -> int:
+    """Read which cell of its square each mean lies in, and add what scales are predicted to be."""
+    bits: int = np.int64(0)
+    for k in range(count):
+        position, amplitude = np.int64(out[k]), np.int64(out[count + k])
+        first, second = np.int64(out[5 * count + k]), np.int64(out[6 * count + k])
+        fine_bits = count_fine_bits(position, amplitude, first, second)
+        fields[k] = fine_bits
+        bits += fine_bits
+        octaves = 2 * (amplitude - position) - fine_bits
+        out[4 * count + k] += (octaves << amplitude) >> LOG_SCALE_EXPONENT
+    if not take_room(coder, bits, np.int64(1 << PRECISION)):
+        return TOO_MANY
+    held, have, left = NONE, NONE, bits
+    for k in range(count):
+        fine_bits = np.uint64(fields[k])
+        if have < fine_bits:
+            size = min(CHUNK_BITS, left)
+            left -= size
+            held |= np.uint64(read_chunk(words, coder, size)) << have
+            have += np.uint64(size)
+        cell = np.int64(held & ((ONE << fine_bits) - ONE))
+        held >>= fine_bits
+        have -= fine_bits
+        # Columns are finer where the Gaussian is higher than wide.
+        upright = out[5 * count + k] < 0
+        shift = PLACE_BITS - np.int64(out[k])
+        along, across = (2 + upright) * count + k, (3 - upright) * count + k
+        out[along] = (out[along] << shift) + ((1 << shift) >> 1)
+        cell += np.int64(out[across]) << np.int64(fine_bits)
+        shift -= np.int64(fine_bits)
+        out[across] = (cell << shift) + ((1 << shift) >> 1)
+    return OK
 
 
 @register_jitable

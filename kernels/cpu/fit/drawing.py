@@ -9,14 +9,16 @@ import math
 
 import numpy as np
 
+from gsic_kernels.constants import PLACE_BITS
 from gsic_kernels.cpu.fit.division import GAUSSIANS_PER_ITEM
 from gsic_kernels.cpu.fit.shapes import COLOR, choose_level, draw_gaussian
-from gsic_kernels.cpu.runtime.jitable import register_jitable
+from gsic_kernels.cpu.places import count_fine_bits, find_slope, round_place
 from gsic_kernels.cpu.runtime.work_items import ABORT, ABORTED, DONE, READY, item_function
 from gsic_kernels.cpu.runtime.work_loop import mark_done, take_work_item, wait_for_steps_before
 from gsic_kernels.types import F32, F64, I32, I64
 
 _LN2 = math.log(2.0)
+_PLACE_PX = 2.0**-PLACE_BITS
 # float64 holds integers up to this exactly.
 _MAX_ENERGY = 2.0**52
 
@@ -93,7 +95,7 @@ def draw_symbols(
         grid: the numbers of `LogGrid`, in its order.
         transform: that of `LogGrid`.
         highest: the highest level.
-        symbols: (5 + C, N), column and row of the cell, m, u and v in steps, and amplitudes.
+        symbols: (5 + C, N), place of the mean, m, u and v in steps, and amplitudes.
     """
     margin, log_scale_step, log_anisotropy_step, min_log_scale, max_log_scale = grid[:5]
     max_log_anisotropy, amplitude_unit, half_resolution, cutoff_level = grid[5:]
@@ -103,17 +105,12 @@ def draw_symbols(
     drawn = ways, mean, factor, color, cutoff, offset, level
     begin = item * GAUSSIANS_PER_ITEM
     for n in range(begin, min(begin + GAUSSIANS_PER_ITEM, len(mean))):
-        cell_px = _POWERS[_LARGEST_POWER - position_class[n]]
-        per_px = _POWERS[_LARGEST_POWER + position_class[n]]
-        x = _choose_cell(values[0, n] + margin, size[0] + 2.0 * margin, per_px)
-        y = _choose_cell(values[1, n] + margin, size[1] + 2.0 * margin, per_px)
         precision = _POWERS[_LARGEST_POWER - amplitude_class[n]]
         fineness = _POWERS[_LARGEST_POWER + amplitude_class[n]]
         log_scale = np.rint(values[2, n] * (fineness * per_log_scale))
         m = min(max(log_scale * (precision * log_scale_step), min_log_scale), max_log_scale)
         first = np.rint(values[3, n] * (fineness * per_log_anisotropy))
         second = np.rint(values[4, n] * (fineness * per_log_anisotropy))
-        symbols[0, n], symbols[1, n] = int(x), int(y)
         symbols[2, n], symbols[3, n], symbols[4, n] = int(log_scale), int(first), int(second)
         step = precision * log_anisotropy_step
         u, v = first * step, second * step
@@ -121,6 +118,15 @@ def draw_symbols(
         most = min(max_log_anisotropy, m - min_log_scale)
         if rho > most:
             u, v, rho = u * (most / rho), v * (most / rho), most
+        of_level = choose_level((m - rho) * 0.5, highest)
+        u, v, rho = u * _LN2, v * _LN2, rho * _LN2
+        x, y = round_place(
+            *(values[0, n] + margin, values[1, n] + margin, find_slope(u, v, rho), first < 0.0),
+            position_class[n],
+            count_fine_bits(position_class[n], amplitude_class[n], int(first), int(second)),
+            (size[0] + 2.0 * margin, size[1] + 2.0 * margin),
+        )
+        symbols[0, n], symbols[1, n] = x, y
         scale = math.exp(m * _LN2)
         # Amplitudes are normalised by the scale that a decoder sees, not by the one asked for.
         size_px = math.sqrt(scale)
@@ -145,18 +151,12 @@ def draw_symbols(
             limit *= _LN2 / (2.0 * half_resolution)
         draw_gaussian(
             n,
-            ((x + 0.5) * cell_px - margin, (y + 0.5) * cell_px - margin),
-            (scale, u * _LN2, v * _LN2, rho * _LN2),
+            (x * _PLACE_PX - margin, y * _PLACE_PX - margin),
+            (scale, u, v, rho),
             limit,
-            choose_level((m - rho) * 0.5, highest),
+            of_level,
             drawn,
         )
-
-
-@register_jitable
-def _choose_cell(at: float, side: float, per_px: float) -> float:
-    """Return the cell of a position 0..side in px, or the first or last cell beyond."""
-    return min(max(math.floor(at * per_px), 0.0), math.ceil(side * per_px) - 1.0)
 
 
 def check_levels(

@@ -65,8 +65,8 @@ class LogFit:
             state, scale: as for `step`.
             classes: position classes and amplitude classes, int64 (N,) each.
             grid: what Gaussians are rounded with.
-            symbols: int64 (5 + C, N), which is filled with the symbols before the step: column and
-                row of the cell, m, u and v in steps, and amplitudes.
+            symbols: int64 (5 + C, N), which is filled with the symbols before the step: place of
+                the mean, m, u and v in steps, and amplitudes.
 
         Returns:
             The loss of those symbols.

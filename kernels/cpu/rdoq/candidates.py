@@ -1,20 +1,22 @@
 """Candidates of RDOQ: the Gaussian that symbols stand for, and the pixels that it covers.
 
 A candidate is a row of FIELDS float64: the Cholesky factor p, r, t of its precision matrix, its
-mean, its log-scale m, and the cutoff and offset that go with its amplitudes. The formulas are those
-of `types.LogGrid`.
+mean, its log-scale m, the cutoff and offset that go with its amplitudes, the bits by which its
+cells are finer in one direction, and the slope of its ridge. The formulas are those of
+`types.LogGrid`.
 """
 
 from __future__ import annotations
 
 import math
 
-from gsic_kernels.constants import CUTOFF_MAX
+from gsic_kernels.constants import CUTOFF_MAX, PLACE_BITS
+from gsic_kernels.cpu.places import count_fine_bits, find_slope, round_place
 from gsic_kernels.cpu.runtime.jitable import register_jitable
 from gsic_kernels.types import F64
 
-FIELDS = 8
-P, R, T, X, Y, LOG_SCALE, CUTOFF, OFFSET = range(FIELDS)
+FIELDS = 10
+P, R, T, X, Y, LOG_SCALE, CUTOFF, OFFSET, FINE_BITS, SLOPE = range(FIELDS)
 
 # Order of the numbers of a `LogGrid`, without its transform.
 GRID = 9
@@ -22,14 +24,7 @@ MARGIN, SCALE_STEP, ANISOTROPY_STEP, MIN_SCALE, MAX_SCALE = range(5)
 MAX_ANISOTROPY, AMPLITUDE_UNIT, HALF_RESOLUTION, CUTOFF_LEVEL = range(5, GRID)
 
 _LN2 = math.log(2.0)
-
-
-@register_jitable
-def set_mean(grid: F64, position: int, column: int, row: int, candidate: F64) -> None:
-    """Set the mean of a candidate from its position class and its cell."""
-    cell = 2.0**-position
-    candidate[X] = (column + 0.5) * cell - grid[MARGIN]
-    candidate[Y] = (row + 0.5) * cell - grid[MARGIN]
+_PLACE_PX = 2.0**-PLACE_BITS
 
 
 @register_jitable
@@ -56,6 +51,51 @@ def set_factor(
     t = 1.0 / math.sqrt(variance * (cosh - sinhc * u * _LN2))
     candidate[P], candidate[R], candidate[T] = 1.0 / (variance * t), -sinhc * v * _LN2 * t, t
     candidate[LOG_SCALE] = m
+    candidate[SLOPE] = find_slope(u * _LN2, v * _LN2, nats)
+
+
+@register_jitable
+def set_mean(
+    grid: F64,
+    classes: tuple[int, int],
+    place: tuple[int, int],
+    shape: tuple[int, int],
+    steps: tuple[int, int],
+    size: tuple[int, int],
+    candidate: F64,
+) -> None:
+    """Set the mean of a candidate whose factor is set, and the bits of its cells.
+
+    Args:
+        grid: numbers of a `LogGrid`.
+        classes: P and A.
+        place: of the Gaussian.
+        shape: symbols of the log-anisotropy of the candidate.
+        steps: of cells along the Gaussian and across it, from the cell of the candidate that is
+            nearest to the place.
+        size: of the image, px.
+        candidate: receives both.
+    """
+    position, amplitude = classes
+    fine_bits = count_fine_bits(position, amplitude, shape[0], shape[1])
+    slope, upright = candidate[SLOPE], shape[0] < 0
+    # A step along the Gaussian follows its ridge.
+    along = 2.0**-position * steps[0]
+    across = 2.0 ** -(position + fine_bits) * steps[1] + slope * along
+    dx, dy = (across, along) if upright else (along, across)
+    x, y = place[0] * _PLACE_PX + dx, place[1] * _PLACE_PX + dy
+    covered = size[0] + 2.0 * grid[MARGIN], size[1] + 2.0 * grid[MARGIN]
+    x_place, y_place = round_place(x, y, slope, upright, position, fine_bits, covered)
+    candidate[X] = x_place * _PLACE_PX - grid[MARGIN]
+    candidate[Y] = y_place * _PLACE_PX - grid[MARGIN]
+    candidate[FINE_BITS] = fine_bits
+
+
+@register_jitable
+def find_place(grid: F64, candidate: F64) -> tuple[int, int]:
+    """Return the place of the mean of a candidate."""
+    margin = grid[MARGIN]
+    return int((candidate[X] + margin) / _PLACE_PX), int((candidate[Y] + margin) / _PLACE_PX)
 
 
 @register_jitable

@@ -27,10 +27,17 @@ def get_bits(tables: tuple[F64, I64, I64, I64], k: int, n: int, value: int) -> f
 
 
 @register_jitable
-def sum_shape_bits(tables: tuple[F64, I64, I64, I64], rows: I32, n: int, move: I64) -> float:
-    """Return the code length of log-scale and log-anisotropy after a move."""
-    total = 0.0
-    for k in range(SHAPES):
+def sum_shape_bits(
+    tables: tuple[F64, I64, I64, I64], rows: I32, n: int, move: I64, finer: int
+) -> float:
+    """Return the code length of log-scale and log-anisotropy after a move, and `finer` bits.
+
+    By so many bits the cells are finer than before; they belong to the place, and they change what
+    the log-scale is predicted to be.
+    """
+    scale = rows[CODED_ROW, n] + move[2] + ((finer << np.int64(rows[1, n])) >> 1)
+    total = finer + get_bits(tables, 0, n, scale)
+    for k in range(1, SHAPES):
         total += get_bits(tables, k, n, rows[CODED_ROW + k, n] + move[2 + k])
     return total
 

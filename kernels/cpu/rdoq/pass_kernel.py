@@ -6,6 +6,9 @@ colour, so that place, shape and colour are chosen together. This treats clamped
 which is only nearly right; so the chosen move is made only if the exact cost falls.
 """
 
+# NumPy's stubs tell integers apart that are one type to Numba.
+# mypy: disable-error-code="arg-type"
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,13 +17,14 @@ from gsic_kernels.cpu.rdoq.block_sums import exchange, multiply_blocks
 from gsic_kernels.cpu.rdoq.candidates import (
     CUTOFF,
     FIELDS,
-    MARGIN,
+    FINE_BITS,
     OFFSET,
     P,
     R,
     T,
     X,
     Y,
+    find_place,
     get_unit,
     set_cutoff,
     set_factor,
@@ -95,7 +99,7 @@ def rdoq_pass(
         for m in range(last):
             _fill_record(candidates[m], lattice, records, boxes, m)
         compute_color(transform, now, get_unit(grid, candidates[0]), old_color)
-        old_bits = own[n] + sum_shape_bits(tables, rows, n, moves[0])
+        old_bits = own[n] + sum_shape_bits(tables, rows, n, moves[0], 0)
         for c in range(len(channels)):
             old_bits += get_bits(tables, SHAPES + c, n, now[c])
         # Costs are relative to the image without the Gaussian: leaving it out costs 0, and wins
@@ -113,7 +117,8 @@ def rdoq_pass(
             if m == 0:
                 stays = compute_error(transform, products, squares, unit, now)
                 stays += lambda_ * old_bits
-            spent = own[n] + sum_shape_bits(tables, rows, n, moves[m])
+            finer = int(candidates[m, FINE_BITS] - candidates[0, FINE_BITS])
+            spent = own[n] + sum_shape_bits(tables, rows, n, moves[m], finer)
             cost, spent = choose_amplitudes(
                 transform, tables, n, now, products, squares, unit, lambda_, spent, chosen
             )
@@ -143,7 +148,8 @@ def rdoq_pass(
         sums[0] += gained
         sums[1] += new_bits - old_bits
         if move >= 0:
-            for k in range(MOVED):
+            rows[2, n], rows[3, n] = find_place(grid, candidates[move])
+            for k in range(2, MOVED):
                 rows[2 + k, n] += moves[move, k]
         for c in range(len(channels)):
             rows[SHAPE_ROWS + c, n] = best[c]
@@ -185,19 +191,17 @@ def _fill_candidates(
     size: tuple[int, int],
     candidates: F64,
 ) -> None:
-    """Fill the candidates of a Gaussian; those outside the grid of cells have a cutoff of 0."""
-    position, amplitude = rows[0, n], rows[1, n]
-    columns = np.ceil((size[0] + 2.0 * grid[MARGIN]) * 2.0**position)
-    lines = np.ceil((size[1] + 2.0 * grid[MARGIN]) * 2.0**position)
+    """Fill the candidates of a Gaussian; means stay within the cells."""
+    position, amplitude = np.int64(rows[0, n]), np.int64(rows[1, n])
+    place = np.int64(rows[2, n]), np.int64(rows[3, n])
     for m in range(len(moves)):
-        column, row = rows[2, n] + moves[m, 0], rows[3, n] + moves[m, 1]
-        candidates[m, CUTOFF] = 0.0
-        if 0 <= column < columns and 0 <= row < lines:
-            set_mean(grid, position, column, row, candidates[m])
-            scale = rows[4, n] + moves[m, 2]
-            first, second = rows[5, n] + moves[m, 3], rows[6, n] + moves[m, 4]
-            set_factor(grid, amplitude, scale, first, second, candidates[m])
-            set_cutoff(grid, energy, candidates[m])
+        scale = rows[4, n] + moves[m, 2]
+        first, second = rows[5, n] + moves[m, 3], rows[6, n] + moves[m, 4]
+        set_factor(grid, amplitude, scale, first, second, candidates[m])
+        set_cutoff(grid, energy, candidates[m])
+        steps = moves[m, 0], moves[m, 1]
+        classes, shape = (position, amplitude), (first, second)
+        set_mean(grid, classes, place, shape, steps, size, candidates[m])
 
 
 @register_jitable

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from gsic_kernels import validation
-from gsic_kernels.constants import LEVELS_MAX
+from gsic_kernels.constants import LEVELS_MAX, PLACE_BITS
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.jitable import register_jitable
@@ -22,6 +22,7 @@ from gsic_kernels.types import F32, F64, I32, SHAPE_ROWS, LogSymbols, Splats
 
 _GAUSSIANS_PER_ITEM = 256
 _LN2 = math.log(2.0)
+_PLACE_PX = 2.0**-PLACE_BITS
 # Whole numbers up to here are exact in float64, and so is their bit length.
 _MAX_ENERGY = 2.0**52
 # sinh(x) / x below this is summed as a series, because e^x - e^-x would cancel.
@@ -93,9 +94,9 @@ def dequantise(
     margin, channels = grid[0], len(transform)
     for k in range(count):
         n = begin + k
-        side, shrink = _power_of_two(-rows[0, n], _CLASS_BITS), columns[_SHRINK + k]
-        mean[n, 0] = ((rows[2, n] + 0.5) * side - margin) * shrink
-        mean[n, 1] = ((rows[3, n] + 0.5) * side - margin) * shrink
+        shrink = columns[_SHRINK + k]
+        mean[n, 0] = (rows[2, n] * _PLACE_PX - margin) * shrink
+        mean[n, 1] = (rows[3, n] * _PLACE_PX - margin) * shrink
         s22, root = columns[_S22 + k], columns[_DET + k]
         factor[n, 0], factor[n, 2] = s22 * root * columns[_SUM + k], columns[_SUM + k]
         factor[n, 1] = -columns[_S12 + k] * columns[_SUM + k] * root

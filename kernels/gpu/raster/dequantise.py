@@ -14,7 +14,7 @@ import numpy as np
 import triton
 import triton.language as tl
 
-from gsic_kernels.constants import LEVELS_MAX
+from gsic_kernels.constants import LEVELS_MAX, PLACE_BITS
 from gsic_kernels.gpu.raster.log_covariance import compute_entries, compute_factor
 from gsic_kernels.types import F64, SHAPE_ROWS, LogGrid
 
@@ -28,6 +28,7 @@ _GRID_SCALARS = tl.constexpr(GRID_SCALARS)
 _COLOR_ROW = tl.constexpr(SHAPE_ROWS)
 _LEVEL_MAX = tl.constexpr(LEVELS_MAX - 1)
 _LN2 = tl.constexpr(math.log(2.0))
+_PLACE_PX = tl.constexpr(2.0**-PLACE_BITS)
 # Whole numbers up to here are exact in float64, and so is their bit length.
 _ENERGY_MAX = tl.constexpr(2.0**52)
 
@@ -113,10 +114,9 @@ def dequantise(
     # Cells of the lattice per pixel.
     density = _power_of_two(-lattice)
 
-    side = _power_of_two(-tl.load(at, mask=mask, other=0))
     for k in tl.static_range(2):
-        index = tl.load(at + (2 + k) * stride, mask=mask, other=0).to(tl.float64)
-        value = ((index + 0.5) * side - margin) * density
+        place = tl.load(at + (2 + k) * stride, mask=mask, other=0).to(tl.float64)
+        value = (place * _PLACE_PX - margin) * density
         tl.store(mean + row * 2 + k, value.to(tl.float32), mask=mask)
 
     # A grid speaks of logarithms to base 2.

@@ -7,6 +7,7 @@ import pytest
 from fit_images import Float32, encoded, photo_cut, planes_of
 from gsic_scenes import extremes, random_scene
 from numpy.typing import NDArray
+from random_symbols import find_places
 
 from gsic.encoders.gsic.rdoq import code_lengths_of, run_rdoq
 from gsic.profiles.gsic import bitstream, code_lengths
@@ -44,12 +45,16 @@ def squared_error(
     return float(((shown - planes) ** 2).sum())
 
 
-def spent(lengths: CodeLengths, symbols: Symbols) -> float:
-    """Bits of those Gaussians that draw something."""
+def spent(lengths: CodeLengths, symbols: Symbols, before: Symbols) -> float:
+    """Bits of those Gaussians that draw something, by the lengths of `before`."""
     bits, origins, lowest, highest, own = lengths
     there = symbols.color.any(axis=1)
-    values = np.clip(pack_symbols(symbols)[4:], lowest, highest)
-    return float((bits[origins + values].sum(axis=0) + own)[there].sum())
+    finer = bitstream.count_fine_bits_of(symbols) - bitstream.count_fine_bits_of(before)
+    values = pack_symbols(symbols)[4:].astype(np.int64)
+    # What is coded of a log-scale is the difference to what the sides of the cell predict.
+    values[0] += (finer << symbols.amplitude_class) >> 1
+    values = np.clip(values, lowest, highest)
+    return float((bits[origins + values].sum(axis=0) + own + finer)[there].sum())
 
 
 def symbols_of(rows: NDArray[np.int32]) -> Symbols:
@@ -65,20 +70,22 @@ def test_a_pass_tells_what_it_changes(channels: int, lambda_: float) -> None:
     planes = planes_of(HEIGHT, WIDTH, channels)
     # Both ends of the scale, where drawings are clamped.
     planes = np.clip(2.5 * (planes - 0.5) + 0.5, 0.0, 1.0)
-    lengths = code_lengths_of(header, symbols)
     image = drawn(header, symbols, on_lattices=False).astype(np.float32)
     assert (image > 1.0).any()
     grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
     rdoq = RdoqImage(planes)
     for _ in range(4):
         before = symbols_of(grid.rows)
+        lengths = code_lengths_of(header, before)
         done = rdoq.run_pass(grid, lengths, lambda_ * header.step**2, image)
         after = symbols_of(grid.rows)
         # A pass takes all Gaussians as drawn on the pixels.
         gained = squared_error(header, after, planes, on_lattices=False)
         gained -= squared_error(header, before, planes, on_lattices=False)
         assert done.sse == pytest.approx(gained, abs=2e-4)
-        assert done.bits == pytest.approx(spent(lengths, after) - spent(lengths, before))
+        assert done.bits == pytest.approx(
+            spent(lengths, after, before) - spent(lengths, before, before)
+        )
         assert done.moves > 0
         assert done.sse + lambda_ * header.step**2 * done.bits < 0.0
         image = drawn(header, after, on_lattices=False).astype(np.float32)
@@ -116,7 +123,9 @@ def test_neighbours_of_the_truth_find_back() -> None:
     truth = Symbols(
         np.array([1]),
         np.array([3]),
-        np.array([[55, 46]]),
+        find_places(
+            np.array([1]), np.array([3]), np.array([[3, -2]]), np.array([[55, 46]]), np.array([0])
+        ),
         np.array([17]),
         np.array([[3, -2]]),
         np.array([[9, -3, 2]]),
@@ -125,7 +134,7 @@ def test_neighbours_of_the_truth_find_back() -> None:
     assert 0.0 < planes.min() < planes.max() < 1.0
     off = replace(
         truth,
-        cell=truth.cell + np.array([1, -1]),
+        place=truth.place + 2 * np.array([64, -16]),
         log_scale=truth.log_scale + 1,
         log_anisotropy=truth.log_anisotropy + np.array([-1, 1]),
         color=truth.color + np.array([-1, 1, 1]),

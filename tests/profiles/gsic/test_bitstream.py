@@ -6,6 +6,7 @@ import numpy as np
 from gsic_scenes import equal_gaussians, extremes, file_of, random_scene
 from hypothesis import given
 from hypothesis import strategies as st
+from random_symbols import find_places
 
 from gsic.coding import columns
 from gsic.container import Container, Mode
@@ -18,7 +19,7 @@ from gsic.profiles.gsic.symbols import (
     Symbols,
     count_cells,
 )
-from gsic_kernels.constants import MAX_SIDE_PX
+from gsic_kernels.constants import FINE_BITS_MAX, MAX_SIDE_PX, PLACE_BITS
 
 
 def arrays(symbols: Symbols) -> list[list[int]]:
@@ -76,11 +77,13 @@ def test_corners_of_the_format() -> None:
 def test_symbols_of_any_file_have_32_bits() -> None:
     """Those that travel to a GPU."""
     position, amplitude = np.meshgrid(POSITION_CLASSES, AMPLITUDE_CLASSES)
-    sizes = np.abs(bitstream.predict_log_scale(position, amplitude))
-    assert columns.BOUND + sizes.max() < 2**31
+    for fine_bits in (0, FINE_BITS_MAX):
+        sizes = np.abs(bitstream.predict_log_scale(position, amplitude, fine_bits))
+        assert columns.BOUND + sizes.max() < 2**31
     side = MAX_SIDE_PX
     largest = Header(side, side, 1, 0, (0,))
-    assert max(max(count_cells(largest, p)) for p in POSITION_CLASSES) < 2**31
+    for p in POSITION_CLASSES:
+        assert max(count_cells(largest, p)) << PLACE_BITS - p < 2**31
 
 
 def test_the_largest_sides() -> None:
@@ -114,10 +117,13 @@ def test_the_order_costs_nothing() -> None:
     """A set of N takes log2 N! bits less than a list, of which up to 0.2 a Gaussian are missed."""
     header, symbols = random_scene(400, 300, 1, 2000, seed=5)
     same = symbols.select(np.zeros(2000, np.int64))
-    cell = np.random.default_rng(1).integers(0, (3328, 2528), (2000, 2))
-    symbols = Symbols(same.position_class * 0 + 3, same.amplitude_class, cell, *arrays_of(same))
+    position = same.position_class * 0 + 3
+    squares = np.random.default_rng(1).integers(0, (3328, 2528), (2000, 2))
+    shape = position, same.amplitude_class, same.log_anisotropy
+    place, first = (find_places(*shape, square, position) for square in (squares, 0 * squares))
+    symbols = Symbols(*shape[:2], place, *arrays_of(same))
     payload = write_payload(header, symbols)
-    equal = Symbols(symbols.position_class, same.amplitude_class, cell * 0, *arrays_of(same))
+    equal = Symbols(*shape[:2], first, *arrays_of(same))
     others = write_payload(header, equal)
     listed = 2000 * math.log2(3328 * 2528)
     saved = listed - 8 * (len(payload) - len(others))

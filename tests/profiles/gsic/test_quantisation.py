@@ -19,10 +19,12 @@ from random_symbols import (
     seeds,
 )
 
+from gsic.profiles.gsic.bitstream import count_fine_bits_of, find_squares
 from gsic.profiles.gsic.dequantisation import (
     dequantise_gaussians,
     make_color_transform,
 )
+from gsic.profiles.gsic.places import are_upright
 from gsic.profiles.gsic.quantisation import Classes, classify, quantise
 from gsic.profiles.gsic.symbols import (
     AMPLITUDE_CLASSES,
@@ -42,9 +44,22 @@ def test_floats_come_back_within_half_a_step(seed: int, channels: int) -> None:
     mean, theta, color = make_floats(rng, header, 40)
     symbols = quantise(header, make_classes(rng, 40), mean, theta, color)
     got = dequantise_gaussians(header, symbols)
-    cell, shape = compute_steps(symbols)
+    cells, shape = compute_steps(symbols)
     half = 0.5 * (1 + 1e-9)
-    assert (np.abs(got.mean - mean) <= half * cell[:, None]).all()
+    # Along the Gaussian the mean moves by half a cell, and across it by half a finer cell off the
+    # ridge, unless the finer cells end there.
+    error, rows = got.mean - mean, np.arange(40)
+    along = are_upright(symbols.log_anisotropy).astype(int)
+    assert (np.abs(error[rows, along]) <= half * cells[rows, along]).all()
+    s12, s22, det = got.entries
+    variance = np.stack(((det + s12 * s12) / s22, s22), axis=1)
+    ridge = error[rows, along] * s12 / variance[rows, along]
+    last = got.mean[rows, 1 - along] + cells[rows, 1 - along]
+    inside = (got.mean[rows, 1 - along] - cells[rows, 1 - along] > -MARGIN_PX) & (
+        last < np.array((header.width, header.height))[1 - along] + MARGIN_PX
+    )
+    off = np.abs(error[rows, 1 - along] - ridge) <= half * cells[rows, 1 - along]
+    assert (off | ~inside).all()
     # Where rounding leaves the bounds, they take it back, which is nearer still for the size.
     assert (np.abs(got.theta[:, 0] - theta[:, 0]) <= half * shape).all()
     rounded = symbols.log_anisotropy * shape[:, None]
@@ -81,7 +96,7 @@ def test_nothing_becomes_nothing(channels: int) -> None:
     none = np.zeros((0, 2)), np.zeros((0, 3)), np.zeros((0, channels))
     symbols = quantise(header, Classes(empty, empty), *none)
     assert len(symbols) == 0
-    assert symbols.cell.shape == symbols.log_anisotropy.shape == (0, 2)
+    assert symbols.place.shape == symbols.log_anisotropy.shape == (0, 2)
     assert symbols.color.shape == (0, channels)
     got = dequantise_gaussians(header, symbols)
     assert got.mean.shape == (0, 2)
@@ -100,15 +115,17 @@ def test_means_off_the_grid_go_to_its_border(seed: int) -> None:
     _, theta, color = make_floats(rng, header, 50)
     mean = rng.normal(0, 20000, (50, 2))
     symbols = quantise(header, classes, mean, theta, color)
+    squares, along = find_squares(symbols), are_upright(symbols.log_anisotropy)
     for row in range(50):
         grid = count_cells(header, int(classes.position[row]))
         for axis in (0, 1):
-            cell, side = symbols.cell[row, axis], (header.width, header.height)[axis]
-            assert 0 <= cell < grid[axis]
-            if mean[row, axis] < -MARGIN_PX:
-                assert cell == 0
-            if mean[row, axis] > side + MARGIN_PX:
-                assert cell == grid[axis] - 1
+            square = squares[row, axis]
+            assert 0 <= square < grid[axis]
+            if axis == along[row]:
+                if mean[row, axis] < -MARGIN_PX:
+                    assert square == 0
+                if mean[row, axis] > (header.width, header.height)[axis] + MARGIN_PX:
+                    assert square == grid[axis] - 1
 
 
 def classes_at(
@@ -138,7 +155,8 @@ def test_classes_are_monotone() -> None:
     assert (position <= 0).all()
     assert (amplitude >= 0).all()
     position, amplitude = runs([classes_at(0.1, rho=r) for r in np.linspace(0, 6, 100).tolist()])
-    assert (position >= 0).all()
+    # Squares are as wide as a needle is long.
+    assert (position <= 0).all()
     assert position.any()
     assert (amplitude >= 0).all()
     assert amplitude.any()
@@ -212,20 +230,27 @@ def test_steps_of_all_parameters_cost_about_the_same(
         classes.amplitude,
         np.zeros((1, 2), np.int64),
         np.zeros(1, np.int64),
-        np.zeros((1, 2), np.int64),
+        np.rint(theta[None, 1:] / (2 * 0.5**classes.amplitude * LN2)).astype(np.int64),
         np.zeros((1, 1), np.int64),
     )
-    cell, shape = (float(steps[0]) for steps in compute_steps(symbols))
-    if classes.position[0] in (POSITION_CLASSES[0], POSITION_CLASSES[-1]):
+    (cell,), (shape,) = compute_steps(symbols)
+    finest = classes.position[0] + count_fine_bits_of(symbols)[0]
+    if classes.position[0] == POSITION_CLASSES[0] or finest == POSITION_CLASSES[-1]:
         return
 
     def cost(other: np.ndarray, shift: np.ndarray) -> float:
         return normalised**2 * 2 * (1 - overlap(theta, other, shift))
 
-    ways = np.array([[math.cos(angle / 2), math.sin(angle / 2)]])
-    ways = np.concatenate((ways, [[-ways[0, 1], ways[0, 0]]]))  # along the axes
-    position = np.mean([cost(theta, cell * way) for way in ways])
-    assert 0.45 < position < 2.1
+    # A cell further along, on the ridge, and a finer cell off the ridge.
+    upright = bool(are_upright(symbols.log_anisotropy)[0])
+    share = math.tanh(rho) / max(rho, 1e-3)
+    slope = share * theta[2] / (1 + share * abs(theta[1]))
+    further = np.array((slope, 1.0) if upright else (1.0, slope)) * cell[int(upright)]
+    off = np.array((1.0, 0.0) if upright else (0.0, 1.0)) * cell[1 - int(upright)]
+    # Both numbers of bits are rounded.
+    costs = cost(theta, further), cost(theta, off)
+    assert 0.3 < math.sqrt(math.prod(costs)) < 3.3
+    assert 0.3 < costs[0] / costs[1] < 3.3
     here = np.zeros(2)
     # Rotation costs (sinh rho / rho)^2 as much, and the steps are smaller by half of that, so that
     # the log-scale is too cheap by the factor by which the angle is too expensive.
