@@ -41,10 +41,12 @@ SSIM_K1, SSIM_K2 = 0.01, 0.03
 # MS-SSIM (Wang, Simoncelli and Bovik, 2003): exponents of the five scales, the finest first.
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
-# Places of means, whole numbers of 2^-PLACE_BITS px, on upright lattices of cells (FORMAT.md 7.3):
-# most bits by which cells are finer in one direction, and the class of the finest cells.
+# Places of means are whole numbers of 2^-PLACE_BITS px (FORMAT.md 7.2): middles of cells, which
+# divide squares of 2^(SQUARE_BITS - P) px. Most bits by which cells are finer in one direction, and
+# the class of the finest cells.
 PLACE_BITS = 8
-FINE_BITS_MAX = 6
+SQUARE_BITS = 2
+FINE_BITS_MAX = 2 * SQUARE_BITS
 FINEST_CLASS = 7
 
 # Levels of lattices: a cell of level L is 2^L px wide (FORMAT.md 7.4).

@@ -24,7 +24,7 @@ from gsic import container, encoding, images
 from gsic.bench import machine
 from gsic.bench.bdrate import Point, bd_rates
 from gsic.options import EncodeOptions
-from gsic.profiles.gsic.symbols import QuantisedImage, count_cells
+from gsic.profiles.gsic.symbols import QuantisedImage, count_squares
 from gsic.profiles.registry import find_by_name
 
 # Steps of the fit: what is left out, by settings.
@@ -98,7 +98,7 @@ def coded_bits(image: QuantisedImage, actual: int) -> dict[str, float]:
     count = len(symbols)
     cells = sum(
         float(np.sum(symbols.position_class == group))
-        * math.log2(math.prod(count_cells(header, group)))
+        * math.log2(math.prod(count_squares(header, group)))
         for group in np.unique(symbols.position_class).tolist()
     )
     columns = [

@@ -1,15 +1,16 @@
-"""Places of means on the upright lattices of profile `gsic` (FORMAT.md 7.3), for kernels.
+"""Places of means on the upright lattices of profile `gsic` (FORMAT.md 7.2), for kernels.
 
-A place is a whole number of 256ths of a pixel. The cells of a Gaussian are finer by F bits in the
-direction in which it is thinner: rows where the first number of its log-anisotropy is 0 or more,
-otherwise columns.
+A place is a whole number of 256ths of a pixel. The cells of a Gaussian have about the area of
+squares of 2^-P px, but they are finer by F bits in the direction in which it is thinner than in the
+other one: rows are finer where the first number of its log-anisotropy is 0 or more, otherwise
+columns.
 """
 
 from __future__ import annotations
 
 import math
 
-from gsic_kernels.constants import FINE_BITS_MAX, FINEST_CLASS, PLACE_BITS
+from gsic_kernels.constants import FINE_BITS_MAX, FINEST_CLASS, PLACE_BITS, SQUARE_BITS
 from gsic_kernels.cpu.runtime.jitable import register_jitable
 
 
@@ -20,7 +21,7 @@ def count_fine_bits(position: int, amplitude: int, first: int, second: int) -> i
     # log2 of the ratio of the sides of a cell, by three straight lines, in units of 2^-(8 + A).
     longer = max(512 * along, 512 * across - 256 * one, 362 * (along + across) - 58 * one)
     bits = (longer + 128 * one) >> (8 + amplitude)
-    return min(bits, FINE_BITS_MAX, FINEST_CLASS - position)
+    return min(bits, FINE_BITS_MAX, 2 * (FINEST_CLASS - position))
 
 
 @register_jitable
@@ -60,16 +61,17 @@ def round_place(
     """
     along, across = (y, x) if upright else (x, y)
     side_along, side_across = (size[1], size[0]) if upright else size
-    per_px = 2.0**position
-    cell = min(max(math.floor(along * per_px), 0.0), math.ceil(side_along * per_px) - 1.0)
-    across += slope * ((cell + 0.5) / per_px - along)
-    shift = PLACE_BITS - position
-    place_along = (int(cell) << shift) + (1 << shift) // 2
-    fine = float(1 << fine_bits)
-    last = math.ceil(side_across * per_px) * fine - 1.0
-    cell = min(max(math.floor(across * per_px * fine), 0.0), last)
+    squares_per_px = 2.0 ** (position - SQUARE_BITS)
+    shift = PLACE_BITS - position + (fine_bits >> 1)
+    cell, along_cells = 2.0 ** (shift - PLACE_BITS), 1 << (SQUARE_BITS - (fine_bits >> 1))
+    last = math.ceil(side_along * squares_per_px) * along_cells - 1.0
+    number = min(max(math.floor(along / cell), 0.0), last)
+    across += slope * ((number + 0.5) * cell - along)
+    place_along = (int(number) << shift) + (1 << shift) // 2
     shift -= fine_bits
-    place_across = (int(cell) << shift) + (1 << shift) // 2
+    last = math.ceil(side_across * squares_per_px) * (along_cells << fine_bits) - 1.0
+    number = min(max(math.floor(across / 2.0 ** (shift - PLACE_BITS)), 0.0), last)
+    place_across = (int(number) << shift) + (1 << shift) // 2
     if upright:
         return place_across, place_along
     return place_along, place_across

@@ -12,8 +12,8 @@ from gsic.coding.columns import BOUND
 from gsic.coding.models import TOTAL, Model
 from gsic.errors import CorruptFile
 from gsic.profiles.gsic import bitstream
-from gsic.profiles.gsic.symbols import MARGIN_PX, QuantisedImage, count_cells
-from gsic_kernels.constants import PLACE_BITS
+from gsic.profiles.gsic.symbols import MARGIN_PX, QuantisedImage, count_squares
+from gsic_kernels.constants import PLACE_BITS, SQUARE_BITS
 
 WIDTH, HEIGHT = 60, 50
 HEADER, SYMBOLS = random_scene(WIDTH, HEIGHT, 3, 700, seed=4)
@@ -29,8 +29,8 @@ def read_all(payload: bytes) -> bool:
         rows = ans.read_image(payload, CLASSES, SIZE, 3)
     except CorruptFile:
         return False
-    grids = np.array([count_cells(HEADER, int(position)) for position in rows[0]])
-    assert (rows[2:4] >> PLACE_BITS - rows[0] < grids.T).all()
+    grids = np.array([count_squares(HEADER, int(position)) for position in rows[0]])
+    assert (rows[2:4] >> PLACE_BITS + SQUARE_BITS - rows[0] < grids.T).all()
     assert rows[2:4].min() >= 0
     assert 0 <= rows[1].min() <= rows[1].max() < 16
     assert np.abs(rows[5:]).max() < BOUND
@@ -88,5 +88,5 @@ def test_more_rows_than_the_bytes_can_hold_take_no_time() -> None:
     started = time.process_time()
     for _ in range(3):
         with pytest.raises(CorruptFile, match="more than its bytes can hold"):
-            ans.read_image(PAYLOAD, np.array([[0, 10**6]]), SIZE, 3)
+            ans.read_image(PAYLOAD, np.array([[0, 10**7]]), SIZE, 3)
     assert time.process_time() - started < 1.0

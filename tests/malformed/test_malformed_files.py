@@ -20,7 +20,7 @@ from gsic.coding.sorted_set import write_sets
 from gsic.container import Container, Mode, encode_varint
 from gsic.errors import CorruptFile, LimitError, TruncatedFile
 from gsic.options import Limits
-from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, Header, Symbols, count_cells
+from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, Header, Symbols, count_squares
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "v1"
 FILES = [path.read_bytes() for path in sorted(GOLDEN.glob("*.gsi"))]
@@ -134,7 +134,7 @@ def make_payload_file(amplitude: int, value: int, count: int = 40) -> bytes:
     """Make a file that is valid except for one amplitude class or value."""
     header = Header(40, 30, 1, 600, (0,))
     position = np.zeros(count, np.int64)
-    columns, rows = count_cells(header, 0)
+    columns, rows = count_squares(header, 0)
     writer = SymbolWriter()
     write_sets(writer, [np.arange(count)], [columns * rows])
     classes = np.full(count, amplitude)

@@ -68,7 +68,8 @@ def read_symbols(
     states = 1 if count < 512 else 2 if count < 2048 else 4
     payload = Payload(bytes(fields["payload"]), states)
     grids = [
-        (ceil((width + 2 * MARGIN) * 2.0**p), ceil((height + 2 * MARGIN) * 2.0**p)) for p in classes
+        (ceil((width + 2 * MARGIN) * 2.0**p / 4), ceil((height + 2 * MARGIN) * 2.0**p / 4))
+        for p in classes
     ]
     sets = payload.read_sets(counts, [columns * rows for columns, rows in grids])
     places = [
@@ -84,14 +85,16 @@ def read_symbols(
         count_fine_bits(p, fineness, a[i], b[i])
         for i, ((p, _, _), fineness) in enumerate(zip(places, shapes, strict=True))
     ]
-    cells = payload.read_fields(fine_bits)
+    cells = payload.read_fields([4 + finer % 2 for finer in fine_bits])
     payload.finish()
     gaussians = []
     for i, ((p, x, y), fineness) in enumerate(zip(places, shapes, strict=True)):
-        scale = scales[i] + ((2 * (fineness - p) - fine_bits[i]) * 2**fineness >> LOG_SCALE)
-        middle = (cells[i] + 0.5) * 0.5 ** fine_bits[i]
-        across, down = (0.5, middle) if a[i] >= 0 else (middle, 0.5)
-        mean = (x + across) * 2.0**-p - MARGIN, (y + down) * 2.0**-p - MARGIN
+        scale = scales[i] + ((2 * (fineness - p) - fine_bits[i] % 2) * 2**fineness >> LOG_SCALE)
+        k = 2 - fine_bits[i] // 2
+        along = (cells[i] % 2**k + 0.5) / 2**k
+        across = (cells[i] // 2**k + 0.5) / 2 ** (k + fine_bits[i])
+        right, down = (along, across) if a[i] >= 0 else (across, along)
+        mean = (x + right) * 2.0 ** (2 - p) - MARGIN, (y + down) * 2.0 ** (2 - p) - MARGIN
         gaussians.append((*mean, fineness, scale, a[i], b[i], [color[i] for color in colors]))
     return step, background, gaussians
 
@@ -100,7 +103,7 @@ def count_fine_bits(p: int, fineness: int, a: int, b: int) -> int:
     """Count the bits of the number of a cell within its square (7.2)."""
     one = 2**fineness
     h = max(512 * abs(a), 512 * abs(b) - 256 * one, 362 * (abs(a) + abs(b)) - 58 * one)
-    return min((h + 128 * one) // (256 * one), 6, 7 - p)
+    return min((h + 128 * one) // (256 * one), 4, 2 * (7 - p))
 
 
 class Lattice(NamedTuple):

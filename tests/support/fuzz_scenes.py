@@ -96,7 +96,9 @@ def _change_gsic(
         anisotropy = _spoil(noise, anisotropy, [0, 1, -1, 3, -3, 6, -6, 2**17, 2**29, -(2**29)])
     if rng.random() < 0.4:
         color = _spoil(noise, color, [0, 1, -1, 9, -9, 255, 2**12, -(2**12), 2**29, 1 - 2**30])
-    sides = np.array([gsic.count_cells(header, int(p)) for p in position], np.int64).reshape(-1, 2)
+    sides = np.array([gsic.count_squares(header, int(p)) for p in position], np.int64).reshape(
+        -1, 2
+    )
     squares = (noise.random((count, 2)) * sides).astype(np.int64)
     place = find_places(position, amplitude, anisotropy, squares, noise.integers(0, 64, count))
     changed = gsic.Symbols(position, amplitude, place, scale, anisotropy, color)

@@ -14,7 +14,7 @@ from gsic.profiles.gsic.symbols import (
     Header,
     QuantisedImage,
     Symbols,
-    count_cells,
+    count_squares,
     find_step_index,
 )
 
@@ -44,7 +44,7 @@ def extremes(width: int, height: int) -> tuple[Header, Symbols]:
     header = Header(width, height, 3, 500, (0, 128, 255))
     positions = np.repeat(np.arange(-8, 8), 4)
     count = len(positions)
-    grids = np.array([count_cells(header, int(position)) for position in positions])
+    grids = np.array([count_squares(header, int(position)) for position in positions])
     index = np.arange(count)
     corner = np.stack((index % 2, index // 2 % 2), axis=1)
     amplitude = index * 7 % len(AMPLITUDE_CLASSES)

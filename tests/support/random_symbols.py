@@ -22,9 +22,9 @@ from gsic.profiles.gsic.symbols import (
     POSITION_CLASSES,
     Header,
     Symbols,
-    count_cells,
+    count_squares,
 )
-from gsic_kernels.constants import FINE_BITS_MAX, PLACE_BITS
+from gsic_kernels.constants import FINE_BITS_MAX, PLACE_BITS, SQUARE_BITS
 
 LN2 = math.log(2.0)
 LEAST = 2 * math.log2(MIN_SIGMA_PX)
@@ -64,7 +64,7 @@ def make_floats(
 def make_symbols(rng: np.random.Generator, header: Header, count: int, spread: float) -> Symbols:
     """Draw symbols, of which some are far beyond the bounds if `spread` is large."""
     classes = make_classes(rng, count)
-    grids = np.array([count_cells(header, p) for p in classes.position.tolist()]).reshape(-1, 2)
+    grids = np.array([count_squares(header, p) for p in classes.position.tolist()]).reshape(-1, 2)
     fine = np.exp2(classes.amplitude)
     anisotropy = np.rint(rng.normal(0, spread, (count, 2)) * fine[:, None]).astype(np.int64)
     squares, cell = rng.integers(0, grids), rng.integers(0, 1 << FINE_BITS_MAX, count)
@@ -81,12 +81,11 @@ def make_symbols(rng: np.random.Generator, header: Header, count: int, spread: f
 def find_places(
     position: Int64, amplitude: Int64, anisotropy: Int64, squares: Int64, cell: Int64
 ) -> Int64:
-    """Find the places of cells of squares; of the numbers of cells the low bits count."""
+    """Find the places of cells of squares; low bits of `cell` are rows and columns in these."""
     fine_bits = count_fine_bits(position, amplitude, anisotropy)
-    upright = are_upright(anisotropy)
-    finer = np.stack((upright, ~upright), axis=1) * fine_bits[:, None]
-    cells = (squares << finer) + (cell[:, None] & ((1 << finer) - 1))
-    return find_centres(cells, find_shifts(position, fine_bits, upright))
+    shifts = find_shifts(position, fine_bits, are_upright(anisotropy))
+    bits = (PLACE_BITS + SQUARE_BITS - position)[:, None] - shifts
+    return find_centres((squares << bits) + (cell[:, None] & ((1 << bits) - 1)), shifts)
 
 
 def are_equal(one: Symbols, other: Symbols) -> bool:

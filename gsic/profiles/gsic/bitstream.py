@@ -1,9 +1,9 @@
 """Profile `gsic`: integers <-> bytes. FORMAT.md section 7.2 is normative.
 
 Under sum blending the Gaussians of an image are a set. They are grouped by position class; within
-a group they are sorted by their square of 2^-P px in raster order and coded as a sorted set, which
+a group they are sorted by their square in raster order and coded as a sorted set, which
 saves the log2 N! bits that an order would cost. All other symbols follow column by column in that
-order, and last the bits that tell cells of one square apart, because shapes say how many there are.
+order, and last the bits that tell cells of one square apart, whose sides the shapes say.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from gsic.coding.contexts import Contexts
 from gsic.coding.sorted_set import write_sets
 from gsic.container import Container
 from gsic.profiles.gsic.parameters import Parameters, read_parameters, write_parameters
-from gsic.profiles.gsic.places import are_upright, count_fine_bits
+from gsic.profiles.gsic.places import are_upright, count_fine_bits, find_shifts
 from gsic.profiles.gsic.symbols import (
     LOG_SCALE_EXPONENT,
     MARGIN_PX,
     QuantisedImage,
     Symbols,
-    count_cells,
+    count_squares,
     make_empty_symbols,
 )
-from gsic_kernels.constants import PLACE_BITS
+from gsic_kernels.constants import PLACE_BITS, SQUARE_BITS
 from gsic_kernels.cpu.ans.layout import EXPECTED_CLASS, LEAST_GROUP
 
 
@@ -42,7 +42,7 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
     if not len(symbols):
         return parameters, b""
     writer = SymbolWriter()
-    grids = [count_cells(header, group) for group in groups.tolist()]
+    grids = [count_squares(header, group) for group in groups.tolist()]
     squares = np.split(find_squares(symbols), np.cumsum(counts)[:-1])
     keys = [
         square[:, 1] * columns + square[:, 0]
@@ -53,7 +53,7 @@ def write(image: QuantisedImage) -> tuple[bytes, bytes]:
     classes, others = split_columns(symbols, fine_bits)
     write_columns(writer, [classes], group_by_position(symbols.position_class))
     write_columns(writer, others, group_by_amplitude(symbols.amplitude_class))
-    writer.write_fields(find_fine_cells(symbols, fine_bits), fine_bits)
+    writer.write_fields(find_cells(symbols, fine_bits), count_cell_bits(fine_bits))
     return parameters, writer.finish(count_states(len(symbols)))
 
 
@@ -94,8 +94,8 @@ def canonicalise(image: QuantisedImage) -> QuantisedImage:
 
 
 def find_squares(symbols: Symbols) -> Int64:
-    """Find column and row of the square of 2^-P px that each mean lies in, int64 (N, 2)."""
-    return symbols.place >> (PLACE_BITS - symbols.position_class)[:, None]
+    """Find column and row of the square that each mean lies in, int64 (N, 2)."""
+    return symbols.place >> (PLACE_BITS + SQUARE_BITS - symbols.position_class)[:, None]
 
 
 def count_fine_bits_of(symbols: Symbols) -> Int64:
@@ -103,12 +103,21 @@ def count_fine_bits_of(symbols: Symbols) -> Int64:
     return count_fine_bits(symbols.position_class, symbols.amplitude_class, symbols.log_anisotropy)
 
 
-def find_fine_cells(symbols: Symbols, fine_bits: Int64) -> Int64:
-    """Find the number of each mean's cell within its square, 0..2^F - 1, int64 (N,)."""
-    across = np.where(are_upright(symbols.log_anisotropy), *symbols.place.T)
-    shift = PLACE_BITS - symbols.position_class - fine_bits
-    cell: Int64 = (across >> shift) & (np.left_shift(1, fine_bits) - 1)
-    return cell
+def count_cell_bits(fine_bits: Int64) -> Int64:
+    """Count the bits of the numbers of cells within their squares."""
+    # Along and across a Gaussian these are SQUARE_BITS - F / 2 and F more, F / 2 rounded down.
+    return 2 * SQUARE_BITS + (fine_bits & 1)
+
+
+def find_cells(symbols: Symbols, fine_bits: Int64) -> Int64:
+    """Find the number of each mean's cell within its square, int64 (N,)."""
+    upright = are_upright(symbols.log_anisotropy)
+    shifts = find_shifts(symbols.position_class, fine_bits, upright)
+    bits = (PLACE_BITS + SQUARE_BITS - symbols.position_class)[:, None] - shifts
+    cell = (symbols.place >> shifts) & (np.left_shift(1, bits) - 1)
+    across, along = np.where(upright, cell.T, cell.T[::-1])
+    number: Int64 = along + (across << np.where(upright, *bits.T[::-1]))
+    return number
 
 
 def split_columns(symbols: Symbols, fine_bits: Int64) -> tuple[Int64, list[Int64]]:
@@ -135,7 +144,7 @@ def predict_amplitude_class(position_class: Int64) -> Int64:
 
 def predict_log_scale(position_class: Int64, amplitude_class: Int64, fine_bits: Int64) -> Int64:
     """Predict the log-scale symbol: the area of a cell is about that of a Gaussian times 4^-A."""
-    octaves = 2 * (amplitude_class - position_class) - fine_bits
+    octaves = 2 * (amplitude_class - position_class) - (fine_bits & 1)
     return (octaves << amplitude_class) >> LOG_SCALE_EXPONENT
 
 

@@ -13,13 +13,14 @@ import numpy as np
 from gsic.arrays import Float64
 from gsic.coding.columns import ColumnCodeLengths, compute_column_code_lengths, estimate_column_bits
 from gsic.profiles.gsic.bitstream import (
+    count_cell_bits,
     count_fine_bits_of,
     group_by_amplitude,
     group_by_position,
     predict_log_scale,
     split_columns,
 )
-from gsic.profiles.gsic.symbols import Header, Symbols, count_cells
+from gsic.profiles.gsic.symbols import Header, Symbols, count_squares
 
 # The final state of the coder takes 32 bits more than the symbols.
 _STATE_BITS = 32
@@ -44,10 +45,10 @@ def estimate_bits_by_attribute(header: Header, symbols: Symbols) -> dict[str, fl
         return bits
     groups, counts = np.unique(symbols.position_class, return_counts=True)
     for group, count in zip(groups.tolist(), counts.tolist(), strict=True):
-        columns, rows = count_cells(header, group)
+        columns, rows = count_squares(header, group)
         bits["position"] += _estimate_set_bits(count, columns * rows)
     fine_bits = count_fine_bits_of(symbols)
-    bits["position"] += float(fine_bits.sum())
+    bits["position"] += float(count_cell_bits(fine_bits).sum())
     classes, others = split_columns(symbols, fine_bits)
     of_others = ["scale", "anisotropy", "anisotropy", "luma", *["chroma"] * (header.channels - 1)]
     bits["tables"] = float(_STATE_BITS)
@@ -87,9 +88,9 @@ def compute_code_lengths(header: Header, symbols: Symbols, around: int) -> CodeL
     fine_bits = count_fine_bits_of(symbols)
     classes, others = split_columns(symbols, fine_bits)
     of_classes = compute_column_code_lengths(classes, group_by_position(position), 0)
-    own = of_classes.bits[of_classes.origins + classes] + fine_bits
+    own = of_classes.bits[of_classes.origins + classes] + count_cell_bits(fine_bits)
     for group, count in zip(*np.unique(position, return_counts=True), strict=True):
-        columns, rows = count_cells(header, int(group))
+        columns, rows = count_squares(header, int(group))
         # By so much the bits of the set grow with one more key.
         own[position == group] += log2(1.0 + columns * rows / count)
     contexts = group_by_amplitude(amplitude)

@@ -1,9 +1,10 @@
 """Where means may lie in profile `gsic`: lattices of cells that suit the shapes of Gaussians.
 
 A Gaussian that is twice as long as wide tolerates twice the error along its length. The mean lies
-in the middle of a cell of 2^-P px in the direction (column or row) in which the Gaussian is longer,
-and of 2^-(P + F) px in the other one. The cells stay upright: a mean is moved along the Gaussian to
-the middle of a column, which costs little, and then rounded to the nearest of the finer rows.
+in the middle of a cell whose area is about that of a square of 2^-P px, and which is finer by F
+bits in the direction, column or row, in which the Gaussian is thinner. The cells stay upright: a
+mean is moved along the ridge of the Gaussian to the middle of a column, which costs little, and
+then rounded to the nearest of the finer rows. Cells divide squares of 2^(SQUARE_BITS - P) px.
 
 Places are counted in 256ths of a pixel from MARGIN_PX above and to the left of the image.
 """
@@ -14,7 +15,7 @@ import numpy as np
 
 from gsic.arrays import Bools, Float64, Int64
 from gsic.profiles.gsic.symbols import MARGIN_PX, Header
-from gsic_kernels.constants import FINE_BITS_MAX, FINEST_CLASS, PLACE_BITS
+from gsic_kernels.constants import FINE_BITS_MAX, FINEST_CLASS, PLACE_BITS, SQUARE_BITS
 
 
 def count_fine_bits(position_class: Int64, amplitude_class: Int64, log_anisotropy: Int64) -> Int64:
@@ -33,7 +34,7 @@ def count_fine_bits(position_class: Int64, amplitude_class: Int64, log_anisotrop
     longer = np.maximum(512 * first, 512 * second - 256 * one)
     longer = np.maximum(longer, 362 * (first + second) - 58 * one)
     bits = (longer + 128 * one) >> (8 + amplitude_class)
-    most = np.minimum(FINE_BITS_MAX, FINEST_CLASS - position_class)
+    most = np.minimum(FINE_BITS_MAX, 2 * (FINEST_CLASS - position_class))
     fine: Int64 = np.minimum(bits, most)
     return fine
 
@@ -51,7 +52,7 @@ def find_shifts(position_class: Int64, fine_bits: Int64, upright: Bools) -> Int6
         fine_bits: int64 (N,), F.
         upright: bool (N,), as `are_upright` returns it.
     """
-    coarse = PLACE_BITS - position_class
+    coarse = PLACE_BITS - position_class + (fine_bits >> 1)
     fine = coarse - fine_bits
     return np.stack((np.where(upright, fine, coarse), np.where(upright, coarse, fine)), axis=1)
 
@@ -85,15 +86,16 @@ def round_means(
     upright = are_upright(log_anisotropy)
     shifts = find_shifts(position_class, fine_bits, upright)
     sides = np.array([header.width + 2 * MARGIN_PX, header.height + 2 * MARGIN_PX])
-    cells = np.ceil(sides * np.exp2(position_class.astype(np.float64))[:, None])
+    square_shift = (PLACE_BITS + SQUARE_BITS - position_class)[:, None]
+    squares = np.ceil(sides * np.exp2(PLACE_BITS - square_shift.astype(np.float64)))
+    cells = squares * np.exp2(square_shift - shifts)
     # In columns along the Gaussian and columns across it.
     order = np.where(upright[:, None], [1, 0], [0, 1])
     along, across = np.take_along_axis(mean + MARGIN_PX, order, axis=1).T
     last_along, last_across = np.take_along_axis(cells, order, axis=1).T
-    per_px = np.exp2(position_class.astype(np.float64))
-    coarse = np.clip(np.floor(along * per_px), 0.0, last_along - 1.0)
-    across = across + slope * ((coarse + 0.5) / per_px - along)
-    finer = np.exp2(fine_bits.astype(np.float64))
-    fine = np.clip(np.floor(across * per_px * finer), 0.0, last_across * finer - 1.0)
+    size_along, size_across = np.exp2(np.take_along_axis(shifts, order, axis=1) - PLACE_BITS).T
+    coarse = np.clip(np.floor(along / size_along), 0.0, last_along - 1.0)
+    across = across + slope * ((coarse + 0.5) * size_along - along)
+    fine = np.clip(np.floor(across / size_across), 0.0, last_across - 1.0)
     cell = np.take_along_axis(np.stack((coarse, fine), axis=1), order, axis=1)
     return find_centres(cell.astype(np.int64), shifts)

@@ -81,9 +81,10 @@ def classify(
     # and as wide as the Gaussian have this root of their area.
     cell = math.sqrt(2.0) * position_scale * sigma
     cell *= np.minimum(step / np.maximum(energy, 1e-30), 1.0)
-    # Cells of class P are 2^F times as long as wide.
-    fine_bits = np.log2(np.cosh(rho) + _sinhc(rho) * np.abs(theta[:, 1]))
-    position = np.rint(-np.log2(cell) - 0.5 * np.minimum(fine_bits, FINE_BITS_MAX))
+    # An odd number of fine bits makes cells half as large as class P says.
+    fine_bits = np.rint(np.log2(np.cosh(rho) + _sinhc(rho) * np.abs(theta[:, 1])))
+    odd = np.minimum(fine_bits, FINE_BITS_MAX) % 2.0
+    position = np.rint(-np.log2(cell) - 0.5 * odd)
     position = np.clip(position, POSITION_CLASSES[0], POSITION_CLASSES[-1])
     return Classes(position.astype(np.int64), amplitude.astype(np.int64))
 

@@ -5,9 +5,9 @@ energy. A Gaussian of standard deviation sigma (geometric mean of its axes) and 
 normalised amplitude a = sqrt(pi) sigma c, and its energy is a^2. One global step divides the
 amplitudes of all Gaussians. The steps of shape and position are inversely proportional to the
 amplitude, in powers of two: the amplitude class A (|a| is about 2^A global steps) gives the steps
-of the shape, the position class P gives cells of 2^-P px, which are finer across a Gaussian that is
-longer than wide (`places`). The encoder chooses the classes and then keeps them fixed while it
-optimises, so that the quantisation grids do not move at the same time.
+of the shape, the position class P gives cells of the area of 2^-P px squared, which are finer
+across a Gaussian that is longer than wide (`places`). The encoder chooses the classes and then
+keeps them fixed while it optimises, so that the quantisation grids do not move at the same time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic.arrays import Bools, Float64, Int32, Int64
+from gsic_kernels.constants import SQUARE_BITS
 from gsic_kernels.cpu.ans import layout
 from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import SHAPE_ROWS
@@ -94,9 +95,9 @@ def find_step_index(step: float) -> int:
     return min(max(index, 0), MAX_STEP_INDEX)
 
 
-def count_cells(header: Header, position_class: int) -> tuple[int, int]:
-    """Count the columns and the rows of the cells of a position class."""
-    scale = 2.0**position_class
+def count_squares(header: Header, position_class: int) -> tuple[int, int]:
+    """Count the columns and the rows of the squares of a position class."""
+    scale = 2.0 ** (position_class - SQUARE_BITS)
     width = header.width + 2 * MARGIN_PX
     height = header.height + 2 * MARGIN_PX
     return math.ceil(width * scale), math.ceil(height * scale)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gsic_kernels.constants import PLACE_BITS
+from gsic_kernels.constants import PLACE_BITS, SQUARE_BITS
 from gsic_kernels.cpu.ans.columns import join_groups, read_columns
 from gsic_kernels.cpu.ans.layout import (
     AMPLITUDE_CLASSES,
@@ -62,8 +62,8 @@ def read_image(
         counts[g] = classes[g, 1] if g < len(classes) else 0
     for g in range(len(classes)):
         sets[g, SIZE] = classes[g, 1]
-        sets[g, COLUMNS] = _count_cells(width, classes[g, 0])
-        sets[g, ROWS] = _count_cells(height, classes[g, 0])
+        sets[g, COLUMNS] = _count_squares(width, classes[g, 0])
+        sets[g, ROWS] = _count_squares(height, classes[g, 0])
     begin(words, coder, 1 + (count >= TWO_STATES_FROM) + 2 * (count >= FOUR_STATES_FROM))
     status = read_sets(
         words,
@@ -125,39 +125,42 @@ def _read_places(words: U32, coder: U64, count: int, fields: U32, out: I32) -> i
         first, second = np.int64(out[5 * count + k]), np.int64(out[6 * count + k])
         fine_bits = count_fine_bits(position, amplitude, first, second)
         fields[k] = fine_bits
-        bits += fine_bits
-        octaves = 2 * (amplitude - position) - fine_bits
+        bits += 2 * SQUARE_BITS + (fine_bits & 1)
+        octaves = 2 * (amplitude - position) - (fine_bits & 1)
         out[4 * count + k] += (octaves << amplitude) >> LOG_SCALE_EXPONENT
     if not take_room(coder, bits, np.int64(1 << PRECISION)):
         return TOO_MANY
     held, have, left = NONE, NONE, bits
     for k in range(count):
-        fine_bits = np.uint64(fields[k])
-        if have < fine_bits:
+        half = np.int64(fields[k] >> 1)
+        fine_bits = np.int64(fields[k])
+        width = np.uint64(2 * SQUARE_BITS + (fine_bits & 1))
+        if have < width:
             size = min(CHUNK_BITS, left)
             left -= size
             held |= np.uint64(read_chunk(words, coder, size)) << have
             have += np.uint64(size)
-        cell = np.int64(held & ((ONE << fine_bits) - ONE))
-        held >>= fine_bits
-        have -= fine_bits
+        cell = np.int64(held & ((ONE << width) - ONE))
+        held >>= width
+        have -= width
         # Columns are finer where the Gaussian is higher than wide.
         upright = out[5 * count + k] < 0
-        shift = PLACE_BITS - np.int64(out[k])
-        along, across = (2 + upright) * count + k, (3 - upright) * count + k
-        out[along] = (out[along] << shift) + ((1 << shift) >> 1)
-        cell += np.int64(out[across]) << np.int64(fine_bits)
-        shift -= np.int64(fine_bits)
-        out[across] = (cell << shift) + ((1 << shift) >> 1)
+        place_along, place_across = (2 + upright) * count + k, (3 - upright) * count + k
+        bits_along, shift = SQUARE_BITS - half, PLACE_BITS - np.int64(out[k]) + half
+        along = np.int64(out[place_along]) << bits_along | cell & (1 << bits_along) - 1
+        out[place_along] = (along << shift) + (1 << shift >> 1)
+        across = np.int64(out[place_across]) << bits_along + fine_bits | cell >> bits_along
+        shift -= fine_bits
+        out[place_across] = (across << shift) + (1 << shift >> 1)
     return OK
 
 
 @register_jitable
-def _count_cells(size: int, position_class: int) -> int:
-    """Count the cells of a class along a side of `size` pixels."""
-    if position_class >= 0:
-        return size << position_class
-    return -(-size >> -position_class)
+def _count_squares(size: int, position_class: int) -> int:
+    """Count the squares of a class along a side of `size` pixels."""
+    if position_class >= SQUARE_BITS:
+        return size << position_class - SQUARE_BITS
+    return -(-size >> SQUARE_BITS - position_class)
 
 
 @register_jitable

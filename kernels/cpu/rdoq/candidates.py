@@ -80,8 +80,9 @@ def set_mean(
     fine_bits = count_fine_bits(position, amplitude, shape[0], shape[1])
     slope, upright = candidate[SLOPE], shape[0] < 0
     # A step along the Gaussian follows its ridge.
-    along = 2.0**-position * steps[0]
-    across = 2.0 ** -(position + fine_bits) * steps[1] + slope * along
+    side = 2.0 ** ((fine_bits >> 1) - position)
+    along = side * steps[0]
+    across = side * 2.0**-fine_bits * steps[1] + slope * along
     dx, dy = (across, along) if upright else (along, across)
     x, y = place[0] * _PLACE_PX + dx, place[1] * _PLACE_PX + dy
     covered = size[0] + 2.0 * grid[MARGIN], size[1] + 2.0 * grid[MARGIN]

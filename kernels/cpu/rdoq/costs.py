@@ -32,8 +32,8 @@ def sum_shape_bits(
 ) -> float:
     """Return the code length of log-scale and log-anisotropy after a move, and `finer` bits.
 
-    By so many bits the cells are finer than before; they belong to the place, and they change what
-    the log-scale is predicted to be.
+    By so many bits the area of cells is finer than before; they belong to the place, and they
+    change what the log-scale is predicted to be.
     """
     scale = rows[CODED_ROW, n] + move[2] + ((finer << np.int64(rows[1, n])) >> 1)
     total = finer + get_bits(tables, 0, n, scale)

@@ -117,7 +117,8 @@ def rdoq_pass(
             if m == 0:
                 stays = compute_error(transform, products, squares, unit, now)
                 stays += lambda_ * old_bits
-            finer = int(candidates[m, FINE_BITS] - candidates[0, FINE_BITS])
+            # An odd number of fine bits makes the area of a cell finer by one.
+            finer = int(candidates[m, FINE_BITS] % 2.0 - candidates[0, FINE_BITS] % 2.0)
             spent = own[n] + sum_shape_bits(tables, rows, n, moves[m], finer)
             cost, spent = choose_amplitudes(
                 transform, tables, n, now, products, squares, unit, lambda_, spent, chosen

@@ -49,7 +49,7 @@ def spent(lengths: CodeLengths, symbols: Symbols, before: Symbols) -> float:
     """Bits of those Gaussians that draw something, by the lengths of `before`."""
     bits, origins, lowest, highest, own = lengths
     there = symbols.color.any(axis=1)
-    finer = bitstream.count_fine_bits_of(symbols) - bitstream.count_fine_bits_of(before)
+    finer = bitstream.count_fine_bits_of(symbols) % 2 - bitstream.count_fine_bits_of(before) % 2
     values = pack_symbols(symbols)[4:].astype(np.int64)
     # What is coded of a log-scale is the difference to what the sides of the cell predict.
     values[0] += (finer << symbols.amplitude_class) >> 1
@@ -124,7 +124,7 @@ def test_neighbours_of_the_truth_find_back() -> None:
         np.array([1]),
         np.array([3]),
         find_places(
-            np.array([1]), np.array([3]), np.array([[3, -2]]), np.array([[55, 46]]), np.array([0])
+            np.array([1]), np.array([3]), np.array([[3, -2]]), np.array([[13, 11]]), np.array([0])
         ),
         np.array([17]),
         np.array([[3, -2]]),
@@ -134,7 +134,7 @@ def test_neighbours_of_the_truth_find_back() -> None:
     assert 0.0 < planes.min() < planes.max() < 1.0
     off = replace(
         truth,
-        place=truth.place + 2 * np.array([64, -16]),
+        place=truth.place + np.array([128, -64]),
         log_scale=truth.log_scale + 1,
         log_anisotropy=truth.log_anisotropy + np.array([-1, 1]),
         color=truth.color + np.array([-1, 1, 1]),

@@ -17,9 +17,9 @@ from gsic.profiles.gsic.symbols import (
     Header,
     QuantisedImage,
     Symbols,
-    count_cells,
+    count_squares,
 )
-from gsic_kernels.constants import FINE_BITS_MAX, MAX_SIDE_PX, PLACE_BITS
+from gsic_kernels.constants import FINE_BITS_MAX, MAX_SIDE_PX, PLACE_BITS, SQUARE_BITS
 
 
 def arrays(symbols: Symbols) -> list[list[int]]:
@@ -83,7 +83,7 @@ def test_symbols_of_any_file_have_32_bits() -> None:
     side = MAX_SIDE_PX
     largest = Header(side, side, 1, 0, (0,))
     for p in POSITION_CLASSES:
-        assert max(count_cells(largest, p)) << PLACE_BITS - p < 2**31
+        assert max(count_squares(largest, p)) << PLACE_BITS + SQUARE_BITS - p < 2**31
 
 
 def test_the_largest_sides() -> None:
@@ -109,8 +109,8 @@ def test_what_draws_nothing_is_left_out() -> None:
 
 def test_equal_gaussians_cost_little() -> None:
     few, many = (len(write_payload(*equal_gaussians(9, 7, count))) for count in (100, 10000))
-    # Two low bits of each gap are raw; all other symbols are nearly free.
-    assert many - few < 10000 * 2.1 / 8
+    # Four bits of each cell are raw; all other symbols are nearly free.
+    assert many - few < 10000 * 4.1 / 8
 
 
 def test_the_order_costs_nothing() -> None:
@@ -118,14 +118,14 @@ def test_the_order_costs_nothing() -> None:
     header, symbols = random_scene(400, 300, 1, 2000, seed=5)
     same = symbols.select(np.zeros(2000, np.int64))
     position = same.position_class * 0 + 3
-    squares = np.random.default_rng(1).integers(0, (3328, 2528), (2000, 2))
+    squares = np.random.default_rng(1).integers(0, (832, 632), (2000, 2))
     shape = position, same.amplitude_class, same.log_anisotropy
     place, first = (find_places(*shape, square, position) for square in (squares, 0 * squares))
     symbols = Symbols(*shape[:2], place, *arrays_of(same))
     payload = write_payload(header, symbols)
     equal = Symbols(*shape[:2], first, *arrays_of(same))
     others = write_payload(header, equal)
-    listed = 2000 * math.log2(3328 * 2528)
+    listed = 2000 * math.log2(832 * 632)
     saved = listed - 8 * (len(payload) - len(others))
     assert saved > math.lgamma(2001) / math.log(2) - 0.2 * 2000
 

@@ -38,7 +38,7 @@ from gsic.profiles.gsic.symbols import (
     QuantisedImage,
     Symbols,
 )
-from gsic_kernels.constants import CUTOFF_MAX, LEVELS_MAX
+from gsic_kernels.constants import CUTOFF_MAX, LEVELS_MAX, SQUARE_BITS
 from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
 
 
@@ -55,8 +55,8 @@ def test_any_symbols_make_gaussians_inside_the_bounds(seed: int, channels: int) 
     # Drawn anew from floats, with the bounds already applied, nothing moves by a step.
     size = np.array([header.width, header.height])
     assert (got.mean > -MARGIN_PX).all()
-    cell = 2.0 ** -min(POSITION_CLASSES)
-    assert (got.mean < size + MARGIN_PX + cell).all()
+    square = 2.0 ** (SQUARE_BITS - min(POSITION_CLASSES))
+    assert (got.mean < size + MARGIN_PX + square).all()
 
 
 def test_the_largest_symbols_of_a_file_stay_finite() -> None:

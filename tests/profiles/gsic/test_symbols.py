@@ -19,19 +19,19 @@ from gsic.profiles.gsic.symbols import (
     QuantisedImage,
     Symbols,
     compute_step,
-    count_cells,
+    count_squares,
     find_step_index,
     pack_symbols,
 )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (768, 512), (8192, 8192), (17, 4000)])
-def test_cells_cover_the_image_and_its_margin(size: tuple[int, int]) -> None:
+def test_squares_cover_the_image_and_its_margin(size: tuple[int, int]) -> None:
     header = Header(*size, 1, 640, (0,))
     for p in POSITION_CLASSES:
-        for cells, side in zip(count_cells(header, p), size, strict=True):
-            assert cells * 0.5**p >= side + 2 * MARGIN_PX
-            assert (cells - 1) * 0.5**p < side + 2 * MARGIN_PX
+        for cells, side in zip(count_squares(header, p), size, strict=True):
+            assert cells * 0.5 ** (p - 2) >= side + 2 * MARGIN_PX
+            assert (cells - 1) * 0.5 ** (p - 2) < side + 2 * MARGIN_PX
 
 
 def test_steps_are_64_a_doubling() -> None:
