@@ -6,7 +6,8 @@ Reads rd-NAME.json of `benchmarks.rd.encode`, from build/rd or, where it is not 
 benchmarks/results: `compare tune CHANGE` compares a change with the committed rows of the tuning
 images. For each configuration: what it costs in time; its means at each goal; by each measure that
 all rows have its BD-rate against the first one, image by image, as the mean with the standard
-deviation, and the worst images by name; and the bits of each attribute of a Gaussian.
+deviation, and the worst images by name; the bits of each attribute of a Gaussian; and all that but
+the bits as a row for benchmarks/results/rd-levers.md, in which two cells are left to be filled.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.by_image import compare_curves, format_spread, format_worst
+from benchmarks.report.by_image import ByImage, compare_curves, format_spread, format_worst
 from benchmarks.report.rows import MEASURES, NAMES, Measure, scale
 from gsic.bench.bdrate import Point
 
@@ -51,42 +52,57 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def show(results: list[dict[str, Any]]) -> None:
-    """Print a line for each configuration, over the images and rates that all of them have."""
-    common = set.intersection(*({key(row) for row in result["rows"]} for result in results))
+    """Print each configuration against the first, over the images and goals that all have."""
+    keys = [{key(row) for row in result["rows"]} for result in results]
+    common = set.intersection(*keys)
     kept = [[row for row in result["rows"] if key(row) in common] for result in results]
-    rates = sorted({bpp for _, bpp in common})
-    print(f"{len({image for image, _ in common})} images at {rates}")
+    goals = sorted({goal for _, goal in common})
+    where = f"{len({image for image, _ in common})} images at {', '.join(f'{g:g}' for g in goals)}"
+    print(where)
+    for goal in sorted({goal for _, goal in set.union(*keys) - common}):
+        lacking = sorted({image for image, other in set.union(*keys) - common if other == goal})
+        print(f"left out, as not all have them: {goal:g} of {', '.join(lacking)}")
     for result, rows in zip(results, kept, strict=True):
         seconds = total(rows, "seconds") / total(kept[0], "seconds")
         decode = total(rows, "decode_ms") / total(kept[0], "decode_ms")
         points = "  ".join(
-            f"{average(rows, rate, 'bpp'):.4f} {average(rows, rate, 'psnr'):.3f}" for rate in rates
+            f"{average(rows, goal, 'bpp'):.4f} {average(rows, goal, 'psnr'):.3f}" for goal in goals
         )
         print(f"{result['name']:24} encode x{seconds:.2f} decode x{decode:.2f}  {points}")
-        for measure in MEASURES:
-            if saving := format_saving(kept[0], rows, measure):
-                print(f"   BD-rate by {NAMES[measure]:12} {saving}")
+        savings = compare_rows(kept[0], rows)
+        for measure, found in savings.items():
+            apart = f"; no common range: {', '.join(found.apart)}" if found.apart else ""
+            worst = f"worst: {format_worst(found, 1)}{apart}"
+            print(f"   BD-rate by {NAMES[measure]:12} {format_spread(found, 2)}; {worst}")
         share: dict[str, float] = defaultdict(float)
         for row in rows:
             for name, bits in row["bits"].items():
                 share[name] += bits / row["gaussians"] / len(rows) if row["gaussians"] else 0.0
         print("   bits per Gaussian:", {name: round(bits, 2) for name, bits in share.items()})
+        said = "; ".join(f"{format_spread(one)} by {NAMES[m]}" for m, one in savings.items())
+        print(
+            f"   | {result['name']} | | BD {said} ({where}) | x {seconds:.2f} | x {decode:.2f} | |"
+        )
 
 
-def format_saving(
-    anchor: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], measure: Measure
-) -> str:
-    """Write the BD-rate of rows against others of the same images and goals.
+def compare_rows(
+    anchor: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]
+) -> dict[Measure, ByImage]:
+    """Compute BD-rates of rows against others of the same images and goals.
 
-    "" where a row lacks the measure, or no image has two goals.
+    Returns:
+        By each measure that all rows have, if any image has two goals.
     """
-    if any(row.get(measure) is None for row in (*anchor, *rows)):
-        return ""
-    found = compare_curves(build_curves(anchor, measure), build_curves(rows, measure))
-    if found is None:
-        return ""
-    apart = f"; no common range: {', '.join(found.apart)}" if found.apart else ""
-    return f"{format_spread(found, 2)}; worst: {format_worst(found, 1)}{apart}"
+    measures = [
+        measure
+        for measure in MEASURES
+        if all(row.get(measure) is not None for row in (*anchor, *rows))
+    ]
+    found = {
+        measure: compare_curves(build_curves(anchor, measure), build_curves(rows, measure))
+        for measure in measures
+    }
+    return {measure: one for measure, one in found.items() if one is not None}
 
 
 def build_curves(rows: Iterable[dict[str, Any]], measure: Measure) -> dict[str, list[Point]]:

@@ -107,8 +107,16 @@ def test_configurations_are_compared_image_by_image(script: Script, capsys: Any)
         {"name": name, "rows": make_rows(factors)}
         for name, factors in {"one": {"x": 1.0, "y": 1.0}, "two": {"x": 0.5, "y": 1.1}}.items()
     ]
+    results[1]["rows"] += make_rows({"z": 1.0})[:1]
     script("rd.compare").show(results)
     printed = capsys.readouterr().out
+    assert printed.startswith(
+        "2 images at 0.1, 0.2, 0.3, 0.5\nleft out, as not all have them: 0.1 of z\n"
+    )
+    row = (
+        "| two | | BD -20.0 ± 42.4 % by PSNR (2 images at 0.1, 0.2, 0.3, 0.5) | x 1.00 | x 1.00 | |"
+    )
+    assert row in printed
     assert "BD-rate by PSNR         -20.00 ± 42.43 %; worst: y +10.0, x -50.0" in printed
     assert "MS-SSIM" not in printed
 
