@@ -119,7 +119,8 @@ def tabulate_against(
     """Write BD-rates of rows against every other codec, from `low` to `high` bits per pixel.
 
     A line for every codec, and for every measure its mean with the spread, and the worst images.
-    Images in no mean are listed below. Nothing where fewer than two of our rates are in the range.
+    Images without a common range are listed below. Nothing where fewer than two of our rates are in
+    the range, or nothing is there to compare with.
     """
     rates = select_rates(rows, low, high)
     if len(rates) < 2:
@@ -137,7 +138,9 @@ def tabulate_against(
             if one is not None and one.apart:
                 apart.append(f"{name} by {NAMES[measure]}: {', '.join(one.apart)}")
             if one is not None and one.absent:
-                absent.append(f"{name} by {NAMES[measure]}: {', '.join(one.absent)}")
+                absent.append(f"{name} by {NAMES[measure]}")
+    if not lines:
+        return []
     head = ["against", *(head for m in measures for head in (NAMES[m], f"worst by {NAMES[m]}"))]
     said = ", ".join(f"{rate:g}" for rate in rates)
     text = [
@@ -147,5 +150,5 @@ def tabulate_against(
     if apart:
         text.append(f"No common range of quality, and so in no mean: {'; '.join(apart)}.")
     if absent:
-        text.append(f"Not measured, and so in no mean: {'; '.join(absent)}.")
+        text.append(f"Measured on some of the images only: {'; '.join(absent)}.")
     return text

@@ -126,7 +126,7 @@ def tabulate_codecs(results: Path) -> list[str]:
     text = []
     for source, ranges in (
         (KODAK, (USUAL_RANGE, LOW_RANGE)),
-        (TUNING, (USUAL_RANGE, LOW_RANGE)),
+        (TUNING, (USUAL_RANGE,)),
         (ILLUSTRATIONS, (ILLUSTRATED_RANGE,)),
     ):
         rows, ladders = load_rows(results, source.rows), load_ladders(results, source.curves)

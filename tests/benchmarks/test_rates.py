@@ -75,8 +75,9 @@ def test_bd_rates_by_image_name_the_worst_and_what_is_left_out(
     assert title == "**Kodak, 0.1, 0.2, 0.3, 0.5 bpp, 4 images.**"
     assert "| JPEG 4:2:0 | +25.0 ± 106.1 % (2 of 4 images) | b +100, a -50 |" in table
     assert apart == "No common range of quality, and so in no mean: JPEG 4:2:0 by PSNR: c."
-    assert absent == "Not measured, and so in no mean: JPEG 4:2:0 by PSNR: d."
+    assert absent == "Measured on some of the images only: JPEG 4:2:0 by PSNR."
     assert by_image.tabulate_against("Kodak", ours, ladders, 0.03, 0.1) == []
+    assert by_image.tabulate_against("Kodak", ours, {}, 0.1, 0.5) == []
 
 
 def test_what_a_curve_covers_is_a_share_of_our_range(script: Script) -> None:
