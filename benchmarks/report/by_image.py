@@ -41,8 +41,9 @@ class ByImage(NamedTuple):
     absent: list[str]
 
     @property
-    def mean(self) -> float:
-        return statistics.fmean(self.percents.values())
+    def mean(self) -> float | None:
+        """The mean over the images; None where no image has a common range."""
+        return statistics.fmean(self.percents.values()) if self.percents else None
 
     @property
     def spread(self) -> float:
@@ -60,12 +61,12 @@ def compare_curves(
         ours: by image, points of our curve.
 
     Returns:
-        The BD-rates; None where no image has one.
+        The BD-rates; None where no image has both curves.
     """
     curves = {image: frontier(points) for image, points in ours.items()}
-    found = bd_rate_by_image(anchors, curves)
-    if not found:
+    if not curves.keys() & anchors.keys():
         return None
+    found = bd_rate_by_image(anchors, curves)
     shares = [
         (result.high_db - result.low_db) / (curves[image][-1][1] - curves[image][0][1])
         for image, result in found.items()
@@ -73,7 +74,7 @@ def compare_curves(
     worst_first = sorted(found, key=lambda image: -found[image].percent)
     return ByImage(
         percents={image: found[image].percent for image in worst_first},
-        covered=statistics.fmean(shares),
+        covered=statistics.fmean(shares) if shares else 0.0,
         apart=sorted(curves.keys() & anchors.keys() - found.keys()),
         absent=sorted(curves.keys() - anchors.keys()),
     )
@@ -96,7 +97,7 @@ def compare_with(
 
 def format_spread(found: ByImage | None, decimals: int = 1) -> str:
     """Write a cell: mean ± standard deviation; in brackets what it does not cover."""
-    if found is None:
+    if found is None or found.mean is None:
         return NONE
     few = len(found.apart) + len(found.absent)
     notes = [f"covers {100 * found.covered:.0f} %"] if found.covered < 0.995 else []
@@ -107,7 +108,7 @@ def format_spread(found: ByImage | None, decimals: int = 1) -> str:
 
 def format_worst(found: ByImage | None, decimals: int = 0) -> str:
     """Write a cell of the worst images by name."""
-    if found is None:
+    if found is None or found.mean is None:
         return NONE
     worst = list(found.percents)[:WORST]
     return ", ".join(f"{image} {found.percents[image]:+.{decimals}f}" for image in worst)

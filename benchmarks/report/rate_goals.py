@@ -28,7 +28,15 @@ from benchmarks.report.previews import (
     tabulate_previews,
 )
 from benchmarks.report.rows import NAMES, Measure, load_ladders, load_rows
-from benchmarks.report.tables import NONE, TITLES, describe_origin, format_table
+from benchmarks.report.tables import (
+    NONE,
+    TITLES,
+    describe_origin,
+    format_number,
+    format_table,
+    load,
+)
+from benchmarks.report.timings import find_over, select_decodes
 
 
 class Source(NamedTuple):
@@ -102,6 +110,10 @@ PREVIEW_GOALS = (
     *(PreviewGoal(size, "ms_ssim", "level or behind", 0, None) for size in (500, 1000, 2000)),
     *(PreviewGoal(size, "ssimulacra2", NONE, None, 0) for size in (500, 1000, 2000)),
 )
+# Quality must not be paid with decoding time: what one thread takes, as times that of libwebp on the
+# same pictures, which tells more than milliseconds on a busy machine.
+DECODE = "speed-decode.json"
+DECODE_GOALS = (("0.2-bpp", 0.97, 1.0), ("0.3-bpp", 0.91, 1.3))
 
 
 def tabulate_rate_goals(results: Path) -> list[str]:
@@ -110,6 +122,7 @@ def tabulate_rate_goals(results: Path) -> list[str]:
         return []
     lines = [_describe_goal(goal, results) for goal in GOALS]
     lines += [_describe_preview_goal(goal, results) for goal in PREVIEW_GOALS]
+    lines += [_describe_decode_goal(*goal, results) for goal in DECODE_GOALS]
     head = ["what", "before", "first step", "goal", "measured", "worst images", "reached"]
     return [
         "**Goals.** BD-rates against other codecs and leads of previews, image by image: mean ± "
@@ -176,6 +189,18 @@ def _describe_preview_goal(goal: PreviewGoal, results: Path) -> list[str]:
         f"{format_lead(found, goal.measure)}{unit}" if found else NONE,
         format_least(found, goal.measure) if found else NONE,
         _judge(average_difference(found) if found else None, goal.first, goal.last),
+    ]
+
+
+def _describe_decode_goal(case: str, before: float, factor: float, results: Path) -> list[str]:
+    """Write the line of the time of decoding, which may grow by a factor."""
+    found = load(results / DECODE)
+    over = find_over(select_decodes(found, case), "webp") if found is not None else None
+    return [
+        f"decoding with one thread, {case.replace('-', ' ')}, over libwebp",
+        *(f"{before:.2f}", NONE, f"at most {before * factor:.2f}"),
+        *(format_number(over, 2), NONE),
+        _judge(over, None, round(before * factor, 2), fewer=True),
     ]
 
 

@@ -87,6 +87,9 @@ def test_what_a_curve_covers_is_a_share_of_our_range(script: Script) -> None:
     assert found.spread == 0.0
     assert "covers 60 %" in script("report.by_image").format_spread(found)
     assert compare({"a": RATES}, {"b": RATES}) is None
+    apart = compare({"a": RATES}, {"a": [(0.1, 30.0), (0.2, 31.0)]})
+    assert (apart.mean, apart.apart) == (None, ["a"])
+    assert script("report.by_image").format_spread(apart) == "–"
 
 
 def test_the_command_prints_the_tables(
@@ -130,16 +133,20 @@ def test_committed_rows_are_found_where_a_run_left_none(script: Script, tmp_path
     assert compare.find_result(tmp_path, name) == tmp_path
 
 
-def test_the_goals_say_what_is_reached(
-    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_goals_say_what_is_reached(script: Script, tmp_path: Path) -> None:
     goals = script("report.rate_goals")
     assert goals.build_rate_distortion(tmp_path) == ""
     write_results(tmp_path)
     text = goals.build_rate_distortion(tmp_path)
     cells = "| -51 % | -57 % | -62 % | +25.0 ± 106.1 % (2 of 4 images) | b +100, a -50 | no |"
     assert cells in text
-    assert text.count("| not measured yet |") == len(goals.GOALS) + len(goals.PREVIEW_GOALS) - 1
+    every = (*goals.GOALS, *goals.PREVIEW_GOALS, *goals.DECODE_GOALS)
+    assert text.count("| not measured yet |") == len(every) - 1
+    row = {"case": "0.3-bpp", "path": "native", "threads": 1, "decoder": "gsic"}
+    decodes = {"rows": [{**row, "over": {"webp": 1.18}}]}
+    (tmp_path / goals.DECODE).write_text(json.dumps(decodes))
+    line = "| 0.91 | – | at most 1.18 | 1.18 | – | the goal |"
+    assert line in goals.build_rate_distortion(tmp_path)
     assert "**Kodak, 0.1, 0.2, 0.3, 0.5 bpp, 4 images.**" in text
 
 
