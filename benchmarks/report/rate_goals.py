@@ -49,7 +49,7 @@ class Source(NamedTuple):
 
 KODAK = Source("Kodak", "kodak-effort5", "kodak")
 ILLUSTRATIONS = Source("Shaded illustrations", "illustrations", "illustrations")
-TUNING = Source("Tuning images", "tune6", "tune")
+TUNING = Source("Tuning images", "tune", "tune")
 # What is encoded for a measure; for SSIMULACRA2 the default, as there is no `--tune` for it yet.
 TUNED = {
     "ms_ssim": Source("Kodak, `--tune ms-ssim`", "kodak-ms-ssim", "kodak"),
