@@ -5,8 +5,8 @@
 
 Writes rd-NAME-curves.csv, a row for every image, codec and setting with PSNR, MS-SSIM and
 SSIMULACRA2, up to the first setting above --up-to, and rd-NAME-curves.json with what each codec is.
-A stopped run goes on where it stopped, and measures rows again that lack SSIMULACRA2; delete the
-files to measure all again.
+A stopped run goes on where it stopped, measures rows again that lack SSIMULACRA2, and adds codecs
+to those that are there; delete the files to measure all again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,20 @@ def main() -> int:
             ordered = sorted(rows.values(), key=sort_key)
             write_bytes_atomically(path, to_csv(ordered, COLUMNS).encode())
             print(image.name, codec.name, flush=True)
-    about = {
-        **machine.stamp(describe_command(arguments)),
-        "codecs": {
-            codec.name: {"title": codec.title, "version": codec.version} for codec in codecs
-        },
-    }
-    path.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+    write_about(path.with_suffix(".json"), describe_command(arguments), codecs)
     return 0
+
+
+def write_about(path: Path, command: str, codecs: Iterable[Baseline]) -> None:
+    """Write what the codecs are; those of an earlier run stay, with the command that ran them."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    now = {codec.name: {"title": codec.title, "version": codec.version} for codec in codecs}
+    earlier = [said for said in before.get("command", "").split("; ") if said and said != command]
+    about = {
+        **machine.stamp("; ".join([*earlier, command])),
+        "codecs": {**before.get("codecs", {}), **now},
+    }
+    path.write_text(json.dumps(about, indent=1) + "\n")
 
 
 def measure(

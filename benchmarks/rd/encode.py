@@ -1,12 +1,12 @@
 """Rate and distortion of one configuration of the encoder on a folder of images.
 
-    python -m benchmarks.rd.encode FOLDER NAME [--bpp ...] [--effort E] [--tune T] [--seed S]
-                                   [--set KEY=VALUE ...] [--images ...] [--files DIR]
+    python -m benchmarks.rd.encode FOLDER NAME [--bpp ... | --max-bytes ...] [--effort E] [--tune T]
+                                   [--seed S] [--set KEY=VALUE ...] [--images ...] [--files DIR]
 
-Writes rd-NAME.json: a row for each image and rate, with PSNR, MS-SSIM and SSIMULACRA2 of the
-decoded file and the bits of each attribute of the Gaussians. A stopped run of the same options goes
-on where it stopped. With `--files` the coded files are kept in DIR with the encoder's reports, and
-a file that is there already is measured and not encoded again; rows of an earlier run that lack
+Writes rd-NAME.json: a row for each image and rate or size, with PSNR, MS-SSIM and SSIMULACRA2 of
+the decoded file and the bits of each attribute of the Gaussians. A stopped run of the same options
+goes on where it stopped. With `--files` the coded files are kept in DIR with the encoder's reports,
+and a file that is there already is measured and not encoded again; rows of an earlier run that lack
 SSIMULACRA2 get it from their kept file.
 """
 
@@ -36,7 +36,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("name", help="of the configuration, for example kodak-effort5")
-    parser.add_argument("--bpp", default="0.1,0.2,0.3,0.5")
+    goals = parser.add_mutually_exclusive_group()
+    goals.add_argument("--bpp", default="0.1,0.2,0.3,0.5")
+    goals.add_argument("--max-bytes", help="comma-separated, in place of rates")
     parser.add_argument("--effort", type=int, default=5)
     parser.add_argument("--tune", default="psnr")
     parser.add_argument("--seed", type=int, default=0)
@@ -69,18 +71,21 @@ def measure(arguments: argparse.Namespace) -> None:
         target.write_text(json.dumps({**before, "rows": rows}, indent=1) + "\n")
     done = {key(row) for row in rows}
     wanted = arguments.images.split(",") if arguments.images else None
+    goal = name_goal(arguments)
     missing = [
-        (path, float(bpp))
+        (path, target)
         for path in sorted(arguments.folder.glob("*.png"))
-        for bpp in arguments.bpp.split(",")
-        if (wanted is None or path.stem in wanted) and (path.stem, float(bpp)) not in done
+        for target in list_targets(arguments)
+        if (wanted is None or path.stem in wanted) and (path.stem, target) not in done
     ]
     # Numba's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
         finished = as_completed(
-            pool.submit(measure_file, path, bpp, options, arguments.threads, arguments.files)
-            for path, bpp in missing
+            pool.submit(
+                measure_file, path, goal, target, options, arguments.threads, arguments.files
+            )
+            for path, target in missing
         )
         for future in finished:
             rows = sorted([*rows, future.result()], key=key)
@@ -97,10 +102,23 @@ def measure(arguments: argparse.Namespace) -> None:
     show([load(target)])
 
 
+def name_goal(arguments: argparse.Namespace) -> str:
+    """Name what is asked of the encoder."""
+    return "max_bytes" if arguments.max_bytes else "bpp"
+
+
+def list_targets(arguments: argparse.Namespace) -> list[float]:
+    """List the rates, or the numbers of bytes, that are asked for."""
+    convert = int if arguments.max_bytes else float
+    return [convert(text) for text in getattr(arguments, name_goal(arguments)).split(",")]
+
+
 def add_score(row: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     """Add SSIMULACRA2 to a row that lacks it, if its file is kept."""
-    kept = None if arguments.files is None else kept_file(arguments.files, *key(row))
-    if row.get("ssimulacra2") is not None or kept is None or not kept.exists():
+    if row.get("ssimulacra2") is not None or arguments.files is None:
+        return row
+    kept = kept_file(arguments.files, row["image"], name_goal(arguments), row["target"])
+    if not kept.exists():
         return row
     data = kept.read_bytes()
     original = images.load(arguments.folder / f"{row['image']}.png").image
@@ -112,15 +130,17 @@ def add_score(row: dict[str, Any], arguments: argparse.Namespace) -> dict[str, A
     return row | {"ssimulacra2": measured.ssimulacra2}
 
 
-def kept_file(files: Path, image: str, bpp: float) -> Path:
-    """Name the kept file of an image at a rate."""
-    return files / f"{image}-bpp-{bpp:g}.gsi"
+def kept_file(files: Path, image: str, goal: str, target: float) -> Path:
+    """Name the kept file of an image at a rate or size."""
+    return files / f"{image}-{goal}-{target:g}.gsi"
 
 
 def describe_command(arguments: argparse.Namespace) -> str:
     """Write the command line without folders of this machine."""
     given = ["python -m benchmarks.rd.encode", arguments.folder.name, arguments.name]
-    given += [f"--bpp {arguments.bpp} --effort {arguments.effort} --tune {arguments.tune}"]
+    sizes = arguments.max_bytes
+    given += [f"--max-bytes {sizes}" if sizes else f"--bpp {arguments.bpp}"]
+    given += [f"--effort {arguments.effort} --tune {arguments.tune}"]
     given += [f"--seed {arguments.seed}"]
     given += [f"--set {pair}" for pair in arguments.set]
     given += [f"--images {arguments.images}"] if arguments.images else []
@@ -128,15 +148,15 @@ def describe_command(arguments: argparse.Namespace) -> str:
 
 
 def measure_file(
-    path: Path, bpp: float, options: dict[str, Any], threads: int, files: Path | None
+    path: Path, goal: str, target: float, options: dict[str, Any], threads: int, files: Path | None
 ) -> dict[str, Any]:
     """Measure one file, which is encoded unless it is among the kept files."""
     image = images.load(path).image
-    kept = None if files is None else kept_file(files, path.stem, bpp)
+    kept = None if files is None else kept_file(files, path.stem, goal, target)
     if kept is not None and kept.exists():
         data, report = kept.read_bytes(), load(kept.with_suffix(".json"))
     else:
-        asked = EncodeOptions(bpp=bpp, **options)
+        asked = EncodeOptions(**{goal: target}, **options)
         encoded = encoding.encode_with_report(image, asked, threads=threads)
         data, report = encoded.data, encoded.report.to_json()
         if kept is not None:
@@ -147,8 +167,8 @@ def measure_file(
     ]
     measured = roundtrip.measure_quality(image, decodes[0].image)
     if broken := roundtrip.check_claim(report["psnr"], measured.psnr):
-        raise SystemExit(f"{path.name} at {bpp} bpp: {broken}")
-    row = {"image": path.stem, "target": bpp} | {key: report[key] for key in KEYS}
+        raise SystemExit(f"{path.name} at {goal}={target}: {broken}")
+    row = {"image": path.stem, "target": target} | {key: report[key] for key in KEYS}
     row["ssimulacra2"] = measured.ssimulacra2
     row["decode_ms"] = statistics.median(decode.report.total_ms for decode in decodes[1:])
     return row | {"bits": count_bits(data)}

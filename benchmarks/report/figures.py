@@ -15,6 +15,7 @@ from benchmarks.report.goals import tabulate_goals
 from benchmarks.report.kinds import tabulate_first_page, tabulate_kinds
 from benchmarks.report.papers import tabulate_papers
 from benchmarks.report.quality import tabulate_kodak, tabulate_rate_control, tabulate_savings
+from benchmarks.report.rate_goals import build_rate_distortion
 from benchmarks.report.speed import (
     tabulate_efforts,
     tabulate_fits,
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 FIGURES = "figures"
 EQUAL_BYTES = "equal-bytes"
 BENCHMARKS = "benchmarks"
+RATE_DISTORTION = "rate-distortion"
 
 
 def main() -> int:
@@ -41,6 +43,11 @@ def main() -> int:
     for path, marker, content in (
         (ROOT / "docs" / "figures.md", FIGURES, build_figures(arguments.results)),
         (ROOT / "docs" / "benchmarks.md", BENCHMARKS, build_benchmarks(arguments.results)),
+        (
+            ROOT / "docs" / "benchmarks.md",
+            RATE_DISTORTION,
+            build_rate_distortion(arguments.results),
+        ),
         (ROOT / "README.md", EQUAL_BYTES, build_equal_bytes(arguments.results)),
     ):
         before = path.read_text(encoding="utf-8")

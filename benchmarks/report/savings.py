@@ -52,7 +52,7 @@ def compute_savings(results: Path, measure: Measure) -> list[Saving]:
         load_rows(results, name)
         for name in ("kodak-effort5", "kodak-effort9", "kodak-ms-ssim", "tune6")
     )
-    kodak, others_tuning = load_ladders(results, "kodak"), load_ladders(results, "tune6")
+    kodak, others_tuning = load_ladders(results, "kodak"), load_ladders(results, "tune")
     asked = [
         ("default effort", usual, USUAL, kodak),
         ("default effort", usual, LOW, kodak),

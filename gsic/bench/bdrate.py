@@ -154,6 +154,26 @@ def bd_rate(anchor: Iterable[Point], test: Iterable[Point]) -> BdRate | None:
     return BdRate(100 * math.expm1(mean), low, high)
 
 
+def bd_rate_by_image(
+    anchors: Mapping[str, Iterable[Point]], tests: Mapping[str, Iterable[Point]]
+) -> dict[str, BdRate]:
+    """Compute the BD-rate of each image's own two curves.
+
+    Args:
+        anchors: by image, points of the curve that is 0 %.
+        tests: by image, points of the curve that is compared.
+
+    Returns:
+        The BD-rates by image; without the images that only one of both has, or whose curves have
+        no common range of quality.
+    """
+    return {
+        image: result
+        for image, points in tests.items()
+        if image in anchors and (result := bd_rate(anchors[image], points)) is not None
+    }
+
+
 def bd_rates(
     anchors: Mapping[str, Iterable[Point]], tests: Mapping[str, Iterable[Point]]
 ) -> BdRates | None:
@@ -167,11 +187,7 @@ def bd_rates(
         The BD-rates over the images that both have and whose curves have a common range of
         quality; None where there is no such image.
     """
-    found = {
-        image: result
-        for image, points in tests.items()
-        if image in anchors and (result := bd_rate(anchors[image], points)) is not None
-    }
+    found = bd_rate_by_image(anchors, tests)
     if not found:
         return None
     percents = {image: result.percent for image, result in found.items()}
