@@ -106,7 +106,7 @@ def encode_with_report(
         raise OptionError(f"icc must be bytes or None, got {describe(icc)}")
     mode = pixels.choose_mode(image)
     image = np.asarray(image)  # a subclass may have arithmetic of its own
-    planes = pixels.to_planes(image, mode)
+    planes = pixels.Planes(image, mode)
     _check_init(init, planes.shape)
     sections = (Section(ICC, container.pack_icc(bytes(icc))),) if icc else ()
     cores = count_threads(threads)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from gsic.arrays import Float32, Progress
+from gsic.arrays import Progress, Rows
 from gsic.options import EncodeOptions
 from gsic_kernels.backend import Backend
 
@@ -39,7 +39,7 @@ class EncodeJob:
         progress: called with (done, total, text) now and then; None for no progress.
     """
 
-    planes: Float32
+    planes: Rows
     options: EncodeOptions
     code: Code
     init: Fit | None

@@ -8,6 +8,8 @@ from typing import SupportsFloat
 
 import numpy as np
 
+from gsic.arrays import Float64, Rows
+from gsic.bands import split_rows
 from gsic.encoders.base import EncodeJob
 from gsic.encoders.gsic.ms_ssim import make_surrogate_loss
 from gsic.encoders.gsic.pace import Pace, Work
@@ -39,6 +41,7 @@ class EncoderContext:
 
     Attributes:
         planes: float32 (H, W, C), 0..1, the image.
+        threads: number of CPU threads.
         recipe: the constants of this encoding.
         loss: the loss against the image: squared error, or a surrogate of MS-SSIM.
         weight_at: the weights of squared errors at positions in px; None where all are 1.
@@ -52,7 +55,7 @@ class EncoderContext:
 
     def __init__(self, job: EncodeJob) -> None:
         options = job.options
-        self.planes = np.ascontiguousarray(job.planes, np.float32)
+        self.planes = job.planes
         self.seed, self.tune = options.seed, options.tune
         self.rate = options.rate or ("quality", DEFAULT_QUALITY)
         self.settings, self._effort = options.settings, options.effort_or_default
@@ -60,16 +63,17 @@ class EncoderContext:
         seconds = math.inf if options.time is None else options.time
         self.pace = Pace(seconds, _WORK.get(self.rate[0], Work(0, 0)))
         self.backend, self.code, self.init = job.backend, job.code, job.init
+        self.threads = job.threads
         self.loss: SumLoss
         self.weight_at: WeightAt | None = None
         if options.tune == "psnr":
-            self.loss = make_loss(job.backend, self.planes, "l2", job.threads)
+            self.loss = make_loss(job.backend, self.planes[:], "l2", job.threads)
         else:
             rules = self.recipe.squared_share, self.recipe.ms_ssim_every
-            tuned = make_surrogate_loss(job.backend, self.planes, *rules, job.threads)
+            tuned = make_surrogate_loss(job.backend, self.planes[:], *rules, job.threads)
             self.loss, self.weight_at = tuned, tuned.surrogate.weight_at
         height, width, channels = self.planes.shape
-        background = np.rint(255.0 * self.planes.mean(axis=(0, 1), dtype=np.float64))
+        background = np.rint(255.0 * _average(self.planes))
         self.header = Header(width, height, channels, 0, tuple(int(v) for v in background))
         self.iterations = 0
         self._progress, self._text = job.progress, ""
@@ -97,7 +101,9 @@ class EncoderContext:
 
     def is_one_color(self) -> bool:
         """Tell whether all pixels of the image have the same colour."""
-        return not np.ptp(self.planes, axis=(0, 1)).any()
+        first = self.planes[:1][0, 0]
+        bands = split_rows(self.header.height, self.header.width)
+        return all((self.planes[band] == first).all() for band in bands)
 
     def has_one_per_pixel(self, gaussians: int) -> bool:
         """Tell whether an encoding of so many Gaussians begins with one on each pixel."""
@@ -150,7 +156,8 @@ class EncoderContext:
             self._tell()
             return self.pace.allows_pass()
 
-        better = run_rdoq(self.planes, state, self.recipe.rdoq_lambda, passes, count_pass)
+        lambda_, threads = self.recipe.rdoq_lambda, self.threads
+        better = run_rdoq(self.planes, state, lambda_, passes, count_pass, threads=threads)
         self._done = end  # also where it had no use for all passes
         return better
 
@@ -158,3 +165,12 @@ class EncoderContext:
         if self._progress:
             self._told, self._told_at = self._done, time.perf_counter()
             self._progress(min(self._done, self._planned), self._planned, self._text)
+
+
+def _average(planes: Rows) -> Float64:
+    """Return the mean colour of planes, float64 (C,)."""
+    height, width, channels = planes.shape
+    total = np.zeros(channels)
+    for band in split_rows(height, width):
+        total += planes[band].sum(axis=(0, 1), dtype=np.float64)
+    return total / (height * width)

@@ -103,9 +103,9 @@ def _choose_target(context: EncoderContext) -> Target:
         return StepTarget(gaussians, index, complexity.find_need(index) if enough else None)
     index = _calibrate_step(context, complexity, float(value))
     gaussians = given or complexity.count_gaussians(index)
-    planes = context.planes
+    planes, threads = context.planes, context.threads
     return PsnrTarget(
-        gaussians, index, float(value), lambda qat, share: predict_psnr(planes, qat, share)
+        gaussians, index, float(value), lambda qat, share: predict_psnr(planes, qat, share, threads)
     )
 
 
@@ -233,7 +233,7 @@ def _fit_floats(
         fit.adam.append(context.init.log_rows())
     elif context.has_one_per_pixel(gaussians):
         background, sigma = context.header.background_color, FIT_MIN_SIGMA_PX
-        fit.adam.append(place_on_pixels(context.planes, background, COVARIANCES["log"], sigma))
+        fit.adam.append(place_on_pixels(context.planes[:], background, COVARIANCES["log"], sigma))
     else:
         rng = np.random.default_rng(context.seed)
         optimise(fit, context.planes, gaussians, steps, schedule, rng, context.count_step)
@@ -286,7 +286,7 @@ def _measure_speed(context: EncoderContext, gaussians: int) -> Speed:
         QuantisedImage(header, symbols.select(np.arange(0, len(symbols), every)))
         for every in (_TIMED_EVERY, len(symbols))
     )
-    rdoq = Rdoq(context.planes, some.header)
+    rdoq = Rdoq(context.planes, some.header, context.threads)
     # What runs for the first time loads kernels.
     rdoq.run_pass(one.symbols, context.recipe.rdoq_lambda)
     context.code(one)

@@ -148,10 +148,10 @@ class SumLoss:
         self._workspace.run(splats, (), lambda: self._plan_rendering(background))
         return float(self._sums[:, 1].sum())
 
-    def error(self) -> F32:
-        """Return clamp(render) - target of the last call, float32 (H, W, C)."""
+    def error(self) -> layout.BlockImage:
+        """Return clamp(render) - target of the last call; the next call overwrites it."""
         rows, width, _ = self.shape
-        return layout.from_blocks(self._errors, width, rows)
+        return layout.BlockImage(self._errors, width, rows)
 
     def _check(self, splats: Splats) -> Splats:
         splats = validation.check_splats(splats)
