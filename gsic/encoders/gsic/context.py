@@ -67,7 +67,7 @@ class EncoderContext:
         self.loss: SumLoss
         self.weight_at: WeightAt | None = None
         if options.tune == "psnr":
-            self.loss = make_loss(job.backend, self.planes[:], "l2", job.threads)
+            self.loss = make_loss(job.backend, self.planes, "l2", job.threads)
         else:
             rules = self.recipe.squared_share, self.recipe.ms_ssim_every
             tuned = make_surrogate_loss(job.backend, self.planes[:], *rules, job.threads)

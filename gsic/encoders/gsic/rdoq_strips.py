@@ -19,16 +19,17 @@ from gsic_kernels.registry import get
 from gsic_kernels.types import LogSymbols, Splats, Window
 
 # An image of up to so many pixels is one strip, and a strip of a larger one has about so many.
-_WHOLE_PIXELS, _STRIP_PIXELS = 1 << 22, 1 << 21
+_WHOLE_PIXELS, _STRIP_PIXELS = 1 << 22, 3 << 19
 
 # Strips begin at rows that are multiples of this, as blocks do.
 _ROWS = 4
 
-# A margin is as high as this share of the Gaussians reach, and at least so many px.
-_SHARE, _LEAST_MARGIN_PX = 0.99, 64
+# A margin is as high as this share of the Gaussians reach, and at least so many px. About one
+# Gaussian in a hundred is then near the border of a strip and reaches beyond the margin.
+_SHARE, _LEAST_MARGIN_PX = 0.95, 32
 
-# A move may make a Gaussian so much larger.
-_GROWTH, _GROWTH_PX = 1.25, 2.0
+# A move may let a Gaussian reach so many times as far.
+_GROWTH = 1.25
 
 
 class RdoqStrips:
@@ -64,6 +65,7 @@ class RdoqStrips:
             return self._whole.run_pass(symbols, lengths, lambda_, image).moves
         splats = dequantise_symbols(symbols, self._threads)
         center, reach = _measure_rows(splats)
+        grown = _GROWTH * reach
         margin = _round_up(max(float(np.quantile(reach, _SHARE)), _LEAST_MARGIN_PX))
         rows = _round_up(max(_STRIP_PIXELS / width, 2 * margin))
         tops = range(0, height, rows)
@@ -77,7 +79,7 @@ class RdoqStrips:
             own &= (first == 0) | (center - reach >= first)
             own &= (end == height) | (center + reach <= end)
             chosen = np.flatnonzero(own)
-            near = np.flatnonzero((center + reach >= first) & (center - reach <= end))
+            near = np.flatnonzero(np.abs(2.0 * center - first - end) <= 2.0 * grown + end - first)
             return self._move(symbols, lengths, lambda_, chosen, near, (first, end))
 
         moves = self._share(run_strip, tops[::2])
@@ -118,11 +120,11 @@ class RdoqStrips:
 
 
 def _measure_rows(splats: Splats) -> tuple[Float64, Float64]:
-    """Measure at which row Gaussians are, and how far they may reach after a move, px."""
+    """Measure at which row Gaussians are, and how far they reach, px."""
     cell = np.exp2(splats.level.astype(np.float64))
     steepness = np.abs(splats.factor[:, 2].astype(np.float64))
     reach = np.sqrt(2.0 * np.maximum(splats.cutoff, 0.0)) / steepness
-    return splats.mean[:, 1] * cell, (_GROWTH * reach + 1.0) * cell + _GROWTH_PX
+    return splats.mean[:, 1] * cell, (reach + 2.0) * cell
 
 
 def _take(table: np.ndarray, columns: Int64) -> np.ndarray:

@@ -11,12 +11,13 @@ import math
 
 import numpy as np
 
+from gsic_kernels.backend import Rows
 from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import GROUP, round_up
 from gsic_kernels.types import F32
 
 
-def to_blocks(image: F32) -> F32:
+def to_blocks(image: Rows) -> F32:
     """Copy an image (H, W, C) to blocks, with 0 outside of it; return float32 (M,)."""
     height, width, channels = image.shape
     rows, columns = _count_blocks(width, height)
