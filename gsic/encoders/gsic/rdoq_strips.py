@@ -104,9 +104,10 @@ class RdoqStrips:
         image = RdoqImage(self._planes[first:end], first, self._planes.shape[0])
         drawn = dequantise_symbols(symbols._replace(rows=_take(symbols.rows, near)))
         own = symbols._replace(rows=_take(symbols.rows, chosen))
-        of_own = CodeLengths(
-            lengths.bits,
-            *(_take(table, chosen) for table in lengths[1:4]),
+        of_own = lengths._replace(
+            origins=_take(lengths.origins, chosen),
+            lowest=_take(lengths.lowest, chosen),
+            highest=_take(lengths.highest, chosen),
             own=lengths.own[chosen],
         )
         done = image.run_pass(own, of_own, lambda_, self._draw(drawn, first, end))
@@ -124,7 +125,8 @@ def _measure_rows(splats: Splats) -> tuple[Float64, Float64]:
     cell = np.exp2(splats.level.astype(np.float64))
     steepness = np.abs(splats.factor[:, 2].astype(np.float64))
     reach = np.sqrt(2.0 * np.maximum(splats.cutoff, 0.0)) / steepness
-    return splats.mean[:, 1] * cell, (reach + 2.0) * cell
+    mean = splats.mean[:, 1].astype(np.float64)
+    return mean * cell, (reach + 2.0) * cell
 
 
 def _take(table: np.ndarray, columns: Int64) -> np.ndarray:

@@ -24,7 +24,7 @@ from gsic_kernels.cpu.sums.lattices import ROWS, TOP
 from gsic_kernels.cpu.sums.render import render_sum
 from gsic_kernels.types import F32, F64, I32, I64, Gradients, Splats, Window, count_levels
 
-# An image of up to so many pixels is one band. The bands of a larger one have at most about as many.
+# An image of up to so many pixels is one band. Bands of a larger one have at most about as many.
 BAND_PIXELS = 1 << 22
 
 # A band begins at a cell of each level.

@@ -58,7 +58,7 @@ def _relate(records: F32, first: int, second: int) -> tuple[float, float, float,
 
 @register_jitable
 def _find_grid(lattice: I64, size: int) -> tuple[int, int, int]:
-    """Return the origin, stride and size of the blocks of a lattice, as `list_blocks` takes them."""
+    """Return origin, stride and size of the blocks of a lattice, as `list_blocks` takes them."""
     stride = lattice[COLUMNS] * size
     return -lattice[TOP] * stride - lattice[LEFT] * size, stride, size
 

@@ -66,10 +66,11 @@ class BlockImage:
     def __getitem__(self, rows: slice) -> F32:
         """Copy some rows, float32 (rows, W, C)."""
         top, bottom, _ = rows.indices(self.shape[0])
+        if top >= bottom:
+            return np.empty((0, *self.shape[1:]), np.float32)
         first = top // BLOCK_HEIGHT
-        last = -(-bottom // BLOCK_HEIGHT)
         begin = first * BLOCK_HEIGHT
-        blocks = self._rows[first:last].reshape(-1)
+        blocks = self._rows[first : -(-bottom // BLOCK_HEIGHT)].reshape(-1)
         return from_blocks(blocks, self.shape[1], bottom - begin)[top - begin :]
 
 
