@@ -45,7 +45,7 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def encode(job: EncodeJob) -> Encoding:
-        coded = job.code(QuantisedImage(*mosaic(job.planes)))
+        coded = job.code(QuantisedImage(*mosaic(job.planes[:])))
         seen.update(vars(job), coded=coded)
         return Encoding(coded.data, psnr_float=30.25, iterations=7, effort=5)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gsic.arrays import Float64, Rows
 from gsic.bands import split_rows
-from gsic.encoders.base import EncodeJob
+from gsic.encoders.base import Coded, EncodeJob
 from gsic.encoders.gsic.ms_ssim import make_surrogate_loss
 from gsic.encoders.gsic.pace import Pace, Work
 from gsic.encoders.gsic.qat import WeightAt
@@ -25,8 +25,9 @@ from gsic_kernels.backend import SumLoss
 # The caller's progress is told after so many steps, or after so many seconds if these come first.
 _PROGRESS_STEPS, _PROGRESS_SECONDS = 20, 0.5
 
-# An RDOQ pass takes about as long as so many steps.
-_STEPS_PER_PASS = 20
+# An RDOQ pass takes about as long as so many steps, and so does coding a file. So many files are
+# coded after the last step, about.
+_STEPS_PER_PASS, _STEPS_PER_FILE, _FILES = 20, 2, 8
 
 # What each rate leads to beside steps and RDOQ passes: a file of given bytes is mostly corrected
 # once, and that of a PSNR is trimmed by further passes.
@@ -61,8 +62,9 @@ class EncoderContext:
         self.settings, self._effort = options.settings, options.effort_or_default
         self.recipe = recipe_of_effort(self._effort).with_settings(self.settings)
         seconds = math.inf if options.time is None else options.time
-        self.pace = Pace(seconds, _WORK.get(self.rate[0], Work(0, 0)))
-        self.backend, self.code, self.init = job.backend, job.code, job.init
+        self._work = _WORK.get(self.rate[0], Work(0, 0))
+        self.pace = Pace(seconds, self._work)
+        self.backend, self.init, self._code = job.backend, job.init, job.code
         self.threads = job.threads
         self.loss: SumLoss
         self.weight_at: WeightAt | None = None
@@ -78,6 +80,8 @@ class EncoderContext:
         self.iterations = 0
         self._progress, self._text = job.progress, ""
         self._done, self._planned, self._told, self._told_at = 0, 0, 0, 0.0
+        # The part of what is planned that may turn out to be less, or more.
+        self._expected = 0
 
     @property
     def pixels(self) -> int:
@@ -126,9 +130,48 @@ class EncoderContext:
             lambda steps: recipe_of_steps(steps).with_settings(settings)
         )
 
+    def expect_rest(self) -> None:
+        """Add to what is planned what is expected after the first steps and RDOQ passes."""
+        recipe, work = self.recipe, self._work
+        correction = self.correction_steps + recipe.rdoq_passes * _STEPS_PER_PASS
+        self._expected = work.corrections * correction + work.passes * _STEPS_PER_PASS
+        self._expected += _FILES * _STEPS_PER_FILE
+        self._planned += self._expected
+
+    @property
+    def correction_steps(self) -> int:
+        """Number of steps of a correction of the step index."""
+        return max(round(self.recipe.correction_share * self.recipe.steps), 1)
+
     def plan(self, steps: int, passes: int = 0) -> None:
-        """Add steps and RDOQ passes to those that are expected, and tell the caller's progress."""
+        """Add steps and RDOQ passes to those that are planned, and tell the caller's progress."""
         self._planned += steps + passes * _STEPS_PER_PASS
+        self._tell()
+
+    def plan_expected(self, steps: int, passes: int = 0) -> None:
+        """Plan what `expect_rest` has planned already, unless that is used up."""
+        work = steps + passes * _STEPS_PER_PASS
+        known = min(work, self._expected)
+        self._expected -= known
+        self._planned += work - known
+
+    def count_pass(self) -> None:
+        """Count an RDOQ pass, and tell the caller's progress."""
+        self._done += _STEPS_PER_PASS
+        self._tell()
+
+    def code(self, symbols: QuantisedImage) -> Coded:
+        """Make the exact file of symbols; it counts as soon as anything is planned."""
+        coded = self._code(symbols)
+        if self._planned:
+            self.plan_expected(_STEPS_PER_FILE)
+            self._done += _STEPS_PER_FILE
+            self._tell()
+        return coded
+
+    def finish(self) -> None:
+        """Tell the caller's progress that all is done."""
+        self._done = self._planned
         self._tell()
 
     def count_step(self, loss: SupportsFloat, gaussians: int) -> None:
@@ -152,8 +195,7 @@ class EncoderContext:
         end = self._done + passes * _STEPS_PER_PASS
 
         def count_pass() -> bool:
-            self._done += _STEPS_PER_PASS
-            self._tell()
+            self.count_pass()
             return self.pace.allows_pass()
 
         lambda_, threads = self.recipe.rdoq_lambda, self.threads

@@ -167,7 +167,9 @@ def trim_to_psnr(
             break
         lambda_ *= rise
         rdoq = Rdoq(context.planes, state.header, context.threads)
+        context.plan_expected(0, 1)
         symbols, _ = rdoq.run_pass(state.symbols, lambda_)
+        context.count_pass()
         smaller = QuantisedImage(state.header, symbols.drop_invisible())
         less = context.code(smaller)
         if target.is_met_by(less):
