@@ -106,7 +106,7 @@ def encode_with_report(
         raise OptionError(f"icc must be bytes or None, got {describe(icc)}")
     mode = pixels.choose_mode(image)
     image = np.asarray(image)  # a subclass may have arithmetic of its own
-    planes = pixels.to_planes(image, mode)
+    planes = pixels.Planes(image, mode)
     _check_init(init, planes.shape)
     sections = (Section(ICC, container.pack_icc(bytes(icc))),) if icc else ()
     cores = count_threads(threads)
@@ -116,15 +116,18 @@ def encode_with_report(
 
     def encode_on(backend: Backend) -> tuple[Encoding, str]:
         def code(symbols: Any) -> Coded:
-            """Make the exact file of an image, and measure what a decoder makes of the file."""
+            """Make the exact file of an image."""
             fields = profile.write(symbols)
             file = Container(profile.number, width, height, mode, *fields, sections)
+            return Coded(container.write(file), lambda: measure_psnr(file))
+
+        def measure_psnr(file: Container) -> float:
+            """Measure what a decoder makes of a file."""
             view = rendering.choose_view(width, height, 1.0, None, Limits())
             # Read back what was written: the PSNR is that of the file, not of the encoder's state.
             picture = rendering.Picture(profile, profile.read(file), mode, view)
             decoded = picture.draw(backend, cores)
-            psnr = metrics.psnr(original, pixels.to_comparable(decoded))
-            return Coded(container.write(file), psnr)
+            return metrics.psnr(original, pixels.to_comparable(decoded))
 
         job = EncodeJob(planes, options, code, init, backend, cores, progress)
         return find_encoder(profile.name)(job), backend.name

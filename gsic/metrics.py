@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gsic.arrays import Float32
+from gsic.bands import split_rows
 from gsic_kernels.constants import MS_SSIM_WEIGHTS, SSIM_K1, SSIM_K2, SSIM_SIGMA_PX, SSIM_TAPS
 
 # Of values in 0..255.
@@ -34,12 +35,16 @@ def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
         ValueError: the shapes differ or there are no values.
     """
     _check_shapes(a, b)
-    if a.dtype == np.uint8 and b.dtype == np.uint8:
-        levels = np.subtract(a, b, dtype=np.int32)
-        error = int(np.sum(levels * levels, dtype=np.int64)) / (a.size * 255.0**2)
-    else:
-        difference = _to_unit(a) - _to_unit(b)
-        error = float(np.mean(difference * difference))
+    as_bytes = a.dtype == np.uint8 and b.dtype == np.uint8
+    total: float = 0
+    for band in split_rows(len(a), a.size // len(a)):
+        if as_bytes:
+            levels = np.subtract(a[band], b[band], dtype=np.int32)
+            total += int(np.sum(levels * levels, dtype=np.int64))
+        else:
+            difference = _to_unit(a[band]) - _to_unit(b[band])
+            total += float(np.sum(difference * difference))
+    error = total / (a.size * (255.0**2 if as_bytes else 1.0))
     return math.inf if error == 0 else -10.0 * math.log10(error)
 
 
@@ -125,7 +130,8 @@ def premultiply(image: NDArray[np.uint8]) -> Float32:
     Returns:
         float32 of the same shape.
     """
-    unit = image.astype(np.float32) / np.float32(255.0)
+    unit = image.astype(np.float32)
+    unit /= np.float32(255.0)
     if image.ndim == 3 and image.shape[2] in (2, 4):
         unit[..., :-1] *= unit[..., -1:]
     return unit

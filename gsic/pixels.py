@@ -6,6 +6,7 @@ channels is coded as grey and restored.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,31 @@ def to_planes(image: Bytes, mode: Mode) -> Float32:
         image = image[..., 2:]
     planes = metrics.premultiply(image)
     return planes[..., None] if planes.ndim == 2 else planes
+
+
+class Planes:
+    """The planes of an image, which are made of its bytes when they are asked for.
+
+    Args:
+        image: uint8, as for `choose_mode`.
+        mode: what `choose_mode` returned for it.
+
+    Attributes:
+        shape: (H, W, C).
+    """
+
+    def __init__(self, image: Bytes, mode: Mode) -> None:
+        self._image, self._mode = image, mode
+        self.shape: tuple[int, ...] = (*image.shape[:2], mode.channels)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def __getitem__(self, rows: slice) -> Float32:
+        """Make some rows, float32 (rows, W, C)."""
+        return to_planes(self._image[rows], self._mode)
 
 
 def to_image(planes: NDArray[Any], mode: Mode) -> Bytes:

@@ -41,8 +41,8 @@ class Splats(NamedTuple):
     offset: F32  # (N,) subtracted from exp(-q) within the cutoff
     level: I32  # (N,) 0..LEVELS_MAX - 1
 
-    def select(self, which: NDArray[np.bool_]) -> Splats:
-        """Return the Gaussians for which `which`, bool (N,), is True."""
+    def select(self, which: NDArray[np.bool_] | I64) -> Splats:
+        """Return the Gaussians for which `which`, bool (N,), is True, or those it numbers."""
         mean, factor, color, cutoff, offset, level = self
         return Splats(
             mean[which], factor[which], color[which], cutoff[which], offset[which], level[which]

@@ -133,9 +133,14 @@ def check_threads(value: int) -> int:
 
 def _check_array(name: str, value: F32, shape: tuple[int, ...]) -> F32:
     """Check that a value is a float32 array of the given shape and make it contiguous."""
+    check_shape(name, value, shape)
+    return value if value.flags.c_contiguous else np.ascontiguousarray(value)
+
+
+def check_shape(name: str, value: F32, shape: tuple[int, ...]) -> None:
+    """Check that a value is a float32 array of the given shape, contiguous or not."""
     if not isinstance(value, np.ndarray) or value.dtype != np.float32:
         kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(f"{name} must be a float32 NumPy array, got {kind}")
     if value.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {value.shape}")
-    return value if value.flags.c_contiguous else np.ascontiguousarray(value)

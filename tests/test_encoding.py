@@ -45,8 +45,8 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {}
 
     def encode(job: EncodeJob) -> Encoding:
-        coded = job.code(QuantisedImage(*mosaic(job.planes)))
-        seen.update(vars(job), coded=coded)
+        coded = job.code(QuantisedImage(*mosaic(job.planes[:])))
+        seen.update(vars(job), planes=job.planes[:], coded=coded)
         return Encoding(coded.data, psnr_float=30.25, iterations=7, effort=5)
 
     monkeypatch.setattr(encoding, "find_encoder", lambda profile: encode)
@@ -68,7 +68,8 @@ def test_encode_and_decode(fitted: dict[str, Any], scene: Scene, channels: int) 
     assert encoded.report.psnr == psnr(*(pixels.to_comparable(each) for each in (image, decoded)))
     assert encoded.report.psnr > 20
     # What the fit was told of its symbols is what a decoder shows.
-    assert fitted["coded"] == (encoded.data, encoded.report.psnr)
+    assert fitted["coded"].data == encoded.data
+    assert fitted["coded"].psnr == encoded.report.psnr
     np.testing.assert_array_equal(fitted["planes"].squeeze(), premultiply(image))
     assert fitted["planes"].dtype == np.float32
 

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gsic.arrays import Float32, Progress
+from gsic.arrays import Progress, Rows
 from gsic.options import EncodeOptions
 from gsic_kernels.backend import Backend
+from gsic_kernels.lazy import lazy_property
 
 if TYPE_CHECKING:
     from gsic.fitting.result import Fit
 
 
-class Coded(NamedTuple):
-    """A complete file, and the PSNR in dB of the 8-bit image that a decoder makes of it."""
+class Coded:
+    """A complete file, and the PSNR in dB of the 8-bit image that a decoder makes of it.
 
-    data: bytes
-    psnr: float
+    Args:
+        data: the file.
+        measure_psnr: decodes the file; called when the PSNR is asked for, as most files are made
+            for their size alone.
+    """
+
+    def __init__(self, data: bytes, measure_psnr: Callable[[], float]) -> None:
+        self.data = data
+        self._measure_psnr = measure_psnr
+
+    @lazy_property
+    def psnr(self) -> float:
+        """The PSNR in dB."""
+        return self._measure_psnr()
 
 
 Code = Callable[[Any], Coded]
@@ -39,7 +52,7 @@ class EncodeJob:
         progress: called with (done, total, text) now and then; None for no progress.
     """
 
-    planes: Float32
+    planes: Rows
     options: EncodeOptions
     code: Code
     init: Fit | None

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from gsic.arrays import Float32, Progress
+from gsic.arrays import Float32, Progress, Rows
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.adam_state_gpu import make_gaussian_fit
 from gsic.fitting.losses import make_loss
@@ -65,7 +65,7 @@ class Schedule:
 
 def optimise(
     fit: GaussianFit,
-    target: Float32,
+    target: Rows,
     gaussians: int,
     steps: int,
     schedule: Schedule,

@@ -7,7 +7,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from gsic.arrays import Float32, Float64
+from gsic.arrays import Float64, Rows
 from gsic.fitting import placement
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
@@ -42,7 +42,7 @@ class GaussianFit:
 
     def __init__(
         self,
-        planes: Float32,
+        planes: Rows,
         loss: SumLoss,
         background: Float64,
         covariance: Covariance,
@@ -131,7 +131,7 @@ class GaussianFit:
             level = np.zeros(len(self), np.int32)
         return LatticeGaussians(self.mean, entries, self.color, cutoff, level)
 
-    def error(self) -> Float32:
+    def error(self) -> Rows:
         """Return the clamped rendering of the last step minus the image, float32 (H, W, C)."""
         return self.loss.error()
 
@@ -170,7 +170,7 @@ class GaussianFit:
         """Standard deviation in px that no Gaussian exceeds: twice the diagonal of the image."""
         return 2.0 * math.hypot(self.width, self.height)
 
-    def place_first(self, planes: Float32, count: int, rng: np.random.Generator) -> None:
+    def place_first(self, planes: Rows, count: int, rng: np.random.Generator) -> None:
         """Add the first `count` Gaussians by the gradient magnitude of the image."""
         recipe = self.recipe
         rows = placement.place_initial(

@@ -6,7 +6,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from gsic.arrays import Float32, Float64
+from gsic.arrays import Float32, Float64, Rows
 from gsic.fitting.adam_state import GaussianFit
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
@@ -74,7 +74,7 @@ class ResidentGaussianFit(GaussianFit):
 
 def make_gaussian_fit(
     backend: Backend,
-    planes: Float32,
+    planes: Rows,
     loss_name: str,
     loss: SumLoss,
     background: Float64,
@@ -92,7 +92,7 @@ def make_gaussian_fit(
     """
     if backend.ResidentFit and covariance.name == "log" and loss_name in _RESIDENT_LOSSES:
         return ResidentGaussianFit(
-            planes, loss_name, loss, background, covariance, recipe, on_lattices, backend
+            planes[:], loss_name, loss, background, covariance, recipe, on_lattices, backend
         )
     fit = GaussianFit(planes, loss, background, covariance, recipe, on_lattices)
     if backend.LogFit and covariance.name == "log" and loss_name in _COMPILED_LOSSES:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic.arrays import Float32
+from gsic.arrays import Float32, Rows
 from gsic.options import LOSSES, check_one_of
 from gsic_kernels.backend import Backend, SumLoss
 from gsic_kernels.types import AlphaGradients, Gradients, Splats, Window
@@ -29,7 +29,7 @@ _MIXES = {
 
 
 def make_loss(
-    backend: Backend, target: Float32, loss: str, threads: int, *, stopped: bool = False
+    backend: Backend, target: Rows, loss: str, threads: int, *, stopped: bool = False
 ) -> SumLoss:
     """Make a loss of summed Gaussians against one image, summed over all values.
 
@@ -52,7 +52,7 @@ def make_loss(
     mix = _MIXES.get(check_one_of("loss", loss, LOSSES))
     if mix is None:
         return backend.SumLoss(target, loss, threads, stopped=stopped)
-    return StructuralLoss(backend, target, mix, threads, stopped)
+    return StructuralLoss(backend, target[:], mix, threads, stopped)
 
 
 class _ImageLoss:

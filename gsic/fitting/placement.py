@@ -6,18 +6,22 @@ import math
 
 import numpy as np
 
-from gsic.arrays import Bools, Float32, Float64, Int64
+from gsic.arrays import Bools, Float32, Float64, Int64, Rows
+from gsic.bands import split_rows, take_pixels
 from gsic.gaussians import Covariance
 
 # Samples of `average_around` along each axis.
 _SAMPLES = 9
+
+# Rows or columns that are blurred at once.
+_LINES = 32
 
 # Radius around a new Gaussian that stays free of others, in standard deviations of the blur.
 _SUPPRESSION = 1.5
 
 
 def place_initial(
-    planes: Float32,
+    planes: Rows,
     background: Float64,
     count: int,
     covariance: Covariance,
@@ -63,7 +67,7 @@ def place_initial(
     values[:, 0] = columns + rng.random(count)
     values[:, 1] = rows + rng.random(count)
     values[:, 2:5] = covariance.from_sigmas(sigmas.astype(np.float64))
-    values[:, 5:] = strength * (planes[rows, columns] - background)
+    values[:, 5:] = strength * (take_pixels(planes, rows, columns) - background)
     return values
 
 
@@ -92,7 +96,7 @@ def place_on_pixels(
 
 
 def place_at_errors(
-    error: Float32,
+    error: Rows,
     count: int,
     total: int,
     covariance: Covariance,
@@ -122,8 +126,10 @@ def place_at_errors(
     distance = math.sqrt(width * height / total)
     blur_px = blur_sigma * distance
     squared = np.zeros((height, width), np.float32)
-    for channel in range(channels):
-        squared += error[:, :, channel] ** 2
+    for band in split_rows(height, width):
+        part = error[band]
+        for channel in range(channels):
+            squared[band] += part[:, :, channel] ** 2
     rows, columns = find_spaced_maxima(blur(squared, blur_px), _SUPPRESSION * blur_px, count)
     values = np.empty((len(rows), 5 + channels))
     values[:, 0] = columns + 0.5
@@ -133,15 +139,20 @@ def place_at_errors(
     return values
 
 
-def compute_gradient_magnitude(planes: Float32) -> Float32:
+def compute_gradient_magnitude(planes: Rows) -> Float32:
     """Compute the gradient magnitude of the mean over the channels, float32 (H, W), per px."""
-    grey = planes.mean(axis=2, dtype=np.float32)
-    magnitude = np.zeros_like(grey)
-    for axis in (0, 1):
-        if grey.shape[axis] > 1:
-            magnitude += np.gradient(grey, axis=axis) ** 2
-    root: Float32 = np.sqrt(magnitude)
-    return root
+    height, width, _ = planes.shape
+    magnitude = np.zeros((height, width), np.float32)
+    for band in split_rows(height, width):
+        # With a row more on both sides, whose own gradients are not used.
+        begin = max(band.start - 1, 0)
+        grey = planes[begin : band.stop + 1].mean(axis=2, dtype=np.float32)
+        inside = slice(band.start - begin, band.stop - begin)
+        for axis in (0, 1):
+            if (height, width)[axis] > 1:
+                magnitude[band] += np.gradient(grey, axis=axis)[inside] ** 2
+        np.sqrt(magnitude[band], out=magnitude[band])
+    return magnitude
 
 
 def blur(plane: Float32, sigma: float) -> Float32:
@@ -151,28 +162,31 @@ def blur(plane: Float32, sigma: float) -> Float32:
     """
     # n boxes of width w have the variance n (w^2 - 1) / 12.
     radius = max(0, round((math.sqrt(4.0 * sigma * sigma + 1.0) - 1.0) / 2.0))
+    out = np.array(plane, np.float32)
     for axis in (0, 1):
         # A box much wider than the plane is flat: more padding would only take memory.
         bounded = min(radius, 4 * plane.shape[axis])
-        for _ in range(3 if bounded else 0):
-            plane = _filter_box(plane, bounded, axis)
-    return np.ascontiguousarray(plane, np.float32)
+        lines = out.T if axis == 0 else out
+        # Of a few lines at once, whose sums stay in the cache.
+        for begin in range(0, len(lines) if bounded else 0, _LINES):
+            some = lines[begin : begin + _LINES]
+            blurred = np.ascontiguousarray(some)
+            for _ in range(3):
+                blurred = _filter_box(blurred, bounded)
+            some[:] = blurred
+    return out
 
 
-def _filter_box(plane: Float32, radius: int, axis: int) -> Float32:
-    """Average 2 radius + 1 values along an axis by differences of cumulative sums."""
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (radius + 1, radius)
-    sums = np.cumsum(np.pad(plane, pad, mode="edge"), axis=axis, dtype=np.float64)
-    width = 2 * radius + 1
-    rows, columns = (width, 0) if axis == 0 else (0, width)
-    height, length = plane.shape
-    box_sums = sums[rows:, columns:] - sums[:height, :length]
-    box_sums /= width
+def _filter_box(lines: Float32, radius: int) -> Float32:
+    """Average 2 radius + 1 values along lines by differences of cumulative sums."""
+    padded = np.pad(lines, ((0, 0), (radius + 1, radius)), mode="edge")
+    sums = np.cumsum(padded, axis=1, dtype=np.float64)
+    box_sums = sums[:, 2 * radius + 1 :] - sums[:, : lines.shape[1]]
+    box_sums /= 2 * radius + 1
     return box_sums.astype(np.float32)
 
 
-def average_around(planes: Float32, rows: Int64, columns: Int64, sigma: float) -> Float64:
+def average_around(planes: Rows, rows: Int64, columns: Int64, sigma: float) -> Float64:
     """Average planes under a Gaussian window around pixels, at 9 x 9 samples of it at most.
 
     Args:
@@ -189,11 +203,17 @@ def average_around(planes: Float32, rows: Int64, columns: Int64, sigma: float) -
     weights = np.exp(-0.5 * (offsets / max(sigma, 0.5)) ** 2)
     weights = weights / weights.sum()
     total = np.zeros((len(rows), channels))
-    for down, weight in zip(offsets, weights, strict=True):
-        row = np.clip(rows + down, 0, height - 1)
-        for across, other in zip(offsets, weights, strict=True):
-            column = np.clip(columns + across, 0, width - 1)
-            total += weight * other * planes[row, column]
+    for band in split_rows(height, width):
+        inside = np.flatnonzero((rows >= band.start) & (rows < band.stop))
+        begin = max(band.start - radius, 0)
+        part = planes[begin : band.stop + radius]
+        found = np.zeros((len(inside), channels))
+        for down, weight in zip(offsets, weights, strict=True):
+            row = np.clip(rows[inside] + down, 0, height - 1) - begin
+            for across, other in zip(offsets, weights, strict=True):
+                column = np.clip(columns[inside] + across, 0, width - 1)
+                found += weight * other * part[row, column]
+        total[inside] = found
     return total
 
 
@@ -214,12 +234,17 @@ def find_spaced_maxima(error: Float32, radius: float, count: int) -> tuple[Int64
     height, width = error.shape
     block = max(1, round(radius))
     down, across = -(-height // block), -(-width // block)
-    padded = np.full((down * block, across * block), -1.0, np.float32)
-    padded[:height, :width] = error
-    tiled = padded.reshape(down, block, across, block).swapaxes(1, 2)
-    blocks = tiled.reshape(down, across, block * block)
-    inside = blocks.argmax(axis=2)
-    value = np.take_along_axis(blocks, inside[:, :, None], axis=2)[:, :, 0]
+    inside = np.empty((down, across), np.int64)
+    value = np.empty((down, across), np.float32)
+    for band in split_rows(height, width, block):
+        part = np.s_[band.start // block : -(-band.stop // block)]
+        lines = len(inside[part])
+        padded = np.full((lines * block, across * block), -1.0, np.float32)
+        padded[: band.stop - band.start, :width] = error[band]
+        tiled = padded.reshape(lines, block, across, block).swapaxes(1, 2)
+        blocks = tiled.reshape(lines, across, block * block)
+        inside[part] = blocks.argmax(axis=2)
+        value[part] = np.take_along_axis(blocks, inside[part][:, :, None], axis=2)[:, :, 0]
     rows = inside // block + np.arange(down)[:, None] * block
     columns = inside % block + np.arange(across)[None, :] * block
     free = _find_unsuppressed(value, rows, columns, radius)

@@ -7,7 +7,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from gsic.arrays import Float32, Progress
+from gsic.arrays import Progress, Rows
 from gsic.metrics import psnr_from_sse
 
 Tick = Callable[[SupportsFloat, int], None]
@@ -28,7 +28,7 @@ class FitProgress:
         history: (step, PSNR in dB) of every fiftieth step.
     """
 
-    def __init__(self, error: Callable[[], Float32], steps: int, progress: Progress | None) -> None:
+    def __init__(self, error: Callable[[], Rows], steps: int, progress: Progress | None) -> None:
         self.history: list[tuple[int, float]] = []
         self._error, self._steps, self._progress = error, steps, progress
         self._done = 0
@@ -36,7 +36,7 @@ class FitProgress:
     def tick(self, _loss: SupportsFloat, count: int) -> None:
         """Count a step of `count` Gaussians, and measure the PSNR if it is time to."""
         if self._done % _HISTORY_STEPS == 0:
-            error = self._error()
+            error = self._error()[:]
             sse = float(np.square(error, dtype=np.float64).sum())
             self.history.append((self._done, psnr_from_sse(sse, error.size)))
             if self._progress:

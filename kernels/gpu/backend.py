@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from gsic_kernels import validation
-from gsic_kernels.backend import Backend
+from gsic_kernels.backend import Backend, Rows
 from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.losses.ms_ssim_surrogate import Surrogate
 from gsic_kernels.cpu.losses.ssim import SsimLoss
@@ -187,7 +187,7 @@ class SumLoss:
 
     def __init__(
         self,
-        target: F32,
+        target: Rows,
         loss: Literal["l2", "l1"] = "l2",
         threads: int = 1,
         *,
@@ -207,6 +207,7 @@ class SumLoss:
         """
         if loss not in ("l2", "l1"):
             raise ValueError(f"loss must be l2 or l1, got {loss!r}")
+        target = target[:]
         if getattr(target, "ndim", 0) != 3 or not 1 <= target.shape[2] <= CHANNELS_MAX:
             raise ValueError(f"target must be (H, W, 1..4), got {np.shape(target)}")
         self._shape = target.shape

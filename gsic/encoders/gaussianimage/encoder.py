@@ -48,7 +48,7 @@ def encode(job: EncodeJob) -> Encoding:
     """
     options = job.options
     recipe = recipe_of_effort(options.effort_or_default).with_settings(options.settings)
-    target = np.ascontiguousarray(job.planes, np.float32)
+    target = np.ascontiguousarray(job.planes[:], np.float32)
     limit = choose_limit(options, target)
     count = choose_count(options, recipe, limit, target.shape[2], job.init)
     loss = make_loss(job.backend, target, "l2", job.threads, stopped=recipe.stops_at_clamp)

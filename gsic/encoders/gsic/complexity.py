@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gsic.arrays import Float32, Float64
+from gsic.arrays import Float32, Float64, Rows
+from gsic.bands import split_rows
 from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, compute_step
 
 # Regressions over encodings of the tuning images at 0.05 to 1.2 bits per pixel: log2 of Gaussians
@@ -63,19 +64,20 @@ class Complexity:
         transform: float64 (C, C), orthonormal, from the channels to those that are coded.
     """
 
-    def __init__(self, planes: Float32, background: Float64, transform: Float64) -> None:
+    def __init__(self, planes: Rows, background: Float64, transform: Float64) -> None:
         height, width = planes.shape[:2]
         self._values = planes.size
         self._pixels = height * width
         # Blocks of a thin image are as thin, as padding would multiply what there is.
         rows, columns = min(height, _SIDE), min(width, _SIDE)
-        blocks = _split_blocks(planes, rows, columns)
+        count = -(-height // rows) * -(-width // columns)
         # Blocks of a large image stand for their neighbours.
-        every = -(-len(blocks) // _MOST_BLOCKS)
-        self._repeats = len(blocks) / len(blocks[::every])
+        every = -(-count // _MOST_BLOCKS)
+        blocks = _take_blocks(planes, rows, columns, every)
+        self._repeats = count / len(blocks)
         # Padding counts as much as it covers.
-        self._repeats *= height * width / (len(blocks) * rows * columns)
-        coded = (blocks[::every] - background) @ transform.T
+        self._repeats *= height * width / (count * rows * columns)
+        coded = (blocks - background) @ transform.T
         down, across = _make_dct(rows), _make_dct(columns)
         coefficients = np.einsum("ur,vs,nrsc->nuvc", down, across, coded, optimize=True)
         self._magnitude = np.sort(np.abs(coefficients).ravel())
@@ -144,6 +146,17 @@ def _make_dct(side: int) -> Float64:
     transform = np.sqrt(2.0 / side) * np.cos(np.pi * (k[None, :] + 0.5) * k[:, None] / side)
     transform[0] /= math.sqrt(2.0)
     return np.asarray(transform, np.float64)
+
+
+def _take_blocks(planes: Rows, rows: int, columns: int, every: int) -> Float32:
+    """Take each of so many blocks of planes, float32 (B, rows, columns, C)."""
+    height, width, _ = planes.shape
+    taken, first = [], 0
+    for band in split_rows(height, width, rows):
+        blocks = _split_blocks(planes[band], rows, columns)
+        taken.append(blocks[-first % every :: every])
+        first += len(blocks)
+    return np.concatenate(taken)
 
 
 def _split_blocks(planes: Float32, rows: int, columns: int) -> Float32:

@@ -60,6 +60,7 @@ def encode(job: EncodeJob) -> Encoding:
     # A fit to continue from keeps its number of Gaussians.
     most = most_gaussians_at_all(context.pixels) if context.init is None else 0
     began = read_clock()
+    context.expect_rest()
     state, coded = _attempt(context, target, paced=True)
     spent = read_clock() - began
     while (retry := target.retry_with_more(coded, most)) is not None:
@@ -72,7 +73,9 @@ def encode(job: EncodeJob) -> Encoding:
             state, coded = again
     if isinstance(target, PsnrTarget) and context.recipe.rdoq_passes:
         state = trim_to_psnr(context, target, state, coded)
-    return fit_to_budget(context, target, state)
+    encoding = fit_to_budget(context, target, state)
+    context.finish()
+    return encoding
 
 
 def _encode_background(context: EncoderContext) -> Encoding:
@@ -103,9 +106,9 @@ def _choose_target(context: EncoderContext) -> Target:
         return StepTarget(gaussians, index, complexity.find_need(index) if enough else None)
     index = _calibrate_step(context, complexity, float(value))
     gaussians = given or complexity.count_gaussians(index)
-    planes = context.planes
+    planes, threads = context.planes, context.threads
     return PsnrTarget(
-        gaussians, index, float(value), lambda qat, share: predict_psnr(planes, qat, share)
+        gaussians, index, float(value), lambda qat, share: predict_psnr(planes, qat, share, threads)
     )
 
 
@@ -233,7 +236,7 @@ def _fit_floats(
         fit.adam.append(context.init.log_rows())
     elif context.has_one_per_pixel(gaussians):
         background, sigma = context.header.background_color, FIT_MIN_SIGMA_PX
-        fit.adam.append(place_on_pixels(context.planes, background, COVARIANCES["log"], sigma))
+        fit.adam.append(place_on_pixels(context.planes[:], background, COVARIANCES["log"], sigma))
     else:
         rng = np.random.default_rng(context.seed)
         optimise(fit, context.planes, gaussians, steps, schedule, rng, context.count_step)
@@ -263,9 +266,9 @@ def _guess_header(context: EncoderContext, fit: GaussianFit) -> Header:
 def _correct(context: EncoderContext, qat: Qat, index: int) -> QuantisedImage:
     """Train on for a little at another step index, then run RDOQ again."""
     recipe = context.recipe
-    steps = max(round(recipe.correction_share * recipe.steps), 1)
+    steps = context.correction_steps
     highest = recipe.correction_lr * qat.lr_factor
-    context.plan(steps, recipe.rdoq_passes)
+    context.plan_expected(steps, recipe.rdoq_passes)
     qat.freeze(index)
     state = qat.train([highest * (1.0 - step / steps) for step in range(steps)], context.count_step)
     return context.run_rdoq(state, recipe.rdoq_passes)
@@ -286,13 +289,13 @@ def _measure_speed(context: EncoderContext, gaussians: int) -> Speed:
         QuantisedImage(header, symbols.select(np.arange(0, len(symbols), every)))
         for every in (_TIMED_EVERY, len(symbols))
     )
-    rdoq = Rdoq(context.planes, some.header)
+    rdoq = Rdoq(context.planes, some.header, context.threads)
     # What runs for the first time loads kernels.
     rdoq.run_pass(one.symbols, context.recipe.rdoq_lambda)
-    context.code(one)
+    _ = context.code(one).psnr
     ready = read_clock()
     rdoq.run_pass(some.symbols, context.recipe.rdoq_lambda)
     passed = read_clock()
-    context.code(state)
+    _ = context.code(state).psnr
     coded = read_clock() - passed
     return Speed((stepped - began) / _TIMED_STEPS, _TIMED_EVERY * (passed - ready), coded)

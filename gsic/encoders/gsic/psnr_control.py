@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from gsic.arrays import Float32
+from gsic.arrays import Rows
 from gsic.encoders.base import Coded
 from gsic.encoders.gsic.context import EncoderContext
 from gsic.encoders.gsic.qat import Qat
@@ -129,7 +129,7 @@ class PsnrTarget:
         return coded.psnr <= self._psnr + PSNR_TOLERANCE_DB
 
 
-def predict_psnr(planes: Float32, qat: Qat, share: float) -> float:
+def predict_psnr(planes: Rows, qat: Qat, share: float, threads: int) -> float:
     """Predict the final PSNR in dB of a QAT run that is `share` complete.
 
     The rest of the run and RDOQ gain in proportion to what a first RDOQ pass gains now.
@@ -138,10 +138,12 @@ def predict_psnr(planes: Float32, qat: Qat, share: float) -> float:
         planes: float32 (H, W, C), 0..1, the image.
         qat: the run, at the step index whose outcome is asked for.
         share: share of its steps that are done, 0..1.
+        threads: number of CPU threads.
     """
     recipe = qat.recipe
     state = qat.symbols_at(qat.header.step_index)
-    improved = run_rdoq(planes, state, recipe.rdoq_lambda, min(recipe.rdoq_passes, 1))
+    passes = min(recipe.rdoq_passes, 1)
+    improved = run_rdoq(planes, state, recipe.rdoq_lambda, passes, threads=threads)
     before, after = qat.measure_psnr(state), qat.measure_psnr(improved)
     rest = recipe.qat_gain * qat.lr_factor * (1.0 - share)
     return after + (recipe.rdoq_gain + rest) * (after - before)
@@ -164,7 +166,10 @@ def trim_to_psnr(
         if rise is None or not len(state.symbols):
             break
         lambda_ *= rise
-        symbols, _ = Rdoq(context.planes, state.header).run_pass(state.symbols, lambda_)
+        rdoq = Rdoq(context.planes, state.header, context.threads)
+        context.plan_expected(0, 1)
+        symbols, _ = rdoq.run_pass(state.symbols, lambda_)
+        context.count_pass()
         smaller = QuantisedImage(state.header, symbols.drop_invisible())
         less = context.code(smaller)
         if target.is_met_by(less):

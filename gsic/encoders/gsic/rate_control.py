@@ -179,7 +179,9 @@ class BytesTarget:
 
     def prefers(self, one: Coded, other: Coded) -> bool:
         excess = [max(len(coded.data) / self._limit - _MOST_SHARE, 0.0) for coded in (one, other)]
-        return (-excess[0], one.psnr) > (-excess[1], other.psnr)
+        if excess[0] != excess[1]:
+            return excess[0] < excess[1]
+        return one.psnr > other.psnr
 
     def retry_with_more(self, coded: Coded, most: int) -> Target | None:
         return None

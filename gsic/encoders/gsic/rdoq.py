@@ -13,14 +13,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gsic.arrays import Float32
+from gsic.arrays import Rows
+from gsic.encoders.gsic.rdoq_strips import RdoqStrips
 from gsic.profiles.gsic.code_lengths import compute_code_lengths
 from gsic.profiles.gsic.dequantisation import make_log_grid
 from gsic.profiles.gsic.symbols import Header, QuantisedImage, Symbols, pack_symbols
-from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths, RdoqImage
-from gsic_kernels.cpu.sums.dequantising import dequantise_symbols
-from gsic_kernels.registry import get
-from gsic_kernels.types import LogSymbols, Window
+from gsic_kernels.cpu.rdoq.rdoq_pass import CodeLengths
+from gsic_kernels.types import LogSymbols
 
 # How far symbols may leave the range of those of their class in one pass.
 _MARGIN = 16
@@ -30,16 +29,18 @@ _LEAST_MOVED = 0.02
 
 
 def run_rdoq(
-    planes: Float32,
+    planes: Rows,
     state: QuantisedImage,
     lambda_: float,
     passes: int,
     go_on: Callable[[], bool] | None = None,
+    *,
+    threads: int = 1,
 ) -> QuantisedImage:
     """Lower D + lambda R by moves of single Gaussians, in passes over all of them.
 
-    RDOQ runs on one thread of the CPU, whatever device the Gaussians were fitted on: each move
-    depends on the moves before it.
+    RDOQ runs on the CPU, whatever device the Gaussians were fitted on, and on one thread where the
+    image is one strip: each move depends on the moves before it.
 
     Args:
         planes: float32 (H, W, C), 0..1, the image.
@@ -48,11 +49,12 @@ def run_rdoq(
         lambda_: squared error that a bit is worth, in squared global steps, above 0.
         passes: largest number of passes; with 0 the symbols stay as they are.
         go_on: called after each pass; no other follows where it returns False.
+        threads: CPU threads, on which no result depends.
     """
     if not passes:
         return state
     header, symbols = state
-    rdoq = Rdoq(planes, header)
+    rdoq = Rdoq(planes, header, threads)
     for _ in range(passes):
         symbols = symbols.drop_invisible()
         if not len(symbols):
@@ -70,12 +72,13 @@ class Rdoq:
     Args:
         planes: float32 (H, W, C), 0..1, the image.
         header: header of the file.
+        threads: CPU threads, on which no result depends.
     """
 
-    def __init__(self, planes: Float32, header: Header) -> None:
+    def __init__(self, planes: Rows, header: Header, threads: int = 1) -> None:
         self._header = header
-        self._image = RdoqImage(planes)
-        self._background = header.background_color.astype(np.float32)
+        background = header.background_color.astype(np.float32)
+        self._strips = RdoqStrips(planes, background, threads)
 
     def run_pass(self, symbols: Symbols, lambda_: float) -> tuple[Symbols, int]:
         """Try the neighbours of each Gaussian once; one that does not pay gets amplitudes of 0.
@@ -89,11 +92,9 @@ class Rdoq:
         """
         header = self._header
         on_grid = LogSymbols(pack_symbols(symbols), make_log_grid(header))
-        window = Window(0, 0, header.width, header.height)
-        image = get("cpu").render_sum(dequantise_symbols(on_grid), window, self._background)
         lengths = code_lengths_of(header, symbols)
-        done = self._image.run_pass(on_grid, lengths, lambda_ * header.step**2, image)
-        return _unpack_rows(symbols, on_grid.rows), done.moves
+        moves = self._strips.run_pass(on_grid, lengths, lambda_ * header.step**2)
+        return _unpack_rows(symbols, on_grid.rows), moves
 
 
 def code_lengths_of(header: Header, symbols: Symbols) -> CodeLengths:

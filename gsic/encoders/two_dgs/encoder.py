@@ -117,7 +117,7 @@ def _check_options(job: EncodeJob) -> None:
 
 
 def _make_target(job: EncodeJob, recipe: TwoDgsRecipe) -> Target:
-    planes = np.ascontiguousarray(job.planes, np.float32)
+    planes = np.ascontiguousarray(job.planes[:], np.float32)
     height, width, _ = planes.shape
     pitch = 2 if recipe.resolution == "half" else 1
     grid = Grid(width, height, pitch, recipe.axes == "normalised")

@@ -122,7 +122,7 @@ class SurrogateLoss(SumLoss):
         surrogate = self.surrogate
         loss = super()._finish_step() + surrogate.constant
         if surrogate.is_due:
-            surrogate.follow(make_planar(self.error()))
+            surrogate.follow(make_planar(self.error()[:]))
             self._shifts = layout.to_blocks(_view_pixels(surrogate.offsets, self.shape[1]))
         else:
             surrogate.skip()

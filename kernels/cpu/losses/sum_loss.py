@@ -17,7 +17,7 @@ from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.sums import layout
 from gsic_kernels.cpu.sums.workspace import Workspace
-from gsic_kernels.types import F32, Gradients, Splats, Window, count_levels
+from gsic_kernels.types import F32, I64, Gradients, Splats, Window, count_levels
 
 _NONE = np.zeros(0, np.float32)
 
@@ -73,8 +73,29 @@ class SumLoss:
         self._use_levels(1)
         self._gradients: Gradients | None = None
 
+    @property
+    def lattices(self) -> I64:
+        """The lattices that Gaussians are drawn on; see `lattices.divide_window`."""
+        return self._workspace.lattices
+
+    def use_target(self, blocks: F32) -> None:
+        """Compare with another target of the same shape from now on.
+
+        Args:
+            blocks: float32 (M,), block by block, kept and not changed.
+        """
+        self._target = blocks
+
+    def use_levels(self, levels: int) -> None:
+        """Make room for Gaussians of so many levels, unless there is."""
+        if levels > self._workspace.levels:
+            self._use_levels(levels)
+
     def _use_levels(self, levels: int) -> None:
         """Make a workspace for Gaussians of so many levels."""
+        # The arrays of the one before may be large.
+        self.__dict__.pop("_workspace", None)
+        self._slopes = self._errors = _NONE
         workspace = Workspace(self._window, levels, self.shape[2], self._threads)
         slopes = workspace.slopes[: len(self._target)]
         slopes[:] = 0.0
@@ -148,18 +169,17 @@ class SumLoss:
         self._workspace.run(splats, (), lambda: self._plan_rendering(background))
         return float(self._sums[:, 1].sum())
 
-    def error(self) -> F32:
-        """Return clamp(render) - target of the last call, float32 (H, W, C)."""
+    def error(self) -> layout.BlockImage:
+        """Return clamp(render) - target of the last call; the next call overwrites it."""
         rows, width, _ = self.shape
-        return layout.from_blocks(self._errors, width, rows)
+        return layout.BlockImage(self._errors, width, rows)
 
     def _check(self, splats: Splats) -> Splats:
         splats = validation.check_splats(splats)
         if splats.color.shape[1] != self.shape[2]:
             channels = splats.color.shape[1]
             raise ValueError(f"splats have {channels} channels, the target {self.shape[2]}")
-        if count_levels(splats) > self._workspace.levels:
-            self._use_levels(count_levels(splats))
+        self.use_levels(count_levels(splats))
         return splats
 
     def _plan_rendering(self, background: F32) -> list[pool.Step]:

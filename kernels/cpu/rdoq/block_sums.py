@@ -30,7 +30,7 @@ from gsic_kernels.cpu.runtime.simd import (
 from gsic_kernels.cpu.sums.block_lists import U, V, list_blocks
 from gsic_kernels.cpu.sums.block_simd import columns_of_block, rows_of_block
 from gsic_kernels.cpu.sums.division import SEGMENT_COLUMNS
-from gsic_kernels.cpu.sums.lattices import COLUMNS
+from gsic_kernels.cpu.sums.lattices import COLUMNS, LEFT, TOP
 from gsic_kernels.cpu.sums.records import (
     COLOR,
     LIMIT,
@@ -54,6 +54,13 @@ def _relate(records: F32, first: int, second: int) -> tuple[float, float, float,
     dx = float(records[first, MEAN_X]) - float(records[second, MEAN_X])
     dy = float(records[first, MEAN_Y]) - float(records[second, MEAN_Y])
     return p2 / p, (r2 - p2 * r / p) / t, p2 * dx + r2 * dy, t2 / t, t2 * dy
+
+
+@register_jitable
+def _find_grid(lattice: I64, size: int) -> tuple[int, int, int]:
+    """Return origin, stride and size of the blocks of a lattice, as `list_blocks` takes them."""
+    stride = lattice[COLUMNS] * size
+    return -lattice[TOP] * stride - lattice[LEFT] * size, stride, size
 
 
 @register_jitable
@@ -87,7 +94,7 @@ def multiply_blocks(
     _, offsets, places = lists
     count_of_channels = len(channels)
     size = count_of_channels * LANES
-    grid = 0, lattice[COLUMNS] * size, size
+    grid = _find_grid(lattice, size)
     p, r, t = records[n, P], records[n, R], records[n, T]
     limit, offset = records[n, LIMIT], records[n, OFFSET]
     limit2, offset2 = records[other, LIMIT], records[other, OFFSET]
@@ -155,7 +162,7 @@ def exchange(
     _, offsets, places = lists
     count_of_channels = len(channels)
     size = count_of_channels * LANES
-    grid = 0, lattice[COLUMNS] * size, size
+    grid = _find_grid(lattice, size)
     p, r, t = records[n, P], records[n, R], records[n, T]
     limit, offset = records[n, LIMIT], records[n, OFFSET]
     limit2, offset2 = records[other, LIMIT], records[other, OFFSET]

@@ -11,6 +11,7 @@ from gsic_kernels.cpu.rdoq.moves import MOVES
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.lanes import LANES
 from gsic_kernels.cpu.sums import layout
+from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT
 from gsic_kernels.cpu.sums.division import SEGMENT_COLUMNS
 from gsic_kernels.cpu.sums.lattices import divide_window
 from gsic_kernels.types import F32, F64, I64, SHAPE_ROWS, LogSymbols, Window
@@ -42,15 +43,21 @@ class RdoqImage:
     """The image that passes of RDOQ bring closer to a target, block by block.
 
     Args:
-        target: float32 (H, W, C), 0..1.
+        target: float32 (H, W, C), 0..1: the image, or some rows of it.
+        top: the row of the image that is the first of the target, a multiple of the height of a
+            block.
+        height: of the image, px; None where the target is all of it.
     """
 
-    def __init__(self, target: F32) -> None:
-        self._shape = height, width, _ = target.shape
+    def __init__(self, target: F32, top: int = 0, height: int | None = None) -> None:
+        self._shape = rows, width, _ = target.shape
+        if top % BLOCK_HEIGHT:
+            raise ValueError(f"top must be a multiple of {BLOCK_HEIGHT}, got {top}")
+        self._size = width, rows if height is None else height
         self._target = layout.to_blocks(validation.check_image("target", target, self._shape))
-        inside = layout.to_blocks(np.ones((height, width, 1), np.float32))
+        inside = layout.to_blocks(np.ones((rows, width, 1), np.float32))
         self._inside = inside
-        self._lattice = divide_window(Window(0, 0, width, height), 1, 1)[0]
+        self._lattice = divide_window(Window(0, top, width, rows), 1, 1)[0]
         blocks = len(inside) // LANES
         # The last one counts exchanges.
         self._stamps = np.zeros(blocks + 1, np.int32)
@@ -62,18 +69,18 @@ class RdoqImage:
     ) -> PassResult:
         """Move each of N Gaussians once to a neighbour, if that lowers error + lambda bits.
 
+        What lies outside the rows of the target does not count.
+
         Args:
             symbols: Gaussians, changed in place; one that does not pay gets amplitudes of 0. All
-            are
-                taken as drawn on the pixels, which hardly differs.
+                are taken as drawn on the pixels, which hardly differs.
             lengths: code lengths of their symbols.
             lambda_: squared error, 1.0 = full scale, that a bit is worth; above 0.
-            image: float32 (H, W, C), the sum of the Gaussians, not clamped.
+            image: float32 (H, W, C), the sum of all Gaussians where the target is, not clamped.
 
         Raises:
             TypeError, ValueError: as `validation.check_log_symbols` says; the image does not fit;
-            the
-                rows, which are changed in place, are not contiguous.
+                the rows, which are changed in place, are not contiguous.
         """
         rows, grid = validation.check_log_symbols(symbols)
         if not rows.flags.c_contiguous:
@@ -81,14 +88,16 @@ class RdoqImage:
         channels = self._shape[2]
         if len(rows) != SHAPE_ROWS + channels:
             raise ValueError(f"rows must be those of {channels} channels, got {rows.shape}")
-        drawn = layout.to_blocks(validation.check_image("image", image, self._shape))
-        error = layout.to_blocks(np.clip(image, 0.0, 1.0)) - self._target
+        validation.check_shape("image", image, self._shape)
+        drawn = layout.to_blocks(image)
+        error = np.clip(drawn, 0.0, 1.0)
+        error -= self._target
         numbers = np.array(grid[:-1], np.float64)
         self._stamps[:] = 0
         sums = np.zeros(2)
         moves = kernel("rdoq_pass", channels)(
             *((0,) * channels, rows, numbers, grid.transform, MOVES, *lengths, lambda_),
-            *(self._lattice, (self._shape[1], self._shape[0])),
+            *(self._lattice, self._size),
             *(drawn, self._target, error, self._inside, self._stamps, *self._lists, sums),
         )
         return PassResult(int(moves), float(sums[0]), float(sums[1]))

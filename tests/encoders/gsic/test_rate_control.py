@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from itertools import accumulate, pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -26,8 +27,9 @@ from gsic.profiles.gsic.symbols import MAX_STEP_INDEX, STEP_RESOLUTION
 COUNT = 100
 
 
+@cache  # equal files are the same object
 def coded(size: int = 1000, psnr: float = 30.0) -> Coded:
-    return Coded(bytes(size), psnr)
+    return Coded(bytes(size), lambda: psnr)
 
 
 def shorten(dropped: int) -> Coded:

@@ -246,7 +246,7 @@ def test_steps_are_those_of_numpy(loss: str, channels: int) -> None:
         assert losses[0] == pytest.approx(losses[1], rel=1e-9)
         np.testing.assert_allclose(fits[0].adam.values, fits[1].adam.values, rtol=1e-7, atol=1e-9)
     np.testing.assert_array_equal(fits[0].adam.state[3], fits[1].adam.state[3])
-    np.testing.assert_allclose(*(fit.error() for fit in fits), atol=1e-6)
+    np.testing.assert_allclose(*(fit.error()[:] for fit in fits), atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["l2", "surrogate"])

@@ -5,7 +5,7 @@ import pytest
 
 from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT, BLOCK_WIDTH
 from gsic_kernels.cpu.sums.lattices import COLUMNS, ROWS, divide_window
-from gsic_kernels.cpu.sums.layout import from_blocks, mark_inside, to_blocks
+from gsic_kernels.cpu.sums.layout import BlockImage, from_blocks, mark_inside, to_blocks
 from gsic_kernels.types import Window
 
 SHAPES = [(1, 1, 1), (1, 70, 3), (33, 1, 4), (8, 32, 2), (9, 65, 3), (31, 63, 1)]
@@ -21,6 +21,18 @@ def count_blocks(height: int, width: int) -> tuple[int, int]:
 def test_blocks_become_the_image_again(shape: tuple[int, int, int]) -> None:
     image = np.random.default_rng(0).random(shape, np.float32)
     assert np.array_equal(from_blocks(to_blocks(image), shape[1], shape[0]), image)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_rows_are_copied_alone(shape: tuple[int, int, int]) -> None:
+    height, width, _ = shape
+    image = np.random.default_rng(0).random(shape, np.float32)
+    blocks = BlockImage(to_blocks(image), width, height)
+    assert blocks.shape == shape
+    assert blocks.size == image.size
+    for top in range(height):
+        for bottom in range(top, height + 2):
+            assert np.array_equal(blocks[top:bottom], image[top:bottom])
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
