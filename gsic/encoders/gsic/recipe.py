@@ -45,7 +45,9 @@ class EncodeRecipe(FitRecipe):
     """
 
     # Better for encodings than for float fits, where these values lose 0.15 dB together.
-    beta2: float = number(0.997, 0.0, 0.99999)
+    lr_shift: float = number(0.04, 0.0, 1e3)
+    lr_log: float = number(0.1, 0.0, 10.0)
+    lr_color: float = share(0.02)
     lr_decay_from: float = share(0.35)
     lr_last: float = share(0.01)
     uniform_share: float = share(0.1)
