@@ -40,7 +40,7 @@ class FitRecipe(Recipe):
             scale.
     """
 
-    lr_shift: float = number(0.06, 0.0, 1e3)
+    lr_shift: float = number(0.1, 0.0, 1e3)
     lr_mean: float = number(0.5, 0.0, 1e3)
     lr_log: float = number(0.05, 0.0, 10.0)
     lr_length: float = number(0.1, 0.0, 1e3)
