@@ -131,6 +131,14 @@ class LogCovariance:
         dv = g12 * scale * (slope * v * v + sinhc) + g22 * scale * (sinhc - slope * u) * v
         return np.stack((g12 * s12 + g22 * s22 + 2.0 * g_log_det, du, dv), axis=1)
 
+    def roots(self, theta: Float64) -> Float64:
+        """Return the symmetric roots of covariances, float64 (N, 2, 2) in px."""
+        m, u, v = 0.5 * theta.T
+        cosh, sinhc, _, _ = _hyperbolic(u, v)
+        scale = np.exp(m)
+        along, by_u, by_v = scale * cosh, scale * sinhc * u, scale * sinhc * v
+        return np.stack((along + by_u, by_v, by_v, along - by_u), axis=1).reshape(-1, 2, 2)
+
     def from_sigmas(self, sigma: Float64) -> Float64:
         zero = np.zeros_like(sigma)
         return np.stack((2.0 * np.log(sigma), zero, zero), axis=1)

@@ -151,7 +151,8 @@ class FitConstants(NamedTuple):
     """The numbers that do not change during a fit.
 
     Attributes:
-        learning_rates: float64 (5 + C,), of the mean, m, u, v and the colour.
+        learning_rates: float64 (5 + C,), of the mean in standard deviations, and of m, u, v and the
+            colour.
         betas: decay rates of the two moments of Adam.
         min_log_scale, max_log_scale: bounds of m = ln(sigma1 sigma2); along both axes, sigma is at
             least exp(min_log_scale / 2).

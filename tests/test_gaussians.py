@@ -377,6 +377,14 @@ def test_signs_of_the_scales_draw_nothing_else(numbers: list[float], signs: int)
     )
 
 
+@pytest.mark.parametrize("axes", AXES, ids=str)
+def test_log_roots_are_symmetric_and_square_to_the_matrix(axes: tuple[float, float, float]) -> None:
+    one_sigma, other_sigma, angle = axes
+    root = LogCovariance().roots(one(log_theta(*axes)))[0]
+    expected = turned(one_sigma, other_sigma, angle)
+    np.testing.assert_allclose(root, expected, rtol=1e-9, atol=1e-12 * max(axes[:2]))
+
+
 @given(ellipses(), st.sampled_from(NAMES))
 def test_log_parameters_of_any_entries(axes: tuple[float, float, float], name: str) -> None:
     entries = COVARIANCES[name].entries(one(THETAS[name](*axes)))

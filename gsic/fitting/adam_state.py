@@ -11,7 +11,7 @@ from gsic.arrays import Float64, Rows
 from gsic.fitting import placement
 from gsic.fitting.optimisers import Adam
 from gsic.fitting.recipe import FitRecipe
-from gsic.gaussians import Covariance
+from gsic.gaussians import Covariance, LogCovariance
 from gsic.lattices import LatticeGaussians, choose_levels_of_entries
 from gsic.metrics import psnr_from_sse
 from gsic.profiles.gsic.symbols import MAX_LOG_ANISOTROPY, MIN_SIGMA_PX
@@ -141,7 +141,7 @@ class GaussianFit:
             return self.compiled.step(self.adam.state, scale)
         drawn = self._draw()
         loss, gradients = self.evaluate(drawn.splats)
-        self.move(self.backward(gradients, drawn, self.theta), scale)
+        self.move(self.backward(gradients, drawn, self.theta), self.theta, scale)
         return loss
 
     def backward(self, gradients: Gradients, drawn: LatticeGaussians, theta: Float64) -> Float64:
@@ -160,9 +160,25 @@ class GaussianFit:
         gradient[:, 2:5] = self.covariance.backward(theta, by_entries)
         return gradient
 
-    def move(self, gradient: Float64, scale: float) -> None:
-        """Move the Gaussians against a gradient, float64 (N, 5 + C), and keep them in bounds."""
-        self.adam.step(gradient, scale)
+    def move(self, gradient: Float64, theta: Float64, scale: float) -> None:
+        """Move the Gaussians against a gradient, and keep them in bounds.
+
+        The means of `log` Gaussians move in the frame of their Gaussian, where it is a circle of
+        radius 1: with R the symmetric root of Sigma, Adam sees the gradient by s of mean + R s.
+
+        Args:
+            gradient: float64 (N, 5 + C), which is overwritten.
+            theta: float64 (N, 3), the covariance parameters of what was drawn.
+            scale: factor of the learning rates.
+        """
+        if isinstance(self.covariance, LogCovariance):
+            roots = self.covariance.roots(theta)
+            gradient[:, :2] = np.einsum("nij,nj->ni", roots, gradient[:, :2])
+            move = self.adam.compute_move(gradient, scale)
+            move[:, :2] = np.einsum("nij,nj->ni", roots, move[:, :2])
+            self.adam.values -= move
+        else:
+            self.adam.step(gradient, scale)
         self.covariance.clamp(self.theta, FIT_MIN_SIGMA_PX, self.max_sigma_px, FIT_MAX_ASPECT)
 
     @property
@@ -202,7 +218,7 @@ class GaussianFit:
     def learning_rates(self) -> Float64:
         """Return the learning rates of mean, covariance and colour, float64 (5 + C,)."""
         recipe, rates = self.recipe, np.empty(5 + self.channels)
-        rates[:2] = recipe.lr_mean
+        rates[:2] = recipe.lr_shift if self.covariance.name == "log" else recipe.lr_mean
         length, angle = recipe.lr_length, recipe.lr_angle
         rates[2:5] = {
             "log": (recipe.lr_log,) * 3,

@@ -52,6 +52,17 @@ class Adam:
             gradient: float64 (N, K), of the loss by the values.
             scale: factor of the learning rates.
         """
+        self.values -= self.compute_move(gradient, scale)
+
+    def compute_move(self, gradient: Float64, scale: float) -> Float64:
+        """Take a gradient into the moments, and return what the values are to be lowered by.
+
+        Args:
+            gradient, scale: as for `step`.
+
+        Returns:
+            The move, float64 (N, K).
+        """
         beta1, beta2 = self.betas
         self._steps += 1.0
         # In place where possible: every temporary array is as large as all parameters.
@@ -66,7 +77,7 @@ class Adam:
         root += _EPSILON
         move = np.divide(self._first, root, out=root)
         move *= (scale * self.learning_rates) * self._bias_corrections()[:, None]
-        self.values -= move
+        return move
 
     def _bias_corrections(self) -> Float64:
         """Return the bias-correction factor of each row, sqrt(1 - beta2^t) / (1 - beta1^t)."""

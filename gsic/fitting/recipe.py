@@ -16,7 +16,8 @@ class FitRecipe(Recipe):
     the Gaussians of the finished fit; they say "distances".
 
     Args:
-        lr_mean: learning rate of the means, px per step.
+        lr_shift: learning rate of the means with `log` covariances, standard deviations per step.
+        lr_mean: learning rate of the means with other covariances, px per step.
         lr_log: learning rate of `log` covariances, nats per step.
         lr_length: learning rate of the lengths of `cholesky` and `rs`, px per step.
         lr_angle: learning rate of the angle of `rs`, radians per step.
@@ -39,6 +40,7 @@ class FitRecipe(Recipe):
             scale.
     """
 
+    lr_shift: float = number(0.1, 0.0, 1e3)
     lr_mean: float = number(0.5, 0.0, 1e3)
     lr_log: float = number(0.05, 0.0, 10.0)
     lr_length: float = number(0.1, 0.0, 1e3)

@@ -124,7 +124,7 @@ class Qat:
         drawn = seen.place_on_lattices()
         loss, gradients = fit.evaluate(drawn.splats)
         # Straight through: the gradient by what was rounded moves what was not.
-        fit.move(fit.backward(gradients, drawn, seen.theta), factor)
+        fit.move(fit.backward(gradients, drawn, seen.theta), seen.theta, factor)
         columns = symbols.place, symbols.log_scale, symbols.log_anisotropy, symbols.color
         return loss, np.column_stack(columns).T
 

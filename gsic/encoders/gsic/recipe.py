@@ -44,8 +44,11 @@ class EncodeRecipe(FitRecipe):
         lr_max_factor: largest such factor.
     """
 
-    # Better for encodings than for float fits, where these values lose 0.15 dB together.
-    beta2: float = number(0.997, 0.0, 0.99999)
+    # Chosen together, for encodings, which multiply them by 1 to `lr_max_factor`.
+    lr_shift: float = number(0.04, 0.0, 1e3)
+    lr_log: float = number(0.1, 0.0, 10.0)
+    lr_color: float = share(0.02)
+    # Better for encodings than for float fits.
     lr_decay_from: float = share(0.35)
     lr_last: float = share(0.01)
     uniform_share: float = share(0.1)
@@ -76,7 +79,7 @@ class EncodeRecipe(FitRecipe):
     ms_ssim_every: int = number(8, 1, 10**7)
     reference_steps: int = number(3150, 1, 10**7)
     lr_exponent: float = number(0.8, 0.0, 10.0)
-    lr_max_factor: float = number(4.0, 1.0, 100.0)
+    lr_max_factor: float = number(2.8, 1.0, 100.0)
 
     def float_steps(self, steps: int) -> int:
         """Return how many of `steps` are the float fit; at least one is left for QAT."""

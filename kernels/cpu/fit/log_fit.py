@@ -110,7 +110,7 @@ class LogFit:
         """Make room for so many Gaussians."""
         channels = len(self._background)
         self._ways = np.empty((count, WAY))
-        self._by_values = np.empty((6 + channels, count))
+        self._by_values = np.empty((9 + channels, count))
         self._splats = Splats(
             mean=np.zeros((count, 2), np.float32),
             factor=np.zeros((count, 3), np.float32),

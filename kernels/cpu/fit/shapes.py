@@ -94,6 +94,17 @@ def draw_gaussian(
 
 
 @register_jitable
+def compute_root(n: int, ways: F64) -> tuple[float, float, float]:
+    """Return entries 11, 12 and 22 of the symmetric root of Sigma, px, from the way of splat n."""
+    # The root has m / 2, u / 2 and v / 2 in the place of m, u and v.
+    scale, sinhc = ways[n, SCALE], ways[n, SINHC]
+    along = math.sqrt(0.5 * scale * (ways[n, COSH] + 1.0))
+    across = 0.5 * scale * sinhc / along
+    by_u, by_v = across * ways[n, U], across * ways[n, V]
+    return along + by_u, by_v, along - by_u
+
+
+@register_jitable
 def pass_back(
     n: int, ways: F64, by_mean: F32, by_factor: F32, by_color: F32, gradients: F64
 ) -> None:

@@ -67,7 +67,6 @@ def make_splats(
 
 @triton.jit
 def _step_column(
-    at,
     first,
     second,
     column,
@@ -78,7 +77,7 @@ def _step_column(
     beta2,
     mask,
 ):
-    """Update Adam's moments of one column and return its new values, which are not stored."""
+    """Update Adam's moments of one column, and return what its values are to be lowered by."""
     mean = tl.load(first + column, mask=mask, other=0.0)
     mean += (1.0 - beta1) * (gradient - mean)
     tl.store(first + column, mean, mask=mask)
@@ -86,8 +85,7 @@ def _step_column(
     square += (1.0 - beta2) * (gradient * gradient - square)
     tl.store(second + column, square, mask=mask)
     learning_rate = tl.load(learning_rates + column)
-    value = tl.load(at + column, mask=mask, other=0.0)
-    return value - mean / (tl.sqrt(square) + _TINY) * (step * learning_rate)
+    return mean / (tl.sqrt(square) + _TINY) * (step * learning_rate)
 
 
 @triton.jit(do_not_specialize=["count"])
@@ -152,9 +150,19 @@ def step_adam(
     d_u = sqrt_det * (g12 * slope * u * v + g22 * (sinhc * u - sinhc - slope * u * u))
     d_v = sqrt_det * (g12 * (slope * v * v + sinhc) + g22 * (sinhc - slope * u) * v)
 
-    m = _step_column(at, first, second, 2, d_m, learning_rates, step, beta1, beta2, mask)
-    u = _step_column(at, first, second, 3, d_u, learning_rates, step, beta1, beta2, mask)
-    v = _step_column(at, first, second, 4, d_v, learning_rates, step, beta1, beta2, mask)
+    # Means move in the frame of their Gaussian. The symmetric root of Sigma has m / 2, u / 2 and
+    # v / 2 in the place of m, u and v.
+    along = tl.sqrt(0.5 * sqrt_det * (cosh + 1.0))
+    across = 0.5 * sqrt_det * sinhc / along
+    r11, r12, r22 = along + across * u, across * v, along - across * u
+    g_x = tl.load(d_mean + row * 2, mask=mask, other=0.0).to(tl.float64)
+    g_y = tl.load(d_mean + row * 2 + 1, mask=mask, other=0.0).to(tl.float64)
+    d_x, d_y = r11 * g_x + r12 * g_y, r12 * g_x + r22 * g_y
+    s_x = _step_column(first, second, 0, d_x, learning_rates, step, beta1, beta2, mask)
+    s_y = _step_column(first, second, 1, d_y, learning_rates, step, beta1, beta2, mask)
+    m -= _step_column(first, second, 2, d_m, learning_rates, step, beta1, beta2, mask)
+    u -= _step_column(first, second, 3, d_u, learning_rates, step, beta1, beta2, mask)
+    v -= _step_column(first, second, 4, d_v, learning_rates, step, beta1, beta2, mask)
     m = tl.minimum(tl.maximum(m, min_scale), max_scale)
     rho = tl.sqrt(u * u + v * v)
     shrink = tl.minimum(max_anisotropy, m - min_scale) / tl.maximum(rho, _TINY)
@@ -163,14 +171,13 @@ def step_adam(
     tl.store(at + 3, u * shrink, mask=mask)
     tl.store(at + 4, v * shrink, mask=mask)
     for k in tl.static_range(2):
-        gradient = tl.load(d_mean + row * 2 + k, mask=mask, other=0.0).to(tl.float64)
-        value = _step_column(
-            at, first, second, k, gradient, learning_rates, step, beta1, beta2, mask
-        )
-        tl.store(at + k, value, mask=mask)
+        value = tl.load(at + k, mask=mask, other=0.0)
+        move = s_x * r12 + s_y * r22 if k else s_x * r11 + s_y * r12
+        tl.store(at + k, value - move, mask=mask)
     for c in tl.static_range(CHANNELS):
         gradient = tl.load(d_color + row * CHANNELS + c, mask=mask, other=0.0).to(tl.float64)
-        value = _step_column(
-            at, first, second, 5 + c, gradient, learning_rates, step, beta1, beta2, mask
+        move = _step_column(
+            first, second, 5 + c, gradient, learning_rates, step, beta1, beta2, mask
         )
-        tl.store(at + 5 + c, value, mask=mask)
+        value = tl.load(at + 5 + c, mask=mask, other=0.0)
+        tl.store(at + 5 + c, value - move, mask=mask)

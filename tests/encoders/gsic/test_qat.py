@@ -27,7 +27,7 @@ Float64 = NDArray[np.float64]
 BACKEND = registry.get("cpu")
 # Not the defaults, which change with what is measured.
 RECIPE = EncodeRecipe(
-    lr_mean=0.35,
+    lr_shift=0.1,
     lr_log=0.05,
     lr_color=0.015,
     beta1=0.9,

@@ -47,7 +47,7 @@ def make_rows(count: int, channels: int, seed: int = 0) -> Float64:
 
 def make_constants(channels: int, **changes: Any) -> FitConstants:
     return FitConstants(
-        learning_rates=np.array([0.5, 0.5, 0.05, 0.05, 0.05] + [0.02] * channels),
+        learning_rates=np.array([0.1, 0.1, 0.05, 0.05, 0.05] + [0.02] * channels),
         betas=(0.9, 0.99),
         min_log_scale=2.0 * math.log(FIT_MIN_SIGMA_PX),
         max_log_scale=2.0 * math.log(200.0),
@@ -152,7 +152,7 @@ def test_symbols_and_splats_are_those_of_the_format(channels: int) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_gradients_are_finite_differences(channels: int) -> None:
-    """Without decay the first moment is the gradient."""
+    """Without decay the first moment is the gradient, by the mean in the Gaussian's own frame."""
     rows = make_rows(120, channels, seed=1)
     loss, fit, state = start(rows, betas=(0.0, 0.99))
     fit.step(state, 1.0)
@@ -164,9 +164,13 @@ def test_gradients_are_finite_differences(channels: int) -> None:
         terms = zip(loss.weights, (drawn.mean, drawn.factor, drawn.color), strict=True)
         return sum((weight * array).sum(axis=1) for weight, array in terms)  # type: ignore[return-value]
 
+    roots = LOG.roots(rows[:, 2:5])
     for k in range(5 + channels):
-        step = np.zeros(5 + channels)
-        step[k] = 1e-5
+        step = np.zeros_like(rows)
+        if k < 2:
+            step[:, :2] = 1e-5 * roots[:, :, k]
+        else:
+            step[:, k] = 1e-5
         slope = (measure(rows + step) - measure(rows - step)) / 2e-5
         np.testing.assert_allclose(state[1][:, k], slope, rtol=2e-5, atol=1e-6)
 
@@ -183,7 +187,8 @@ def test_the_gradient_passes_straight_through_rounding() -> None:
         header, quantise(header, classes, rows[:, :2], rows[:, 2:5], rows[:, 5:])
     )
     by_mean, by_entries, by_color = seen.place_on_lattices().backward(loss.weights)
-    expected = np.column_stack((by_mean, LOG.backward(seen.theta, by_entries), by_color))
+    by_place = np.einsum("nij,nj->ni", LOG.roots(seen.theta), by_mean)
+    expected = np.column_stack((by_place, LOG.backward(seen.theta, by_entries), by_color))
     np.testing.assert_allclose(state[1], expected, rtol=1e-9, atol=1e-12)
 
 
@@ -195,6 +200,15 @@ def test_gaussians_without_a_box_have_no_gradient() -> None:
     np.testing.assert_array_equal(state[1][[3, 17]], 0.0)
     np.testing.assert_array_equal(state[0][[3, 17]], rows[[3, 17]])
     assert (state[1][[2, 4, 18]] != 0.0).all()
+
+
+def test_means_move_in_the_frame_of_their_gaussian() -> None:
+    """The first step of Adam moves by the rate along both directions of the frame."""
+    rows = make_rows(200, 3)
+    _, fit, state = start(rows)
+    fit.step(state, 1.0)
+    moved = np.linalg.solve(LOG.roots(rows[:, 2:5]), (state[0] - rows)[:, :2, None])[:, :, 0]
+    np.testing.assert_allclose(moved, -0.1 * np.sign(state[1][:, :2]), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("direction", [1.0, -1.0])
