@@ -138,6 +138,7 @@ def test_every_option_has_help() -> None:
     [
         ("docs/figures.md", "figures"),
         ("docs/benchmarks.md", "benchmarks"),
+        ("docs/benchmarks.md", "rate-distortion"),
         ("README.md", "equal-bytes"),
     ],
 )
