@@ -8,11 +8,12 @@ from gsic_kernels.backend import FitConstants, FitState
 from gsic_kernels.constants import LEVELS_MAX
 from gsic_kernels.cpu.fit.division import GAUSSIANS_PER_ITEM
 from gsic_kernels.cpu.fit.shapes import WAY
+from gsic_kernels.cpu.losses.banded_loss import BandedLoss
 from gsic_kernels.cpu.losses.sum_loss import SumLoss
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.dispatch import kernel
 from gsic_kernels.cpu.runtime.work_items import count_items
-from gsic_kernels.cpu.sums.workspace import Workspace
+from gsic_kernels.cpu.sums.workspace import Prepared
 from gsic_kernels.types import F32, F64, I64, Gradients, LogGrid, Splats
 
 
@@ -23,7 +24,7 @@ class LogFit:
     """
 
     def __init__(
-        self, loss: SumLoss, background: F32, constants: FitConstants, levels: int
+        self, loss: SumLoss | BandedLoss, background: F32, constants: FitConstants, levels: int
     ) -> None:
         """Keep what does not change.
 
@@ -93,14 +94,14 @@ class LogFit:
         )
         adam = scale * constants.learning_rates, self._corrections, constants.betas, bounds
 
-        def before(workspace: Workspace) -> list[pool.Step]:
+        def before(prepared: Prepared) -> list[pool.Step]:
             return [
                 pool.Step(kernel(draw), (values, *arguments, ways, *splats), items),
-                pool.Step(kernel("check_levels"), (splats.level, workspace.lattices), 1),
+                pool.Step(kernel("check_levels"), (splats.level, prepared.lattices), 1),
             ]
 
-        def after(workspace: Workspace, gradients: Gradients) -> list[pool.Step]:
-            sources = *gradients, workspace.boxes, ways, self._by_values
+        def after(prepared: Prepared, gradients: Gradients) -> list[pool.Step]:
+            sources = *gradients, prepared.boxes, ways, self._by_values
             moved = *sources, *adam, values, first, second, age
             return [pool.Step(kernel("move_gaussians"), moved, items)]
 

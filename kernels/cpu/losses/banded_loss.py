@@ -22,6 +22,7 @@ from gsic_kernels.cpu.sums import layout
 from gsic_kernels.cpu.sums.blocks import BLOCK_HEIGHT
 from gsic_kernels.cpu.sums.lattices import ROWS, TOP
 from gsic_kernels.cpu.sums.render import render_sum
+from gsic_kernels.cpu.sums.workspace import Prepared
 from gsic_kernels.types import F32, F64, I32, I64, Gradients, Splats, Window, count_levels
 
 # An image of up to so many pixels is one band. Bands of a larger one have at most about as many.
@@ -38,7 +39,7 @@ class _Touching(NamedTuple):
     """Where N Gaussians lie, in cells of their own levels.
 
     Attributes:
-        cells: cells of each level per px.
+        cells: float64 (N,), cells per px.
         top, bottom: float64 (N,), ends of what they touch; those that draw nothing touch nothing.
     """
 
@@ -47,11 +48,11 @@ class _Touching(NamedTuple):
     bottom: F64
 
 
-class _Boxes(NamedTuple):
-    """Stands for a workspace: boxes whose last row is before the first where nothing is drawn."""
+class _Prepared(NamedTuple):
+    """What steps around all bands may know of them; see `workspace.Prepared`."""
 
-    boxes: I32
     lattices: I64
+    boxes: I32
 
 
 class BandedLoss:
@@ -102,22 +103,21 @@ class BandedLoss:
         self,
         splats: Splats,
         background: F32,
-        before: Callable[[_Boxes], Sequence[pool.Step]],
-        after: Callable[[_Boxes, Gradients], Sequence[pool.Step]],
+        before: Callable[[Prepared], Sequence[pool.Step]],
+        after: Callable[[Prepared, Gradients], Sequence[pool.Step]],
     ) -> float:
         """Compute the loss and its gradient between steps of the caller, as `SumLoss` does."""
-        # Any number of levels is welcome, so the steps are not aborted.
-        nothing = _Boxes(np.zeros((0, 4), np.int32), np.zeros((LEVELS_MAX + 1, 1), np.int64))
-        if steps := before(nothing):
+        # Gaussians that touch no band have no box. Bands make room for any number of levels.
+        boxes = np.zeros((len(splats.mean), 4), np.int32)
+        boxes[:, 3] = -1
+        prepared = _Prepared(np.zeros((LEVELS_MAX + 1, 1), np.int64), boxes)
+        if steps := before(prepared):
             pool.run(self._threads, steps)
         if self._gradients is None or len(self._gradients.mean) != len(splats.mean):
             self._gradients = allocate_gradients(splats)
         gradients = self._gradients
         for gradient in gradients:
             gradient[:] = 0.0
-        # Gaussians that touch nothing have no box.
-        boxes = np.zeros((len(splats.mean), 4), np.int32)
-        boxes[:, 3] = -1
         total = 0.0
         for band_loss, near, moved in self._visit_bands(splats, background):
             loss, by_band = band_loss.step(moved, background)
@@ -125,7 +125,7 @@ class BandedLoss:
             boxes[near, 3] = 0
             for gradient, more in zip(gradients, by_band, strict=True):
                 gradient[near] += more
-        if steps := after(nothing._replace(boxes=boxes), gradients):
+        if steps := after(prepared, gradients):
             pool.run(self._threads, steps)
         return total
 
@@ -135,10 +135,11 @@ class BandedLoss:
         bands = self._visit_bands(splats, background)
         return sum(band_loss.sse(moved, background) for band_loss, _, moved in bands)
 
-    def error(self) -> BandedError:
-        """Return clamp(render) - target of the last call; the next call overwrites it."""
-        assert self._drawn is not None
+    def error(self) -> Rows:
+        """Return clamp(render) - target of the last call, which the next overwrites; at first 0."""
         height, width, _ = self.shape
+        if self._drawn is None:
+            return layout.BlockImage(np.zeros(self._target.shape, np.float32), width, height)
         target = layout.BlockImage(self._target, width, height)
         return BandedError(target, *self._drawn, self._threads)
 
@@ -147,28 +148,24 @@ class BandedLoss:
     ) -> Iterator[tuple[SumLoss, I64, Splats]]:
         """Yield for each band its loss, which Gaussians touch it, and these as they lie in it."""
         self._drawn = splats, background
-        touching = find_rows(splats)
-        stride = len(self._target) // -(-self.shape[0] // BLOCK_HEIGHT)
+        touching, level, levels = find_rows(splats), splats.level, count_levels(splats)
+        size = len(self._target) // -(-self.shape[0] // BLOCK_HEIGHT)
         for band in self._bands:
             band_loss = self._losses[band.height]
-            first, end = (
-                row // BLOCK_HEIGHT * stride
-                for row in (band.y, band.y + band.height + BLOCK_HEIGHT - 1)
-            )
-            band_loss.use_target(self._target[first:end])
-            band_loss.use_levels(count_levels(splats))
-            lattices = band_loss.lattices
-            cells = BLOCK_HEIGHT * lattices[:-1, TOP]
-            level = splats.level
+            first, end = band.y // BLOCK_HEIGHT, -(-(band.y + band.height) // BLOCK_HEIGHT)
+            band_loss.use_target(self._target[first * size : end * size])
+            band_loss.use_levels(levels)
+            # The rows of cells of each level that the band is made of.
+            lattices = band_loss.lattices[:-1]
+            top = BLOCK_HEIGHT * lattices[:, TOP]
+            bottom = top + BLOCK_HEIGHT * lattices[:, ROWS]
             begin = band.y * touching.cells
-            near = np.flatnonzero(
-                (touching.bottom >= (begin + cells[level]))
-                & (touching.top <= begin + (cells + BLOCK_HEIGHT * lattices[:-1, ROWS])[level])
-            )
-            moved = splats.select(near)
-            # Exact: the mean of a Gaussian near the band has no more digits there.
-            moved.mean[:, 1] -= begin[near]
-            yield band_loss, near, moved
+            near = touching.bottom >= begin + top[level]
+            near &= touching.top <= begin + bottom[level]
+            which = np.flatnonzero(near)
+            moved = splats.select(which)
+            moved.mean[:, 1] -= begin[which]
+            yield band_loss, which, moved
 
 
 class BandedError:

@@ -16,7 +16,7 @@ from gsic_kernels.constants import CHANNELS_MAX
 from gsic_kernels.cpu.runtime import pool
 from gsic_kernels.cpu.runtime.allocation import allocate_gradients
 from gsic_kernels.cpu.sums import layout
-from gsic_kernels.cpu.sums.workspace import Workspace
+from gsic_kernels.cpu.sums.workspace import Prepared, Workspace
 from gsic_kernels.types import F32, I64, Gradients, Splats, Window, count_levels
 
 _NONE = np.zeros(0, np.float32)
@@ -93,9 +93,6 @@ class SumLoss:
 
     def _use_levels(self, levels: int) -> None:
         """Make a workspace for Gaussians of so many levels."""
-        # The arrays of the one before may be large.
-        self.__dict__.pop("_workspace", None)
-        self._slopes = self._errors = _NONE
         workspace = Workspace(self._window, levels, self.shape[2], self._threads)
         slopes = workspace.slopes[: len(self._target)]
         slopes[:] = 0.0
@@ -123,8 +120,8 @@ class SumLoss:
         self,
         splats: Splats,
         background: F32,
-        before: Callable[[Workspace], Sequence[pool.Step]],
-        after: Callable[[Workspace, Gradients], Sequence[pool.Step]],
+        before: Callable[[Prepared], Sequence[pool.Step]],
+        after: Callable[[Prepared, Gradients], Sequence[pool.Step]],
     ) -> float:
         """Compute the loss and its gradient between steps of the caller, in one call of the pool.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 
@@ -36,6 +37,18 @@ from gsic_kernels.lazy import lazy_property
 from gsic_kernels.types import F32, I32, I64, Gradients, Splats, Window
 
 _NONE = np.zeros(0, np.float32)
+
+
+class Prepared(Protocol):
+    """What steps before and after a rendering may know of it."""
+
+    @property
+    def lattices(self) -> I64:
+        """See `lattices.divide_window`."""
+
+    @property
+    def boxes(self) -> I32:
+        """The box of each Gaussian; its last row is above the first if nothing is drawn."""
 
 
 class Workspace:
