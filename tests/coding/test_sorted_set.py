@@ -5,7 +5,7 @@ from math import lgamma, log
 import numpy as np
 import pytest
 from format_decoder import Payload
-from kernel_images import SIDE, read
+from kernel_images import SQUARES, read
 
 from gsic.coding import bits_back, sorted_set
 from gsic.coding.ans import SymbolWriter
@@ -101,16 +101,16 @@ def test_keys_that_are_no_sorted_set_are_refused(keys: list[int], cells: int) ->
 def test_keys_beyond_the_cells_are_corrupt() -> None:
     writer = SymbolWriter()
     # The same table and low bits as for one set of the last cell.
-    sorted_set.write_sets(writer, [np.array([SIDE**2])], [SIDE**2 + 1])
-    with pytest.raises(CorruptFile, match=f"a key of a set beyond its {SIDE**2} cells"):
+    sorted_set.write_sets(writer, [np.array([SQUARES**2])], [SQUARES**2 + 1])
+    with pytest.raises(CorruptFile, match=f"a key of a set beyond its {SQUARES**2} cells"):
         read(writer.finish())
 
 
 def test_gaps_beyond_the_cells_are_corrupt() -> None:
     writer = SymbolWriter()
-    # Low bits and table are those of SIDE^2 cells, which have quotients of up to 8.
+    # Low bits and table are those of SQUARES^2 cells, which have quotients of up to 8.
     low_bits = 9
-    assert SIDE**2 >> low_bits == 8
+    assert SQUARES**2 >> low_bits == 8
     sorted_set.write_sets(writer, [np.array([9 << low_bits])], [(9 << low_bits) + 1])
     with pytest.raises(CorruptFile, match="a gap beyond the last cell"):
         read(writer.finish())

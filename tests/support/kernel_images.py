@@ -12,7 +12,9 @@ from gsic.coding.models import Model
 from gsic.coding.sorted_set import write_sets
 from gsic_kernels.cpu.ans import layout
 
-SIDE = 64
+# Squares of class 0 along a side, and the side in px.
+SQUARES = 64
+SIDE = 4 * SQUARES
 
 
 def read(
@@ -25,8 +27,8 @@ def read(
 
 def write_keys(writer: SymbolWriter, counts: Sequence[int]) -> None:
     """Append the sets of Gaussians in all of the first cells, in classes from 0 on."""
-    cells = [(SIDE << position) ** 2 for position in range(len(counts))]
-    write_sets(writer, [np.arange(count) for count in counts], cells)
+    squares = [(SQUARES << position) ** 2 for position in range(len(counts))]
+    write_sets(writer, [np.arange(count) for count in counts], squares)
 
 
 def write_head(
