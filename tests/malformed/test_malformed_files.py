@@ -141,6 +141,7 @@ def make_payload_file(amplitude: int, value: int, count: int = 40) -> bytes:
     write_columns(writer, [classes - 2], Contexts(position))
     others = [np.full(count, value), *[np.zeros(count, np.int64)] * 2, np.full(count, value)]
     write_columns(writer, others, Contexts(classes))
+    writer.write_raw(np.zeros(count), 4)
     return make_file(600, count, (1 << 8).to_bytes(2, "little"), writer.finish())
 
 

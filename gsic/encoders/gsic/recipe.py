@@ -55,7 +55,7 @@ class EncodeRecipe(FitRecipe):
     growth_until: float = share(0.9)
     growth_blur: float = number(0.28, 0.0, 1e3)
 
-    steps: int = number(1800, 1, 10**7)
+    steps: int = number(1650, 1, 10**7)
     float_share: float = number(0.45, 0.0, 0.999)
     float_most: int = number(350, 0, 10**7)
     gaussian_bits: float = number(26.0, 1.0, 1e4)
@@ -97,7 +97,7 @@ class EncodeRecipe(FitRecipe):
 
 
 # Optimiser steps of each effort, 1 to 9.
-_EFFORT_STEPS = (110, 350, 700, 1200, 1800, 2500, 3500, 4700, 6250)
+_EFFORT_STEPS = (110, 350, 700, 1200, 1650, 2500, 3500, 4700, 6250)
 LEAST_STEPS = _EFFORT_STEPS[0]
 
 # RDOQ passes of each effort; a pass takes about as long as twenty steps.

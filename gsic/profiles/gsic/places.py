@@ -19,7 +19,7 @@ from gsic_kernels.constants import FINE_BITS_MAX, FINEST_CLASS, PLACE_BITS, SQUA
 
 
 def count_fine_bits(position_class: Int64, amplitude_class: Int64, log_anisotropy: Int64) -> Int64:
-    """Count the bits F by which the cells of N Gaussians are finer across than along (FORMAT 7.3).
+    """Count the bits F by which cells are finer across Gaussians than along them (FORMAT.md 7.2).
 
     Args:
         position_class, amplitude_class: int64 (N,), P and A.
