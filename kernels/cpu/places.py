@@ -10,8 +10,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from gsic_kernels.constants import FINE_BITS_MAX, FINEST_CLASS, PLACE_BITS, SQUARE_BITS
 from gsic_kernels.cpu.runtime.jitable import register_jitable
+
+# Powers of two of -_LARGEST_POWER to _LARGEST_POWER: reading them is faster than computing them.
+_LARGEST_POWER = 16
+_POWERS = np.exp2(np.arange(-_LARGEST_POWER, _LARGEST_POWER + 1, dtype=np.float64))
 
 
 @register_jitable
@@ -61,16 +67,20 @@ def round_place(
     """
     along, across = (y, x) if upright else (x, y)
     side_along, side_across = (size[1], size[0]) if upright else size
-    squares_per_px = 2.0 ** (position - SQUARE_BITS)
+    squares_per_px = _POWERS[_LARGEST_POWER + position - SQUARE_BITS]
     shift = PLACE_BITS - position + (fine_bits >> 1)
-    cell, along_cells = 2.0 ** (shift - PLACE_BITS), 1 << (SQUARE_BITS - (fine_bits >> 1))
+    cell, along_cells = (
+        _POWERS[_LARGEST_POWER + shift - PLACE_BITS],
+        1 << (SQUARE_BITS - (fine_bits >> 1)),
+    )
     last = math.ceil(side_along * squares_per_px) * along_cells - 1.0
     number = min(max(math.floor(along / cell), 0.0), last)
     across += slope * ((number + 0.5) * cell - along)
     place_along = (int(number) << shift) + (1 << shift) // 2
     shift -= fine_bits
     last = math.ceil(side_across * squares_per_px) * (along_cells << fine_bits) - 1.0
-    number = min(max(math.floor(across / 2.0 ** (shift - PLACE_BITS)), 0.0), last)
+    per_px = _POWERS[_LARGEST_POWER + PLACE_BITS - shift]
+    number = min(max(math.floor(across * per_px), 0.0), last)
     place_across = (int(number) << shift) + (1 << shift) // 2
     if upright:
         return place_across, place_along
