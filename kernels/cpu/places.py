@@ -22,7 +22,7 @@ _POWERS = np.exp2(np.arange(-_LARGEST_POWER, _LARGEST_POWER + 1, dtype=np.float6
 
 @register_jitable
 def count_fine_bits(position: int, amplitude: int, first: int, second: int) -> int:
-    """Count the bits F of a Gaussian from its classes and its log-anisotropy in steps."""
+    """Count the bits F of a Gaussian from P, A and its log-anisotropy in steps (FORMAT.md 7.2)."""
     one, along, across = 1 << amplitude, abs(first), abs(second)
     # log2 of the ratio of the sides of a cell, by three straight lines, in units of 2^-(8 + A).
     longer = max(512 * along, 512 * across - 256 * one, 362 * (along + across) - 58 * one)
@@ -69,10 +69,9 @@ def round_place(
     side_along, side_across = (size[1], size[0]) if upright else size
     squares_per_px = _POWERS[_LARGEST_POWER + position - SQUARE_BITS]
     shift = PLACE_BITS - position + (fine_bits >> 1)
-    cell, along_cells = (
-        _POWERS[_LARGEST_POWER + shift - PLACE_BITS],
-        1 << (SQUARE_BITS - (fine_bits >> 1)),
-    )
+    cell = _POWERS[_LARGEST_POWER + shift - PLACE_BITS]
+    # Cells of a square in the longer direction.
+    along_cells = 1 << (SQUARE_BITS - (fine_bits >> 1))
     last = math.ceil(side_along * squares_per_px) * along_cells - 1.0
     number = min(max(math.floor(along / cell), 0.0), last)
     across += slope * ((number + 0.5) * cell - along)
